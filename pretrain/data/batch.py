@@ -1,0 +1,37 @@
+"""What one micro-batch (a "shard" of an update) consists of."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pretrain.draws import Draws
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """B utterances of an update, zero-padded to S samples, S a multiple of 320; T = S / 320.
+
+    The last frame of every row is never valid (`num_frames_of(S) < T`), see
+    `pretrain.model.time_major_conv`.
+    """
+
+    waveforms: Tensor
+    """(B, S) float32, each normalised over its valid samples, zero beyond them."""
+
+    num_samples: Tensor
+    """(B,) int64, valid samples per row."""
+
+    mask: Tensor
+    """(B, T) bool, True at the masked frames; never True beyond a row's valid frames."""
+
+    draws: tuple[Draws, ...]
+    """B keys from which an objective draws what else it needs (negatives, Gumbel noise)."""
+
+    def to(self, device: torch.device) -> "Batch":
+        return replace(
+            self,
+            waveforms=self.waveforms.to(device, non_blocking=True),
+            num_samples=self.num_samples.to(device, non_blocking=True),
+            mask=self.mask.to(device, non_blocking=True),
+        )

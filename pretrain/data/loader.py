@@ -1,0 +1,181 @@
+"""Reads the shards of this process: crop, normalise, pad, draw the mask."""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from pretrain.data.audio import num_samples_16k, read_waveform
+from pretrain.data.batch import Batch
+from pretrain.data.sampler import Shard, UpdatePlan
+from pretrain.draws import Draws
+from pretrain.model.encoder_settings import (
+    RECEPTIVE_FIELD_SAMPLES,
+    SAMPLE_RATE_HZ,
+    SAMPLES_PER_FRAME,
+    num_frames_of,
+)
+from pretrain.model.masking import MaskSettings, draw_mask
+from pretrain.settings_class import settings
+
+FloatArray = npt.NDArray[np.float32]
+
+NORMALIZE_EPS = 1e-5
+
+
+@settings
+class DataSettings:
+    """What is read and how it is cut into updates."""
+
+    corpus: str = "synthetic:hours=0.5,seed=0,part=pretrain"
+    """Corpus to pre-train on, NAME=PATH or `synthetic`; see the README."""
+
+    crop_seconds: float = 15.6
+    """Longest piece of an utterance; a random one is cut from a longer utterance (wav2vec 2.0:
+    250,000 samples). Not specified by the paper."""
+
+    min_seconds: float = 0.5
+    """Shorter utterances are left out."""
+
+    shard_seconds: float = 87.5
+    """Most audio in a shard, padding included (wav2vec 2.0: 1.4 M samples)."""
+
+    num_shards: int = 8
+    """Shards per update, whatever the number of processes, which must not exceed it."""
+
+    num_workers: int = 0
+    """Processes that read ahead, per training process. Changes no result."""
+
+    max_bad_share: float = 0.05
+    """A larger share of unreadable files stops the run."""
+
+    def __post_init__(self) -> None:
+        shortest = 2 * RECEPTIVE_FIELD_SAMPLES / SAMPLE_RATE_HZ
+        if not shortest <= self.min_seconds <= self.crop_seconds <= self.shard_seconds:
+            raise ValueError(
+                f"`min_seconds` (at least {shortest}), `crop_seconds` and `shard_seconds` must not "
+                f"decrease, but are {self.min_seconds}, {self.crop_seconds} and "
+                f"{self.shard_seconds} instead."
+            )
+        if self.num_shards < 1 or self.num_workers < 0:
+            raise ValueError(
+                f"`num_shards` must be at least 1 and `num_workers` at least 0, but are "
+                f"{self.num_shards} and {self.num_workers} instead."
+            )
+
+    @property
+    def crop_samples(self) -> int:
+        return round(self.crop_seconds * SAMPLE_RATE_HZ)
+
+
+def normalize_waveform(waveform: FloatArray) -> FloatArray:
+    """Returns the (S,) waveform with zero mean and unit variance, the same in every mode."""
+    mean = waveform.mean(dtype=np.float64)
+    variance = waveform.var(dtype=np.float64)
+    normalized: FloatArray = ((waveform - mean) / np.sqrt(variance + NORMALIZE_EPS)).astype(np.float32)
+    return normalized
+
+
+def pad_waveforms(waveforms: list[FloatArray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns (B, S) zero-padded waveforms, S a multiple of 320, and their lengths (B,)."""
+    lengths = [len(waveform) for waveform in waveforms]
+    padded = -(-max(lengths) // SAMPLES_PER_FRAME) * SAMPLES_PER_FRAME
+    batch = np.zeros((len(waveforms), padded), dtype=np.float32)
+    for row, waveform in zip(batch, waveforms, strict=True):
+        row[: len(waveform)] = waveform
+    return torch.from_numpy(batch), torch.tensor(lengths)
+
+
+class ShardReader(Dataset[Batch]):
+    """Makes the batch of a shard; what it makes is a pure function of (seed, shard)."""
+
+    def __init__(self, table: pd.DataFrame, data: DataSettings, mask: MaskSettings, seed: int) -> None:
+        self._table = table
+        self._data = data
+        self._mask = mask
+        self._seed = seed
+
+    def __getitem__(self, shard: Shard) -> Batch:
+        waveforms: list[FloatArray] = []
+        masks: list[npt.NDArray[np.bool_]] = []
+        draws: list[Draws] = []
+        for slot, row in enumerate(shard.rows, start=shard.first_slot):
+            utterance = self._table.iloc[row]
+            drawn = Draws(
+                seed=self._seed, update=shard.update, slot=slot, utterance_id=str(utterance["id"])
+            )
+            waveform = self._crop(read_waveform(utterance), drawn)
+            waveforms.append(normalize_waveform(waveform))
+            num_frames = num_frames_of(len(waveform))
+            masks.append(draw_mask(num_frames, self._mask, drawn.generator("mask")))
+            draws.append(drawn)
+        padded, num_samples = pad_waveforms(waveforms)
+        mask = torch.zeros(len(masks), padded.shape[1] // SAMPLES_PER_FRAME, dtype=torch.bool)
+        for row, valid in enumerate(masks):
+            mask[row, : len(valid)] = torch.from_numpy(valid)
+        return Batch(waveforms=padded, num_samples=num_samples, mask=mask, draws=tuple(draws))
+
+    def _crop(self, waveform: FloatArray, draws: Draws) -> FloatArray:
+        surplus = len(waveform) - self._data.crop_samples
+        if surplus <= 0:
+            return waveform
+        start = int(draws.generator("crop").integers(surplus + 1))
+        return waveform[start : start + self._data.crop_samples]
+
+
+def usable_utterances(table: pd.DataFrame, data: DataSettings) -> pd.DataFrame:
+    """Returns the rows of at least `min_seconds`, with the column `num_samples` (16 kHz)."""
+    num_samples = [
+        num_samples_16k(int(frames), int(rate))
+        for frames, rate in zip(table["frames"], table["sample_rate"], strict=True)
+    ]
+    table = table.assign(num_samples=num_samples)
+    usable = table[table["num_samples"] >= data.min_seconds * SAMPLE_RATE_HZ].reset_index(drop=True)
+    if usable.empty:
+        raise ValueError(
+            f"`data.min_seconds` must leave some utterance of {data.corpus!r}, but all "
+            f"{len(table)} are shorter than {data.min_seconds} s."
+        )
+    return usable
+
+
+def make_plan(table: pd.DataFrame, data: DataSettings, seed: int) -> UpdatePlan:
+    """Returns the plan of all updates over a table from `usable_utterances`."""
+    cropped = np.minimum(table["num_samples"].to_numpy(np.int64), data.crop_samples)
+    max_samples = round(data.shard_seconds * SAMPLE_RATE_HZ)
+    return UpdatePlan(cropped, max_samples=max_samples, num_shards=data.num_shards, seed=seed)
+
+
+def make_loader(reader: ShardReader, shards: Iterable[Shard], num_workers: int) -> DataLoader[Batch]:
+    """Returns a loader of the given shards in their order."""
+    return DataLoader(
+        reader,
+        sampler=shards,  # type: ignore[arg-type]  # any iterable of keys of the dataset serves
+        batch_size=None,
+        num_workers=num_workers,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def digest_of(batch: Batch) -> tuple[int, int]:
+    """Returns digests of a shard's samples and masks.
+
+    They are sums of 64-bit hashes over its utterances, so that an update's digest is the sum over
+    its shards modulo 2^64, whoever computed them.
+    """
+    samples = masks = 0
+    for row, draws in enumerate(batch.draws):
+        key = f"{draws.update}/{draws.slot}/{draws.utterance_id}".encode()
+        waveform = batch.waveforms[row, : int(batch.num_samples[row])].numpy()
+        num_frames = num_frames_of(int(batch.num_samples[row]))
+        samples += _digest(key, waveform.tobytes())
+        masks += _digest(key, batch.mask[row, :num_frames].numpy().tobytes())
+    return samples, masks
+
+
+def _digest(key: bytes, content: bytes) -> int:
+    return int.from_bytes(blake2b(content, key=key[:64], digest_size=8).digest(), "little")

@@ -1,0 +1,59 @@
+"""Reads a corpus by its spec, such as `librispeech=PATH`, into an utterance table."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from pretrain.data.quarantine import MIN_SECONDS
+from pretrain.data.readers.assemble import assemble
+from pretrain.data.readers.folder import list_folder
+from pretrain.data.readers.librispeech import list_librispeech
+from pretrain.data.readers.manifest import FILE_NAME, list_manifest
+from pretrain.data.readers.spec import Lister, parse_spec, unknown_corpus
+from pretrain.data.readers.synthetic import make_synthetic
+
+LISTERS: dict[str, Lister] = {"folder": list_folder, "librispeech": list_librispeech}
+"""Corpora read from their own layout: name to lister."""
+
+
+def read_corpus(
+    spec: str,
+    *,
+    min_seconds: float = MIN_SECONDS,
+    max_bad_share: float = 0.05,
+    quarantine_file: Path | None = None,
+    listers: dict[str, Lister] = LISTERS,
+) -> pd.DataFrame:
+    """Returns the utterance table of the corpus that `spec` names.
+
+    - `synthetic` or `synthetic:hours=0.5,seed=0,part=pretrain`: the embedded synthetic corpus,
+      made when it is not there yet;
+    - `folder=PATH`: any folder of audio files;
+    - `librispeech=PATH`: LibriSpeech's layout;
+    - `NAME=FILE.csv` or `NAME=FOLDER` with a `manifest.csv` in it: any corpus with a manifest.
+
+    Unusable files, also those shorter than `min_seconds`, are set aside in `quarantine_file` (see `pretrain.data.quarantine`); more than
+    `max_bad_share` of them raise `QuarantineError`. Other wrong input raises `ValueError`.
+    """
+    parsed = parse_spec(spec, known=tuple(listers))
+    if parsed.path is None:
+        folder = make_synthetic(parsed.options)
+        listing = list_manifest(folder / FILE_NAME, parsed.name)
+    elif parsed.path.suffix.lower() == ".csv" or (
+        parsed.name not in listers and (parsed.path / FILE_NAME).is_file()
+    ):
+        is_folder = parsed.path.is_dir()
+        manifest = parsed.path / FILE_NAME if is_folder else parsed.path
+        folder, listing = manifest.parent, list_manifest(manifest, parsed.name)
+    elif parsed.name in listers:
+        folder, listing = parsed.path, listers[parsed.name](parsed.path, parsed.name)
+    else:
+        raise unknown_corpus(parsed, known=tuple(listers))
+    return assemble(
+        listing,
+        source=parsed.name,
+        folder=folder,
+        min_seconds=min_seconds,
+        max_bad_share=max_bad_share,
+        quarantine_file=quarantine_file,
+    )

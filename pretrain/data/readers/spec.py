@@ -1,0 +1,99 @@
+"""What a corpus spec consists of, and what to say when it is wrong."""
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+SYNTHETIC = "synthetic"
+Lister = Callable[[Path, str], pd.DataFrame]
+"""From (path, corpus name) to a listing, see `pretrain.data.readers.assemble.make_listing`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A corpus spec taken apart."""
+
+    name: str
+    """Becomes the column `source`."""
+
+    path: Path | None = None
+    """None for the synthetic corpus."""
+
+    options: dict[str, str] = field(default_factory=dict)
+    """Of the synthetic corpus."""
+
+
+def parse_spec(spec: str, *, known: tuple[str, ...]) -> Spec:
+    """Takes `NAME=PATH` or `synthetic:key=value,...` apart; raises `ValueError` if neither."""
+    text = spec.strip()
+    name = re.split(r"[:=]", text, maxsplit=1)[0]
+    if name == SYNTHETIC:
+        return Spec(name=name, options=_options(text))
+    name, equals, path = text.partition("=")
+    if not equals:
+        raise ValueError(_without_equals(text, known))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise ValueError(
+            f"A corpus's name must consist of letters, digits, _, . and -, but is {name!r} instead "
+            f"(in {spec!r})."
+        )
+    if not path.strip():
+        raise ValueError(f"A corpus must be given as NAME=PATH, but {spec!r} has no path.")
+    return Spec(name=name, path=Path(path.strip()).expanduser())
+
+
+def unknown_corpus(spec: Spec, *, known: tuple[str, ...]) -> ValueError:
+    """Returns the error for a name that is not known and a path that is no manifest."""
+    if spec.path is None or not spec.path.exists():
+        state = f"{spec.path} does not exist"
+    elif spec.path.is_dir():
+        state = f"{spec.path} holds no manifest.csv"
+    else:
+        state = f"{spec.path} is not a .csv file"
+    return ValueError(
+        f"The corpus {spec.name!r} is not known, and {state}.{_did_you_mean(spec.name, known)} "
+        f"Known are: {', '.join((SYNTHETIC, *known))}. Any other name needs a manifest: "
+        f"{spec.name}=FILE.csv, or {spec.name}=FOLDER with a manifest.csv in it; for a folder of "
+        "audio without one, write folder=PATH."
+    )
+
+
+def _without_equals(text: str, known: tuple[str, ...]) -> str:
+    if Path(text).expanduser().exists():
+        return (
+            f"A corpus must be given as NAME=PATH, but is only the path {text!r} instead. "
+            f"Write folder={text}, or NAME={text} if there is a manifest."
+        )
+    return (
+        f"A corpus must be `{SYNTHETIC}` or NAME=PATH, but is {text!r} instead."
+        f"{_did_you_mean(text, known)} Known names are: {', '.join((SYNTHETIC, *known))}."
+    )
+
+
+def _did_you_mean(name: str, known: tuple[str, ...]) -> str:
+    lowered = name.lower().split(":")[0]
+    near = difflib.get_close_matches(lowered, (SYNTHETIC, *known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _options(text: str) -> dict[str, str]:
+    rest = text[len(SYNTHETIC) :]
+    if rest.startswith("="):
+        raise ValueError(
+            f"The synthetic corpus has no path, but is {text!r} instead. "
+            f"Write `{SYNTHETIC}` or `{SYNTHETIC}:hours=0.5,seed=0`."
+        )
+    options: dict[str, str] = {}
+    for part in filter(None, rest[1:].split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or key.strip() in options:
+            raise ValueError(
+                f"Options of the synthetic corpus must be key=value, each once, but {part!r} is "
+                f"not (in {text!r})."
+            )
+        options[key.strip()] = value.strip()
+    return options

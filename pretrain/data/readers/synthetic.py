@@ -1,0 +1,49 @@
+"""The embedded synthetic corpus, made when it is first asked for."""
+
+import difflib
+import math
+from pathlib import Path
+
+from pretrain.data.places import corpora_folder
+
+DEFAULTS = {"hours": "0.5", "seed": "0", "part": "pretrain"}
+PARTS = ("pretrain", "probe")
+MAX_HOURS = 1000.0
+
+
+def make_synthetic(options: dict[str, str]) -> Path:
+    """Makes the corpus that the options of a spec describe and returns its folder."""
+    for key in options:
+        if key not in DEFAULTS:
+            near = difflib.get_close_matches(key, DEFAULTS, n=1)
+            raise ValueError(
+                f"The synthetic corpus has no option {key!r}."
+                + (f" Did you mean {near[0]!r}?" if near else "")
+                + f" It has {', '.join(f'{name} (default {v})' for name, v in DEFAULTS.items())}."
+            )
+    chosen = DEFAULTS | options
+    hours = _number("hours", chosen["hours"])
+    seed = _number("seed", chosen["seed"])
+    if not 0 < hours <= MAX_HOURS:
+        raise ValueError(f"`hours` must be above 0 and at most {MAX_HOURS:g}, but is {hours:g}.")
+    if seed < 0 or seed % 1:
+        raise ValueError(f"`seed` must be a whole number, at least 0, but is {chosen['seed']}.")
+    part = chosen["part"]
+    if part not in PARTS:
+        raise ValueError(f"`part` must be one of {', '.join(PARTS)}, but is {part!r} instead.")
+    folder = corpora_folder() / f"synthetic-{part}-{hours:g}h-seed{int(seed)}"
+    # Imported here: other corpora do not need the speech synthesizer.
+    from pretrain.data.synthetic import make_synthetic_corpus
+
+    make_synthetic_corpus(folder, hours=hours, seed=int(seed), part=part)
+    return folder
+
+
+def _number(key: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"`{key}` of the synthetic corpus must be a number, but is {text!r}.")
+    return value

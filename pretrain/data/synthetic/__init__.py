@@ -1,0 +1,1 @@
+"""The embedded corpus: real text-to-speech with emotion by published rules; always synthetic."""

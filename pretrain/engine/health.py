@@ -1,0 +1,95 @@
+"""Names a collapse as such: a falling loss can look like success while nothing is learned."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pretrain.objectives.objective import CollapseRule
+from pretrain.settings_class import settings
+
+
+@settings
+class HealthSettings:
+    """When a metric beyond its limit counts as a collapse."""
+
+    warmup_fraction: float = 0.1
+    """Share of all updates after which collapses are looked for."""
+
+    patience: int = 10
+    """Updates in a row for which a metric must be beyond its limit."""
+
+    stop_on_collapse: bool = False
+    """Stops the run at the first finding instead of only reporting it."""
+
+    max_skipped_updates: int = 20
+    """So many updates in a row with a non-finite loss or gradient stop the run."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.warmup_fraction < 1.0:
+            raise ValueError(
+                f"`warmup_fraction` must be in [0, 1), but is {self.warmup_fraction} instead."
+            )
+        if self.patience < 1 or self.max_skipped_updates < 1:
+            raise ValueError(
+                f"`patience` and `max_skipped_updates` must be at least 1, but are "
+                f"{self.patience} and {self.max_skipped_updates} instead."
+            )
+
+
+class TrainingHalted(RuntimeError):
+    """Training cannot usefully go on; the message says why and what to try."""
+
+
+@dataclass
+class HealthMonitor:
+    """Watches the metrics of every update; its counters are part of the checkpoint."""
+
+    rules: tuple[CollapseRule, ...]
+    settings: HealthSettings
+    strikes: dict[str, int] = field(default_factory=dict)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    skipped_in_a_row: int = 0
+
+    def observe(self, update: int, progress: float, metrics: Mapping[str, float]) -> list[str]:
+        """Returns the meanings of the collapses that this update made certain."""
+        if progress < self.settings.warmup_fraction:
+            return []
+        meanings: list[str] = []
+        for rule in self.rules:
+            value = metrics[rule.metric]
+            beyond = value < rule.limit if rule.collapsed_below else value > rule.limit
+            strikes = self.strikes.get(rule.metric, 0) + 1 if beyond else 0
+            self.strikes[rule.metric] = strikes
+            if strikes == self.settings.patience:
+                finding = {"update": update, "metric": rule.metric, "value": value}
+                self.findings.append({**finding, "meaning": rule.meaning})
+                meanings.append(f"{rule.metric} = {value:.4g}: {rule.meaning}")
+        if meanings and self.settings.stop_on_collapse:
+            raise TrainingHalted(f"Update {update}: {' '.join(meanings)}")
+        return meanings
+
+    def observe_step(self, update: int, values: Iterable[float]) -> bool:
+        """Returns whether the update may be applied: its loss and gradient norm are finite."""
+        if all(math.isfinite(value) for value in values):
+            self.skipped_in_a_row = 0
+            return True
+        self.skipped_in_a_row += 1
+        if self.skipped_in_a_row >= self.settings.max_skipped_updates:
+            raise TrainingHalted(
+                f"Update {update}: loss or gradient was not finite for {self.skipped_in_a_row} "
+                f"updates in a row. Lower `optimizer.lr`, or try `training.precision=fp32`."
+            )
+        return False
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "strikes": self.strikes,
+            "findings": self.findings,
+            "skipped_in_a_row": self.skipped_in_a_row,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.strikes = dict(state["strikes"])
+        self.findings = list(state["findings"])
+        self.skipped_in_a_row = int(state["skipped_in_a_row"])

@@ -1,0 +1,56 @@
+"""Starts Accelerate and says how many processes there really are."""
+
+import os
+
+import torch
+from accelerate import Accelerator
+
+
+class LaunchError(RuntimeError):
+    """The launcher did not start what it was told to start."""
+
+
+def make_accelerator(*, precision: str, tracker: str, folder: str) -> Accelerator:
+    """Returns the accelerator of this process.
+
+    The precision belongs to the settings, since rows are compared under it; a `--mixed_precision`
+    given to the launcher has no effect.
+    """
+    check_number_of_processes(os.environ)
+    accelerator = Accelerator(
+        mixed_precision="bf16" if precision == "bf16" else "no",
+        log_with="tensorboard" if tracker == "tensorboard" else None,
+        project_dir=folder,
+    )
+    if accelerator.device.type == "cpu" and accelerator.num_processes == 1:
+        # `accelerate launch` sets OMP_NUM_THREADS=1 where nobody asked for a number of threads.
+        if "ACCELERATE_MIXED_PRECISION" in os.environ:
+            torch.set_num_threads(len(os.sched_getaffinity(0)))
+    return accelerator
+
+
+def check_number_of_processes(environment: "os._Environ[str] | dict[str, str]") -> None:
+    """Raises `LaunchError` when a launcher was told several processes but started this one alone.
+
+    `accelerate launch --cpu --num_processes 2` does so: it gives its single process a port to meet
+    the others at, but no world size.
+    """
+    told_several = "ACCELERATE_MIXED_PRECISION" in environment and "MASTER_PORT" in environment
+    if told_several and "WORLD_SIZE" not in environment:
+        raise LaunchError(
+            "The launcher was told to start several processes, but started only this one "
+            "(`accelerate launch` does so on CPU). On CPU use instead:\n"
+            "  ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 pretrain/run.py ..."
+        )
+
+
+def describe(accelerator: Accelerator, num_shards: int) -> str:
+    """Returns a line on processes and device; raises `LaunchError` for more processes than shards."""
+    if accelerator.num_processes > num_shards:
+        raise LaunchError(
+            f"`data.num_shards` must be at least the number of processes, but is {num_shards} with "
+            f"{accelerator.num_processes} processes. It is part of what rows share: set it for all."
+        )
+    threads = f", {torch.get_num_threads()} threads" if accelerator.device.type == "cpu" else ""
+    plural = "process" if accelerator.num_processes == 1 else "processes"
+    return f"{accelerator.num_processes} {plural} on {accelerator.device.type}{threads}"

@@ -1,0 +1,100 @@
+"""A run's folder: what is in it, whether it may be continued, and its self-description."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pretrain.config_files import flatten, to_toml
+from pretrain.engine.checkpoint import list_checkpoints, write_text_atomically
+from pretrain.settings import ResolvedSettings, hash_of
+
+FORMAT = 1
+
+NEUTRAL_SETTINGS = ("data.num_workers", "training.log_every", "training.keep_checkpoints")
+"""Settings that may change when a run is continued, since no number depends on them."""
+
+
+class RunFolderError(RuntimeError):
+    """The folder cannot take this run; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and description of one pre-training run."""
+
+    path: Path
+
+    @property
+    def description_file(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def description(self) -> dict[str, Any] | None:
+        """Returns run.json, or None where there is no run yet."""
+        if not self.description_file.is_file():
+            return None
+        try:
+            content: dict[str, Any] = json.loads(self.description_file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunFolderError(
+                f"{self.description_file}: is not valid JSON ({error}). Choose another --out, or "
+                f"remove the folder."
+            ) from error
+        return content
+
+    def open(self, settings: ResolvedSettings, *, resume: bool) -> str:
+        """Returns `new`, `continue` or `finished`; raises `RunFolderError` when the folder does not
+        fit."""
+        description = self.description()
+        if description is None:
+            if self.path.is_dir() and any(self.path.iterdir()):
+                raise RunFolderError(
+                    f"{self.path}: is not empty and holds no run. Choose another --out."
+                )
+            return "new"
+        if not resume:
+            raise RunFolderError(
+                f"{self.path}: already holds a run. Give --resume auto to continue or reuse it, or "
+                f"choose another --out."
+            )
+        self._check_same_settings(description, settings)
+        if description["status"] == "finished":
+            return "finished"
+        return "continue" if list_checkpoints(self.checkpoints) else "new"
+
+    def _check_same_settings(self, description: dict[str, Any], settings: ResolvedSettings) -> None:
+        before, now = flatten(description["settings"]), flatten(settings.tree())
+        unequal = [
+            f"  {key}: {before.get(key)!r} in the folder, {now.get(key)!r} now"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key) != now.get(key) and key not in NEUTRAL_SETTINGS
+        ]
+        if unequal:
+            raise RunFolderError(
+                f"{self.path}: holds a run of other settings. Choose another --out, or set these "
+                f"back:\n" + "\n".join(unequal)
+            )
+
+    def start(self, settings: ResolvedSettings) -> None:
+        """Makes the folder and writes the resolved settings."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text_atomically(self.path / "settings.toml", to_toml(settings.tree()))
+
+    def describe(self, description: dict[str, Any]) -> None:
+        """Writes run.json in one step."""
+        text = json.dumps({"kind": "pretrain", "format": FORMAT, **description}, indent=1)
+        write_text_atomically(self.description_file, text + "\n")
+
+
+def comparison_of(settings: ResolvedSettings, corpus_hash: str) -> tuple[dict[str, Any], str]:
+    """Returns what all rows of a table must share, and its hash."""
+    comparison = {**settings.compared(), "corpus": corpus_hash}
+    return comparison, hash_of(comparison)

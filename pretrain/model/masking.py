@@ -1,0 +1,63 @@
+"""Which frames of an utterance are masked (paper, section 3; wav2vec 2.0's spans)."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pretrain.settings_class import settings
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@settings
+class MaskSettings:
+    """Span masking, drawn per utterance over its valid frames."""
+
+    probability: float = 0.65
+    """Paper: "mask rate 65 %". Read as wav2vec 2.0's: `probability * T / span` spans that may
+    overlap, which masks about 49 % of the frames."""
+
+    span: int = 10
+    """Frames per span. Not specified by the paper."""
+
+    min_spans: int = 2
+    """Fewest spans per utterance (wav2vec 2.0's). Not specified by the paper."""
+
+    exact_share: bool = False
+    """Reads the paper's rate literally: spans are placed, then frames are added or dropped at
+    random until round(probability * T) are masked. Not specified by the paper."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.probability < 1.0:
+            raise ValueError(f"`probability` must be in (0, 1), but is {self.probability} instead.")
+        if self.span < 1 or self.min_spans < 1:
+            raise ValueError(
+                f"`span` and `min_spans` must be at least 1, but are {self.span} and "
+                f"{self.min_spans} instead."
+            )
+
+
+def draw_mask(num_frames: int, settings: MaskSettings, rng: np.random.Generator) -> BoolArray:
+    """Returns a (T,) mask of an utterance of T = `num_frames` valid frames.
+
+    Spans start at different frames and may overlap. At least one frame stays unmasked when T > 1.
+    """
+    if num_frames < 2:
+        raise ValueError(f"`num_frames` must be at least 2 to be masked, but is {num_frames} instead.")
+    span = min(settings.span, num_frames - 1)
+    expected = settings.probability * num_frames / span
+    num_starts = num_frames - span + 1
+    num_spans = min(max(int(expected + rng.random()), settings.min_spans), num_starts)
+    starts = rng.choice(num_starts, size=num_spans, replace=False)
+    mask = np.zeros(num_frames, dtype=bool)
+    mask[(starts[:, None] + np.arange(span)).ravel()] = True
+    if settings.exact_share:
+        _trim_or_extend(mask, max(1, round(settings.probability * num_frames)), rng)
+    if mask.all():
+        mask[rng.integers(num_frames)] = False
+    return mask
+
+
+def _trim_or_extend(mask: BoolArray, num_masked: int, rng: np.random.Generator) -> None:
+    surplus = int(mask.sum()) - num_masked
+    candidates = np.flatnonzero(mask if surplus > 0 else ~mask)
+    mask[rng.choice(candidates, size=abs(surplus), replace=False)] = surplus < 0

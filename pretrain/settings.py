@@ -1,0 +1,138 @@
+"""All settings of a pre-training run, and which of them a fair comparison holds equal."""
+
+import dataclasses
+from hashlib import blake2b
+from json import dumps
+from pathlib import Path
+from typing import Any, Literal
+
+from pretrain.config_files import SettingsError, SettingsTree, flatten
+from pretrain.data.loader import DataSettings
+from pretrain.engine.health import HealthSettings
+from pretrain.engine.optimizer import OptimizerSettings
+from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.masking import MaskSettings
+from pretrain.objectives import OBJECTIVES
+from pretrain.settings_class import settings
+
+DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "default.toml"
+
+FREE_BETWEEN_ROWS = (
+    "name",
+    "mode",
+    "seed",
+    "objective.",
+    "data.corpus",
+    "data.num_workers",
+    "training.log_every",
+    "training.checkpoint_every",
+    "training.keep_checkpoints",
+    "training.tracker",
+    "health.",
+)
+"""Settings in which the rows of one table may differ: the objective (the question itself), the seed
+(compared seed by seed), and what changes no number. The corpus is compared by its content."""
+
+
+@settings
+class TrainingSettings:
+    """Length, precision and bookkeeping of a run."""
+
+    updates: int = 400_000
+    """Optimizer steps (wav2vec 2.0's and data2vec's). Not specified by the paper."""
+
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """Precision of the matrix products; parameters, teacher and losses are always fp32."""
+
+    deterministic: bool = True
+    """Only deterministic kernels, so that a resumed run equals the straight one."""
+
+    log_every: int = 1
+    """Updates between two lines of metrics.jsonl."""
+
+    checkpoint_every: int = 1000
+    """Updates between two checkpoints."""
+
+    keep_checkpoints: int = 2
+    """Checkpoints kept; the last one is always."""
+
+    tracker: Literal["none", "tensorboard"] = "none"
+    """A tracker of Accelerate beside metrics.jsonl; `tensorboard` needs the extra `tracking`."""
+
+    def __post_init__(self) -> None:
+        for name in ("updates", "log_every", "checkpoint_every", "keep_checkpoints"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, but is {getattr(self, name)} instead.")
+
+
+@settings
+class PretrainSettings:
+    """Everything that a run depends on, but its objective's own settings."""
+
+    mode: str
+    """The objective, a key of `pretrain.objectives.OBJECTIVES`."""
+
+    name: str = ""
+    """Name of the row in tables; the mode and its settings when empty."""
+
+    seed: int = 0
+    """Seed of the initial weights and of every draw."""
+
+    encoder: EncoderSettings = dataclasses.field(default_factory=EncoderSettings)
+    mask: MaskSettings = dataclasses.field(default_factory=MaskSettings)
+    data: DataSettings = dataclasses.field(default_factory=DataSettings)
+    optimizer: OptimizerSettings = dataclasses.field(default_factory=OptimizerSettings)
+    training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+    health: HealthSettings = dataclasses.field(default_factory=HealthSettings)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ResolvedSettings:
+    """A run's settings and its objective's, both complete and checked."""
+
+    run: PretrainSettings
+    objective: Any
+    """An instance of the objective's own settings class."""
+
+    def tree(self) -> dict[str, Any]:
+        """Returns the settings as nested tables of plain values."""
+        return {**dataclasses.asdict(self.run), "objective": dataclasses.asdict(self.objective)}
+
+    def compared(self) -> dict[str, Any]:
+        """Returns the settings that all rows of one table must share, with dotted keys."""
+        flat = flatten(self.tree())
+        return {key: value for key, value in flat.items() if not key.startswith(FREE_BETWEEN_ROWS)}
+
+    @property
+    def name(self) -> str:
+        return self.run.name or f"{self.run.mode}-{hash_of(self.tree())[:8]}"
+
+
+def resolve(tree: SettingsTree) -> ResolvedSettings:
+    """Builds the settings; raises `SettingsError` that lists every fault with its place."""
+    mode = tree.values.get("mode")
+    if mode not in OBJECTIVES:
+        raise SettingsError(
+            f"{tree.sources.get('mode', 'settings')}: `mode` must be one of "
+            f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead."
+        )
+    objective = tree.build(OBJECTIVES[mode].settings_class, table="objective")
+    run = tree.build(PretrainSettings, without="objective")
+    return ResolvedSettings(run=run, objective=objective)
+
+
+def use_mode(tree: SettingsTree, mode: str) -> None:
+    """Sets the objective as `--mode` asks; raises `SettingsError` when the files say otherwise."""
+    in_files = tree.values.get("mode", mode)
+    if in_files != mode and mode in OBJECTIVES:
+        raise SettingsError(
+            f"--mode {mode}: contradicts `mode` = {in_files!r} in {tree.sources['mode']}. Leave one "
+            f"of them out."
+        )
+    tree.put("mode", mode, f"--mode {mode}")
+
+
+def hash_of(content: object) -> str:
+    """Returns a short hash of plain values, the same in every process."""
+    text = dumps(content, sort_keys=True, ensure_ascii=True)
+    return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,22 @@
+"""The one way to declare settings: a frozen, keyword-only, strictly typed dataclass."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, dataclass_transform
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+T = TypeVar("T")
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def settings(cls: type[T]) -> type[T]:
+    """Makes `cls` a settings class.
+
+    Its fields are checked for type when it is built, an unknown field is an error, and a
+    `ValueError` raised in its `__post_init__` is reported with the field's place in the file.
+    """
+    make: Callable[[type[Any]], type[T]] = dataclass(
+        frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True)
+    )
+    return make(cls)
