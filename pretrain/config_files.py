@@ -120,13 +120,17 @@ def _dotted_keys(schema: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
     return walk(schema, prefix)
 
 
-def read_tree(files: Sequence[Path], overrides: Sequence[str]) -> SettingsTree:
-    """Merges TOML `files` in their order, then the `--set` `overrides`."""
+def read_tree(
+    files: Sequence[Path], overrides: Sequence[str], corpus: str | None = None
+) -> SettingsTree:
+    """Merges TOML `files` in their order, then the `--set` `overrides`, then `--corpus`."""
     tree = SettingsTree()
     for path in files:
         tree.add_file(path)
     for override in overrides:
         tree.add_override(override)
+    if corpus is not None:
+        tree.put("data.corpus", corpus, f"--corpus {corpus}")
     return tree
 
 

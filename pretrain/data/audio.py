@@ -5,6 +5,7 @@ S samples at 16 kHz, F frames at the file's own rate, H channels.
 
 import hashlib
 import os
+import re
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,7 +67,8 @@ def decode(path: str, *, offset: int = 0, frames: int = 0) -> tuple[Waveform, in
     than was asked for, or less than its own header promises.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        # Bytes, because soundfile refuses names that are not UTF-8 (Windows has only text).
+        with soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path)) as file:
             promised = file.frames
             if offset >= promised > 0 or offset + frames > promised > 0:
                 raise AudioError(f"has {promised} frames, but {offset} + {frames} were asked for")
@@ -79,9 +81,11 @@ def decode(path: str, *, offset: int = 0, frames: int = 0) -> tuple[Waveform, in
     expected = frames or promised - offset
     if len(samples) < expected:
         raise AudioError(f"truncated: {len(samples)} of {expected} frames could be decoded")
-    # libsndfile shortens a cut WAV silently and says so only in its log.
-    if "data :" in information and "(should be" in information.split("data :")[-1].split("\n")[0]:
-        raise AudioError("truncated: shorter than its header says")
+    # libsndfile shortens a cut WAV silently and says so only in its log. Programs that write to a
+    # pipe cannot know the size and put in one near 2^31 or 2^32: that is no cut.
+    told = re.search(r"^data : (\d+) \(should be (\d+)\)", information, flags=re.MULTILINE)
+    if told and int(told[2]) < int(told[1]) < 0x7FFF_0000:
+        raise AudioError(f"truncated: {told[2]} of {told[1]} bytes of sound are there")
     return samples, sample_rate
 
 
@@ -101,12 +105,15 @@ def to_16k_mono(samples: Waveform, sample_rate: int) -> Waveform:
 def audio_hash(waveform: Waveform) -> str:
     """Returns a hash of a finite (S,) waveform, rounded to steps of 2^-15.
 
-    The rounding makes a FLAC copy of a 16-bit file equal to it; 32-bit integers leave room for
-    float files beyond full scale.
+    So a FLAC copy of a 16-bit file equals it; 32-bit integers leave room for float files beyond
+    full scale. Lossless 16 kHz files have one hash everywhere; lossy or resampled ones may have
+    another where the decoder or resampler was built for another processor.
     """
-    limit = 2.0**31 - 129.0  # the largest float32 below 2^31, and a margin
-    steps = np.rint(np.clip(waveform * np.float32(32768), -limit, limit)).astype("<i4")
-    return hashlib.blake2b(steps.tobytes(), digest_size=16).hexdigest()
+    limit = np.float32(2**16 - 1)  # times 32768 it stays below 2^31
+    steps = np.clip(waveform, -limit, limit)
+    steps *= np.float32(32768)
+    whole = np.rint(steps, out=steps).astype("<i4")
+    return hashlib.blake2b(whole.data, digest_size=16).hexdigest()
 
 
 def _reason(path: str, error: Exception) -> str:

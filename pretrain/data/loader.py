@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pretrain.data.audio import num_samples_16k, read_waveform
 from pretrain.data.batch import Batch
-from pretrain.data.sampler import Shard, UpdatePlan
+from pretrain.data.sampler import PlanError, Shard, UpdatePlan
 from pretrain.draws import Draws
 from pretrain.model.encoder_settings import (
     RECEPTIVE_FIELD_SAMPLES,
@@ -136,7 +136,7 @@ def usable_utterances(table: pd.DataFrame, data: DataSettings) -> pd.DataFrame:
     table = table.assign(num_samples=num_samples)
     usable = table[table["num_samples"] >= data.min_seconds * SAMPLE_RATE_HZ].reset_index(drop=True)
     if usable.empty:
-        raise ValueError(
+        raise PlanError(
             f"`data.min_seconds` must leave some utterance of {data.corpus!r}, but all "
             f"{len(table)} are shorter than {data.min_seconds} s."
         )
@@ -157,6 +157,9 @@ def make_loader(reader: ShardReader, shards: Iterable[Shard], num_workers: int) 
         sampler=shards,  # type: ignore[arg-type]  # any iterable of keys of the dataset serves
         batch_size=None,
         num_workers=num_workers,
+        # The loader seeds its workers from this instead of the global generator, whose state a
+        # resumed run has to find as it was.
+        generator=torch.Generator(),
         pin_memory=torch.cuda.is_available(),
     )
 

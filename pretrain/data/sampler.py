@@ -17,6 +17,10 @@ LENGTH_JITTER = 0.1
 change from epoch to epoch while little is padded."""
 
 
+class PlanError(ValueError):
+    """The corpus and the settings make no plan; the message says why."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shard:
     """One micro-batch, before it is read."""
@@ -42,10 +46,10 @@ class UpdatePlan:
     ) -> None:
         """`num_samples` (N,) are the lengths after cropping, in samples at 16 kHz."""
         if len(num_samples) == 0:
-            raise ValueError("`num_samples` must not be empty: the corpus has no utterance.")
+            raise PlanError("`num_samples` must not be empty: the corpus has no utterance.")
         longest = int(num_samples.max())
         if longest > max_samples:
-            raise ValueError(
+            raise PlanError(
                 f"`max_samples` must be at least the longest crop ({longest} samples), but is "
                 f"{max_samples} instead. Raise `data.shard_seconds` or lower `data.crop_seconds`."
             )

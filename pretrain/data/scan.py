@@ -177,7 +177,9 @@ def _load(cache: Path) -> pd.DataFrame:
     types = {column: "int64" for column in ("offset", "wanted", "size", "changed_ns")}
     types |= {"frames": "int64", "sample_rate": "int64", "deviation": "float64"}
     try:
-        known = read_csv(cache, encoding_errors="surrogateescape").loc[:, [*KEY, *FACTS]].astype(types)
+        known = (
+            read_csv(cache, encoding_errors="surrogateescape").loc[:, [*KEY, *FACTS]].astype(types)
+        )
         return known.loc[known["audio_hash"].str.len() == 32].drop_duplicates(KEY)
     except (OSError, ValueError, KeyError):
         # Missing, or damaged: then everything is looked at again.

@@ -154,6 +154,7 @@ def _check(table: pd.DataFrame, column: str, good: pd.Series, rule: str) -> None
         return
     row: Hashable = good.index[~good.astype(bool)][0]
     value = table.at[row, column]
+    value = value.item() if isinstance(value, np.generic) else value
     raise TableError(
         f"`{column}` must {rule}, but is {value!r} instead "
         f"(row {row}, id {table.at[row, 'id']!r}; {int((~good.astype(bool)).sum())} such rows)."

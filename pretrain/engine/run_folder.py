@@ -14,6 +14,9 @@ FORMAT = 1
 NEUTRAL_SETTINGS = ("data.num_workers", "training.log_every", "training.keep_checkpoints")
 """Settings that may change when a run is continued, since no number depends on them."""
 
+EARLY_FILES = {"settings.toml", "quarantine.csv"}
+"""What a run that failed before its first update may have left behind."""
+
 
 class RunFolderError(RuntimeError):
     """The folder cannot take this run; the message says why and what to do."""
@@ -55,7 +58,9 @@ class RunFolder:
         fit."""
         description = self.description()
         if description is None:
-            if self.path.is_dir() and any(self.path.iterdir()):
+            if self.path.exists() and not self.path.is_dir():
+                raise RunFolderError(f"{self.path}: is a file, not a folder. Choose another --out.")
+            if self.path.is_dir() and {p.name for p in self.path.iterdir()} - EARLY_FILES:
                 raise RunFolderError(
                     f"{self.path}: is not empty and holds no run. Choose another --out."
                 )

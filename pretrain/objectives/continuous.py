@@ -152,7 +152,7 @@ def normalized_mean(states: Sequence[Tensor], valid: Tensor) -> Tensor:
     return total / len(states)
 
 
-COLLAPSE_RULES = (
+COLLAPSE_RULES: tuple[CollapseRule, ...] = (
     CollapseRule(
         metric="target_variance",
         limit=0.01,

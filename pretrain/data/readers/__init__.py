@@ -32,8 +32,9 @@ def read_corpus(
     - `librispeech=PATH`: LibriSpeech's layout;
     - `NAME=FILE.csv` or `NAME=FOLDER` with a `manifest.csv` in it: any corpus with a manifest.
 
-    Unusable files, also those shorter than `min_seconds`, are set aside in `quarantine_file` (see `pretrain.data.quarantine`); more than
-    `max_bad_share` of them raise `QuarantineError`. Other wrong input raises `ValueError`.
+    Unusable files, among them those shorter than `min_seconds`, are set aside in
+    `quarantine_file` (see `pretrain.data.quarantine`); more than `max_bad_share` of them raise
+    `QuarantineError`. Other wrong input raises `ValueError`.
     """
     parsed = parse_spec(spec, known=tuple(listers))
     if parsed.path is None:

@@ -38,7 +38,9 @@ def path_ids(paths: Iterable[str], *, folder: Path, source: str) -> list[str]:
     """
     relative = [os.path.relpath(path, folder).replace(os.sep, "/") for path in paths]
     stems = [os.path.splitext(name)[0] for name in relative]
-    repeated = pd.Series(stems).duplicated(keep=False)
+    # Of different files: a file that is cut into several utterances keeps its stem.
+    num_files = pd.Series(relative).groupby(stems).nunique()
+    repeated = pd.Series(stems).map(num_files) > 1
     chosen = [
         name if again else stem for name, stem, again in zip(relative, stems, repeated, strict=True)
     ]
@@ -66,9 +68,9 @@ def assemble(
             "share theirs:\n" + "\n".join(lines)
         )
     # Wrong labels are told before the long scan; what it will find is filled in.
-    guess = {"frames": 1, "sample_rate": 1, "audio_hash": "unknown"}
+    guess = listing.assign(frames=1, sample_rate=1, audio_hash="unknown")
     try:
-        validate_table(listing.assign(**guess).loc[:, list(COLUMNS)])
+        validate_table(guess.loc[:, list(COLUMNS)])
     except TableError as error:
         raise TableError(f"The corpus {source} in {folder}: {error}") from error
     facts = scan(listing, folder=folder, name=source)

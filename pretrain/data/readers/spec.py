@@ -68,6 +68,8 @@ def _without_equals(text: str, known: tuple[str, ...]) -> str:
             f"A corpus must be given as NAME=PATH, but is only the path {text!r} instead. "
             f"Write folder={text}, or NAME={text} if there is a manifest."
         )
+    if text in known:
+        return f"The corpus {text} must be given with its place: {text}=PATH."
     return (
         f"A corpus must be `{SYNTHETIC}` or NAME=PATH, but is {text!r} instead."
         f"{_did_you_mean(text, known)} Known names are: {', '.join((SYNTHETIC, *known))}."

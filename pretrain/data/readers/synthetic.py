@@ -33,7 +33,7 @@ def make_synthetic(options: dict[str, str]) -> Path:
         raise ValueError(f"`part` must be one of {', '.join(PARTS)}, but is {part!r} instead.")
     folder = corpora_folder() / f"synthetic-{part}-{hours:g}h-seed{int(seed)}"
     # Imported here: other corpora do not need the speech synthesizer.
-    from pretrain.data.synthetic import make_synthetic_corpus
+    from pretrain.data.synthetic.corpus import make_synthetic_corpus
 
     make_synthetic_corpus(folder, hours=hours, seed=int(seed), part=part)
     return folder

@@ -36,11 +36,11 @@ from pretrain.data.synthetic.speakers import Speaker, speakers_of
 SAMPLE_RATE_HZ = 16_000
 FORMAT = 1
 """Raise it with every change of what a corpus of given settings contains."""
-MEAN_SECONDS = {"pretrain": 2.0, "probe": 2.0}
+MEAN_SECONDS = {"pretrain": 2.48, "probe": 2.43}
 """Mean length of an utterance, as measured; turns hours into rounds."""
 KEPT_SILENCE_SECONDS = 0.1
-SILENCE = 0.002
-"""Samples below this share of full scale at either end count as silence."""
+SILENCE = 0.01
+"""Samples below this share of the utterance's peak at either end count as silence."""
 MARKER = "finished.json"
 
 
@@ -70,7 +70,7 @@ def make_synthetic_corpus(
         "part": part,
         "seed": seed,
         "num_rounds": num_rounds,
-        "settings": asdict(settings),  # type: ignore[call-overload]
+        "settings": asdict(settings),
     }
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         check_finished(folder, wanted)
@@ -169,7 +169,7 @@ def to_16k(spoken: bytes) -> NDArray[np.int16]:
     """
     loud = np.frombuffer(spoken, dtype="<i2").astype(np.float32) / 32768
     resampled = soxr.resample(loud, ESPEAK_RATE_HZ, SAMPLE_RATE_HZ)
-    sounding = np.flatnonzero(np.abs(resampled) > SILENCE)
+    sounding = np.flatnonzero(np.abs(resampled) > SILENCE * np.abs(resampled).max())
     kept = round(KEPT_SILENCE_SECONDS * SAMPLE_RATE_HZ)
     first, last = (sounding[0], sounding[-1]) if len(sounding) else (0, len(resampled))
     trimmed = resampled[max(first - kept, 0) : last + kept]

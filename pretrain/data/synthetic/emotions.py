@@ -53,7 +53,8 @@ def nearest_emotion(points: Array) -> NDArray[np.int64]:
     """Returns, for points (N, 3), the index into `EMOTIONS` of the nearest norm (N,)."""
     norms = np.array(list(NORMS.values()))
     distances = ((points[:, None, :] - norms) ** 2).sum(axis=-1)  # (N, C)
-    return distances.argmin(axis=1)
+    nearest: NDArray[np.int64] = distances.argmin(axis=1)
+    return nearest
 
 
 def ratings(point: Array, *, noise: float, generator: np.random.Generator) -> Array:

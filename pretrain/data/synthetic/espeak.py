@@ -1,9 +1,10 @@
 """Speaks one speaker's sentences with espeak-ng: the only file that touches the library.
 
 espeak-ng does not repeat itself within a process: the same text and voice give other samples at
-every call, and its seed function does not cure that. Fresh processes do repeat the same sequence.
-So this file is run as a script, one fresh process per speaker, which speaks that speaker's
-sentences in order from the first one. It imports nothing of the project, to start in a blink.
+every call. Fresh processes repeat the same sequence, but only if the seed of the breath noise that
+some voices have is set as well: the library starts it from the clock, in whole seconds.
+So this file is run as a script, one fresh process per speaker, which sets that seed and speaks the
+speaker's sentences in order from the first one. It imports nothing of the project, to start fast.
 
 Script: JSON on stdin, `{"voice": "en-us+f2", "requests": [{"text": ..., "rate": ...}, ...]}`;
 on stdout, for each request, the number of samples (uint32) and the samples (int16), little-endian.
@@ -14,7 +15,7 @@ import json
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -49,7 +50,7 @@ class Request:
     """Pause between words, in units of 10 ms at normal rate."""
 
 
-def speak(voice: str, requests: list[Request]) -> Iterator[bytes]:
+def speak(voice: str, requests: list[Request]) -> Generator[bytes, None, None]:
     """Yields the speech of each request, in order: int16 samples, mono, at `ESPEAK_RATE_HZ`.
 
     Starts a fresh process, so equal arguments give equal bytes, and the speech of the first
@@ -97,6 +98,7 @@ class Synthesizer:
                 f"espeak-ng cannot use its data in {data}; it takes paths of at most some 150 "
                 "characters: move the virtual environment to a shorter path."
             )
+        self.library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # else the clock's (see the top)
         self.chunks: list[bytes] = []
         self.callback = CALLBACK(self.collect)
         self.library.espeak_SetSynthCallback(self.callback)

@@ -7,6 +7,7 @@ It is an upper limit: a listener who hears the audio must first get used to the 
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,7 @@ def voice_densities(prosody: Array) -> Array:
     return densities
 
 
+@cache
 def oracle(settings: SyntheticSettings) -> OracleScores:
     """Scores the best possible listener by simulation; always the same for the same settings."""
     words = word_probabilities(settings)  # (C, 2, C)

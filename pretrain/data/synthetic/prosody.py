@@ -41,6 +41,7 @@ STRONG_NOISE = 0.35
 
 NORMAL_WORDS_PER_MINUTE = 200
 NORMAL_WORD_GAP = 4
+NORMAL_VOLUME = 30
 
 
 def rule_table(points: Array) -> Array:
@@ -57,7 +58,8 @@ def noise_scale(*, strong: bool) -> Array:
 def to_request(text: str, prosody: Array) -> Request:
     """Translates one utterance's prosody (5,) to the settings of espeak-ng, within its limits.
 
-    The volume stops at 85, where the loudest voice is still clear of clipping.
+    The normal volume is 30 and the highest 50, where the loudest voice is still clear of clipping;
+    in between it is proportional.
     """
     pitch_percent, range_semitones, rate_percent, volume, pause_percent = map(float, prosody)
     # espeak-ng's pitch table doubles the voice's pitch from setting 50 to 100.
@@ -65,7 +67,7 @@ def to_request(text: str, prosody: Array) -> Request:
     return Request(
         text=text,
         rate=bounded(NORMAL_WORDS_PER_MINUTE * (1 + rate_percent / 100), 110, 450),
-        volume=bounded(volume, 10, 85),
+        volume=bounded(NORMAL_VOLUME * volume / CONSTANTS[3], 10, 50),
         pitch=bounded(50 + 50 * octaves, 0, 100),
         range=bounded(50 * range_semitones / CONSTANTS[1], 0, 100),
         word_gap=bounded(NORMAL_WORD_GAP * (1 + pause_percent / 100), 0, 20),

@@ -1,0 +1,59 @@
+"""What the commands of pretrain share: options for settings, and errors written for users."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+WRONG_INPUT = 2
+
+STOPPED = 130
+"""Exit status of a run that a signal ended early."""
+
+
+def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds --config, --set, --corpus and --resume."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="TOML file of settings; may be given several times, a later file wins "
+        "(default: configs/default.toml)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting, for example optimizer.lr=1e-3; may be given several times",
+    )
+    parser.add_argument(
+        "--corpus",
+        metavar="SPEC",
+        help="what to pre-train on: synthetic, folder=PATH, librispeech=PATH or NAME=manifest.csv "
+        "(short for --set data.corpus=SPEC)",
+    )
+    parser.add_argument(
+        "--resume",
+        choices=("auto", "never"),
+        default="auto",
+        help="auto: continue or reuse the run in the folder; never: refuse a folder with a run",
+    )
+
+
+def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
+    """Runs a command; the project's own errors become a message instead of a traceback."""
+    try:
+        status = main(sys.argv[1:])
+    except (ValueError, RuntimeError, OSError) as error:
+        if not type(error).__module__.startswith("pretrain."):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        status = STOPPED
+    if status == STOPPED:
+        print("Stopped on request; the same command continues where it was.", file=sys.stderr)
+    return status

@@ -1,0 +1,89 @@
+"""EmoDB, the Berlin Database of Emotional Speech: ten actors, German, seven emotions.
+
+Burkhardt, Paeschke, Rolfes, Sendlmeier, Weiss, "A Database of German Emotional Speech",
+Interspeech 2005. A name such as 03a01Fa consists of speaker 03, text a01, emotion letter F
+(Freude, happiness) and a version letter.
+
+The sessions are ours, not the corpus's: five pairs of a man and a woman, disjoint in speakers.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from pretrain.data.readers.assemble import make_listing
+from probe.corpora.file_names import parse_names, warn_of_missing
+
+EMOTIONS = {
+    "W": "anger",
+    "L": "boredom",
+    "E": "disgust",
+    "A": "fear",
+    "F": "happiness",
+    "T": "sadness",
+    "N": "neutral",
+}
+
+TEXTS = {
+    "a01": "Der Lappen liegt auf dem Eisschrank.",
+    "a02": "Das will sie am Mittwoch abgeben.",
+    "a04": "Heute abend k\u00f6nnte ich es ihm sagen.",
+    "a05": "Das schwarze Blatt Papier befindet sich da oben neben dem Holzst\u00fcck.",
+    "a07": "In sieben Stunden wird es soweit sein.",
+    "b01": "Was sind denn das f\u00fcr T\u00fcten, die da unter dem Tisch stehen?",
+    "b02": "Sie haben es gerade hochgetragen und jetzt gehen sie wieder runter.",
+    "b03": "An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.",
+    "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
+    "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
+}
+
+SESSIONS = {
+    speaker: str(number)
+    for number, pair in enumerate(
+        [("03", "08"), ("10", "09"), ("11", "13"), ("12", "14"), ("15", "16")], start=1
+    )
+    for speaker in pair
+}
+"""Men 03, 10, 11, 12, 15 and women 08, 09, 13, 14, 16, paired in this order."""
+
+PUBLISHED_EMOTIONS = {
+    "anger": 127,
+    "boredom": 81,
+    "disgust": 46,
+    "fear": 69,
+    "happiness": 71,
+    "sadness": 62,
+    "neutral": 79,
+}
+PUBLISHED_SPEAKERS = {
+    "03": 49, "08": 58, "09": 43, "10": 38, "11": 55,
+    "12": 35, "13": 61, "14": 69, "15": 56, "16": 71,
+}  # fmt: skip
+
+NAME = re.compile(
+    rf"(?P<speaker>{'|'.join(SESSIONS)})(?P<text>{'|'.join(TEXTS)})"
+    rf"(?P<emotion>[{''.join(EMOTIONS)}])[a-z]?"
+)
+
+
+def list_emodb(path: Path, source: str) -> pd.DataFrame:
+    """Lists EmoDB's files below `path` (wav, or a copy in another format).
+
+    Warns, speaker by speaker and emotion by emotion, where the 535 published ones are not there.
+    """
+    rows = [
+        {
+            "id": f"{source}/{match.string}",
+            "path": file,
+            "speaker": match["speaker"],
+            "session": SESSIONS[match["speaker"]],
+            "emotion": EMOTIONS[match["emotion"]],
+            "text": TEXTS[match["text"]],
+        }
+        for file, match in parse_names(path, source=source, pattern=NAME).items()
+    ]
+    listing = make_listing(pd.DataFrame(rows))
+    warn_of_missing(listing["emotion"], PUBLISHED_EMOTIONS, source=source, what="emotion")
+    warn_of_missing(listing["speaker"], PUBLISHED_SPEAKERS, source=source, what="speaker")
+    return listing

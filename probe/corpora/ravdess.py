@@ -1,0 +1,75 @@
+"""RAVDESS, the speech part: 24 actors, North American English, eight emotions, calm included.
+
+Livingstone, Russo, "The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS)",
+PLoS ONE 13(5), 2018. A name such as 03-01-06-01-02-01-12 consists of modality (03 audio only),
+channel (01 speech), emotion, intensity, statement, repetition and actor (odd: men, even: women).
+The published corpus holds one recording twice, 03-01-03-01-02-01-07 and 03-01-03-01-02-02-07.
+
+The sessions are ours, not the corpus's: actors 1 and 2, 3 and 4, ..., disjoint in speakers.
+"""
+
+import re
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+
+from pretrain.data.readers.assemble import make_listing
+from probe.corpora.file_names import parse_names, warn_of_missing, warn_of_missing_names
+
+EMOTIONS = {
+    "01": "neutral",
+    "02": "calm",
+    "03": "happy",
+    "04": "sad",
+    "05": "angry",
+    "06": "fearful",
+    "07": "disgust",
+    "08": "surprised",
+}
+
+TEXTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+
+ACTORS = [f"{actor:02d}" for actor in range(1, 25)]
+SESSIONS = {actor: str((int(actor) + 1) // 2) for actor in ACTORS}
+
+NAME = re.compile(
+    rf"03-01-(?P<emotion>{'|'.join(EMOTIONS)})-(?P<intensity>01|02)"
+    rf"-(?P<text>{'|'.join(TEXTS)})-(?P<repetition>01|02)-(?P<actor>{'|'.join(ACTORS)})"
+)
+
+PUBLISHED_NAMES = {
+    f"03-01-{emotion}-{intensity}-{text}-{repetition}-{actor}"
+    for emotion, intensity, text, repetition, actor in product(
+        EMOTIONS, ("01", "02"), TEXTS, ("01", "02"), ACTORS
+    )
+    # Neutral was recorded in normal intensity only.
+    if (emotion, intensity) != ("01", "02")
+}
+PUBLISHED_EMOTIONS = {name: 96 if name == "neutral" else 192 for name in EMOTIONS.values()}
+PUBLISHED_SPEAKERS = dict.fromkeys(ACTORS, 60)
+
+
+def list_ravdess(path: Path, source: str) -> pd.DataFrame:
+    """Lists the speech files of RAVDESS below `path` (wav, or a copy in another format).
+
+    Songs and videos are left out. Warns of what is missing of the 1440 published files: by name,
+    by actor and by emotion.
+    """
+    rows = [
+        {
+            "id": f"{source}/{match.string}",
+            "path": file,
+            "speaker": match["actor"],
+            "session": SESSIONS[match["actor"]],
+            "emotion": EMOTIONS[match["emotion"]],
+            "text": TEXTS[match["text"]],
+        }
+        for file, match in parse_names(path, source=source, pattern=NAME).items()
+    ]
+    listing = make_listing(pd.DataFrame(rows))
+    names = [name.removeprefix(f"{source}/") for name in listing["id"]]
+    warn_of_missing_names(names, PUBLISHED_NAMES, source=source)
+    warn_of_missing(listing["emotion"], PUBLISHED_EMOTIONS, source=source, what="emotion")
+    warn_of_missing(listing["speaker"], PUBLISHED_SPEAKERS, source=source, what="speaker")
+    return listing

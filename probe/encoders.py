@@ -1,0 +1,182 @@
+"""Which encoders may stand in one table: run folders, and whether their comparison is fair."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+ROW = "row"
+BASELINE = "baseline"
+UNCONTROLLED = "uncontrolled"
+
+HASHES_EQUAL_PER_SEED = ("initial_weights", "corpus", "sample_order", "masks")
+"""What all rows of one seed must share besides `comparison`."""
+
+
+class EncoderError(ValueError):
+    """An encoder folder cannot be probed, or not in this table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderRun:
+    """One row of the table for one seed."""
+
+    name: str
+    group: str
+    """`row`, `baseline` or `uncontrolled`."""
+
+    seed: int
+    folder: Path | None = None
+    mode: str = ""
+    row: dict[str, Any] = field(default_factory=dict)
+    """What distinguishes the row, for example {"codebooks": 2, "entries": 8, "centres": 64}."""
+
+    comparison: dict[str, Any] = field(default_factory=dict)
+    """Everything that must be equal between rows."""
+
+    hashes: dict[str, Any] = field(default_factory=dict)
+
+    def described(self) -> dict[str, Any]:
+        """Returns the entry of `rows` in run.json."""
+        return {
+            "name": self.name,
+            "group": self.group,
+            "encoder_run": str(self.folder) if self.folder else "",
+            "comparison": self.comparison,
+            "hashes": self.hashes,
+            "mode": self.mode,
+            "row": self.row,
+            "seed": self.seed,
+        }
+
+
+def read_encoder_run(folder: Path) -> EncoderRun:
+    """Reads the description of an encoder; without hashes it is uncontrolled.
+
+    Raises:
+        EncoderError: The folder is missing, is no encoder's, or its training is not finished.
+    """
+    folder = folder.resolve()
+    if not folder.is_dir():
+        raise EncoderError(f"`--encoder` must be a run folder, but {folder} does not exist.")
+    description = _read_description(folder)
+    if description.get("status", "finished") != "finished":
+        raise EncoderError(
+            f"{folder}: its pre-training is {description['status']!r}, not finished. Finish it "
+            "with `pretrain/run.py --resume auto` and the same --out, or leave this --encoder out."
+        )
+    for file in ("encoder.json", "encoder.safetensors"):
+        if not (folder / file).is_file():
+            raise EncoderError(
+                f"{folder} has no {file}: `--encoder` must be the folder of a finished "
+                "pre-training run."
+            )
+    comparison, hashes = description.get("comparison") or {}, description.get("hashes") or {}
+    return EncoderRun(
+        name=str(description.get("name") or folder.name),
+        group=ROW if comparison and hashes else UNCONTROLLED,
+        seed=int(description.get("seed", 0)),
+        folder=folder,
+        mode=str(description.get("mode", "")),
+        row=dict(description.get("row") or {}),
+        comparison=comparison,
+        hashes=hashes,
+    )
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    if not path.is_file():
+        return {}
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EncoderError(f"{path} is not valid JSON ({error}).") from error
+    if not isinstance(description, dict) or description.get("kind") != "pretrain":
+        raise EncoderError(
+            f"{folder} is not a pre-training run: its run.json says kind "
+            f"{description.get('kind') if isinstance(description, dict) else None!r}."
+        )
+    return description
+
+
+def make_table(
+    runs: Sequence[EncoderRun], *, seeds: Iterable[int] | None = None, allow_uncontrolled: bool
+) -> list[EncoderRun]:
+    """Decides which runs stand in the table, and in which group.
+
+    Args:
+        runs: As they were read.
+        seeds: Only these seeds, or all.
+        allow_uncontrolled: Runs that differ from most of the others become uncontrolled instead of
+            being refused.
+
+    Raises:
+        EncoderError: Runs differ in what must be equal, the same row is given twice, or rows do
+            not have the same set of seeds.
+    """
+    wanted = None if seeds is None else set(seeds)
+    kept = [run for run in runs if wanted is None or run.seed in wanted]
+    if not kept:
+        raise EncoderError("No --encoder is left: none has one of the seeds given with --seed.")
+    doubles = Counter((run.name, run.seed) for run in kept)
+    for (name, seed), count in doubles.items():
+        if count > 1:
+            folders = ", ".join(str(r.folder) for r in kept if (r.name, r.seed) == (name, seed))
+            raise EncoderError(f"{count} encoders are row {name!r} at seed {seed}: {folders}.")
+    kept = _with_equal_comparison(kept, allow_uncontrolled)
+    _check_seeds([run for run in kept if run.group == ROW])
+    return kept
+
+
+def _with_equal_comparison(
+    runs: Sequence[EncoderRun], allow_uncontrolled: bool
+) -> list[EncoderRun]:
+    rows = [run for run in runs if run.group == ROW]
+    if not rows:
+        return list(runs)
+    # The comparison that most rows have (ties: the first given) is the table's.
+    texts = [json.dumps(run.comparison, sort_keys=True) for run in rows]
+    reference = rows[texts.index(Counter(texts).most_common(1)[0][0])]
+    by_seed = {run.seed: run for run in reversed(rows) if run.comparison == reference.comparison}
+    checked = []
+    for run in runs:
+        unequal = [] if run.group != ROW else _unequal(run, reference, by_seed)
+        if unequal and not allow_uncontrolled:
+            raise EncoderError(
+                f"{run.folder} cannot stand in one table with {reference.folder}, because they "
+                "differ in more than their target:\n  "
+                + "\n  ".join(unequal)
+                + "\nPre-train them with the same settings, or give --allow-uncontrolled to put it "
+                "in a part of the table of its own."
+            )
+        checked.append(replace(run, group=UNCONTROLLED) if unequal else run)
+    return checked
+
+
+def _unequal(run: EncoderRun, reference: EncoderRun, by_seed: dict[int, EncoderRun]) -> list[str]:
+    """Returns a line per key in which the run differs from the table's."""
+    pairs = [
+        (key, reference.comparison.get(key, "absent"), run.comparison.get(key, "absent"))
+        for key in sorted({*reference.comparison, *run.comparison})
+    ]
+    peer = by_seed.get(run.seed, run)
+    pairs += [
+        (f"hashes.{key}", peer.hashes.get(key, "absent"), run.hashes.get(key, "absent"))
+        for key in HASHES_EQUAL_PER_SEED
+    ]
+    return [f"{key}: {theirs!r}, here {ours!r}" for key, theirs, ours in pairs if theirs != ours]
+
+
+def _check_seeds(rows: Sequence[EncoderRun]) -> None:
+    seeds: dict[str, set[int]] = {}
+    for run in rows:
+        seeds.setdefault(run.name, set()).add(run.seed)
+    if len({frozenset(present) for present in seeds.values()}) > 1:
+        lines = "\n  ".join(f"{name}: {sorted(present)}" for name, present in seeds.items())
+        raise EncoderError(
+            "All rows need the same seeds, or their means cannot be compared, but they have\n  "
+            f"{lines}\nPre-train what is missing, or choose seeds that all have with --seed."
+        )

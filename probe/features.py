@@ -1,0 +1,231 @@
+"""Utterance features of a frozen encoder, computed once and kept.
+
+Shapes: N utterances, B utterances of a batch, S samples, T frames, L layers (block inputs and
+outputs: one more than the Transformer has blocks), D channels.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from shutil import rmtree
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from pretrain.data.audio import num_samples_16k, read_waveform
+from pretrain.data.loader import normalize_waveform, pad_waveforms
+from pretrain.data.table import table_hash
+from pretrain.model.encoder import Encoder
+from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
+from pretrain.model.weights import weights_hash
+
+FloatArray = npt.NDArray[np.float32]
+
+BATCH_SECONDS = 60.0
+"""Most audio in a batch, padding included."""
+
+SAVE_EVERY_SECONDS = 20.0
+"""What is computed is kept at least this often, so that Ctrl-C loses little."""
+
+FORMAT = "1"
+"""Part of every key: features of another way of computing are not reused."""
+
+
+class FeatureSource(Protocol):
+    """Turns a batch of waveforms into one vector per utterance and layer."""
+
+    name: str
+    """For the progress bar."""
+
+    key: str
+    """Hash of everything that its numbers depend on, fit for a file name."""
+
+    def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
+        """(B, S) normalised and zero-padded, (B,) -> (B, L, D) float32 on the CPU."""
+        ...
+
+
+class EncoderFeatures:
+    """Every layer of a frozen encoder, mean over valid frames."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        name: str,
+        bf16: bool = False,
+        device: torch.device | None = None,
+    ) -> None:
+        self.name = name
+        self.key = weights_hash(encoder)[:16] + ("-bf16" if bf16 else "")
+        self._device = device or torch.device("cpu")
+        self._encoder = encoder.to(self._device).eval().requires_grad_(False)
+        self._bf16 = bf16
+
+    def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
+        ):
+            output = self._encoder(waveforms.to(self._device), num_samples.to(self._device))
+        num_frames = output.num_frames[:, None]
+        steps = torch.arange(output.layers[0].shape[1], device=self._device)
+        share = (steps < num_frames).float() / num_frames  # (B, T)
+        # A garbage frame may be non-finite, which 0 times does not remove.
+        layers = [
+            torch.einsum("bt,btd->bd", share, layer.float().masked_fill((share == 0)[..., None], 0))
+            for layer in output.layers
+        ]
+        return torch.stack(layers, dim=1).cpu()
+
+
+def extract(
+    table: pd.DataFrame,
+    source: FeatureSource,
+    folder: Path,
+    *,
+    batch_seconds: float = BATCH_SECONDS,
+) -> FloatArray:
+    """Returns the (N, L, D) features of the utterances, in order of the table.
+
+    They are kept in `folder` under the source's key and the table's hash; a later call reads
+    them. An interrupted call leaves what it has done, and the next one goes on from there.
+
+    Raises:
+        ValueError: An utterance is shorter than one frame, or its features are not finite.
+    """
+    # Sorted, so that the same utterances in another order have the same key and the same file.
+    by_id = table.sort_values("id", kind="stable")
+    path = folder / f"{source.key}-{table_hash(by_id)[:16]}-{FORMAT}.safetensors"
+    ids = by_id["id"].astype(str).tolist()
+    features = _read(path, ids)
+    if features is None:
+        features = _compute(by_id, source, path.with_suffix(".parts"), batch_seconds)
+        _write(path, features, ids)
+        rmtree(path.with_suffix(".parts"), ignore_errors=True)
+    place = {utterance: index for index, utterance in enumerate(ids)}
+    return features[[place[str(utterance)] for utterance in table["id"]]]
+
+
+def _compute(
+    table: pd.DataFrame, source: FeatureSource, parts: Path, batch_seconds: float
+) -> FloatArray:
+    lengths = np.array(
+        [
+            num_samples_16k(int(frames), int(rate))
+            for frames, rate in zip(table["frames"], table["sample_rate"], strict=True)
+        ]
+    )
+    if lengths.min() < RECEPTIVE_FIELD_SAMPLES:
+        raise ValueError(
+            f"Utterance {table['id'].iloc[int(lengths.argmin())]!r} has {lengths.min()} samples at "
+            f"16 kHz, but one frame takes {RECEPTIVE_FIELD_SAMPLES}: leave it out of the corpus."
+        )
+    # Longest first: a lack of memory shows at once. Ties by id, so that parts fit together.
+    order = np.lexsort((np.arange(len(table)), -lengths))
+    pieces, num_done = _read_parts(parts)
+    rows: list[FloatArray] = []
+    started = time.monotonic()
+    with tqdm(
+        total=float(lengths.sum()) / SAMPLE_RATE_HZ + 1e-3,
+        initial=float(lengths[order[:num_done]].sum()) / SAMPLE_RATE_HZ,
+        unit="s",
+        desc=f"features of {source.name}",
+        bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio, "
+        "{elapsed}<{remaining}",
+    ) as progress:
+        try:
+            for batch in _batches(order[num_done:], lengths, batch_seconds):
+                rows.append(_run(table, source, batch))
+                progress.update(float(lengths[batch].sum()) / SAMPLE_RATE_HZ)
+                if time.monotonic() - started > SAVE_EVERY_SECONDS:
+                    pieces.append(_keep(parts, _num_rows(pieces), rows))
+                    rows, started = [], time.monotonic()
+        except BaseException:
+            _keep(parts, _num_rows(pieces), rows)
+            raise
+    in_order = np.concatenate([*pieces, *rows])
+    features = np.empty_like(in_order)
+    features[order] = in_order
+    return features
+
+
+def _num_rows(pieces: list[FloatArray]) -> int:
+    """Returns how many utterances the pieces hold."""
+    return sum(map(len, pieces))
+
+
+def _batches(
+    order: npt.NDArray[np.intp], lengths: npt.NDArray[np.int64], batch_seconds: float
+) -> Iterator[npt.NDArray[np.intp]]:
+    """Cuts utterances in order of falling length into batches of a budget of padded samples."""
+    start = 0
+    while start < len(order):
+        count = max(1, int(batch_seconds * SAMPLE_RATE_HZ // lengths[order[start]]))
+        yield order[start : start + count]
+        start += count
+
+
+def _run(table: pd.DataFrame, source: FeatureSource, batch: npt.NDArray[np.intp]) -> FloatArray:
+    utterances = [table.iloc[int(row)] for row in batch]
+    waveforms = [normalize_waveform(read_waveform(utterance)) for utterance in utterances]
+    features: FloatArray = source(*pad_waveforms(waveforms)).numpy().astype(np.float32)
+    finite = np.isfinite(features).all(axis=(1, 2))
+    if not finite.all():
+        raise ValueError(
+            f"The features of {source.name} are not finite for utterance "
+            f"{utterances[int(finite.argmin())]['id']!r}: its weights are damaged, or its "
+            "training diverged."
+        )
+    return features
+
+
+def _keep(parts: Path, start: int, rows: list[FloatArray]) -> FloatArray:
+    """Writes computed rows as the part that begins at utterance `start` of the order."""
+    if not rows:
+        return np.empty((0,), dtype=np.float32)
+    piece = np.concatenate(rows)
+    _write(parts / f"{start:08d}.safetensors", piece, [])
+    return piece
+
+
+def _read_parts(parts: Path) -> tuple[list[FloatArray], int]:
+    pieces: list[FloatArray] = []
+    while (piece := _read(parts / f"{_num_rows(pieces):08d}.safetensors", [])) is not None:
+        pieces.append(piece)
+    return pieces, _num_rows(pieces)
+
+
+def _write(path: Path, features: FloatArray, ids: list[str]) -> None:
+    """Writes to the side, then renames: a file is complete or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    metadata = {"ids": _ids_hash(ids), "shape": json.dumps(features.shape)}
+    save_file({"features": np.ascontiguousarray(features)}, beside, metadata)
+    os.replace(beside, path)
+
+
+def _read(path: Path, ids: list[str]) -> FloatArray | None:
+    """Returns what `_write` wrote for the same ids, or None if it is absent or damaged."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            if file.metadata()["ids"] != _ids_hash(ids):
+                return None
+            features: FloatArray = file.get_tensor("features")
+            return features if len(features) else None
+    except (OSError, SafetensorError, KeyError):
+        return None
+
+
+def _ids_hash(ids: list[str]) -> str:
+    return blake2b("\n".join(ids).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,147 @@
+"""The results folder of a probe: what `probe/run.py` writes and reports read. No torch here."""
+
+import csv
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pandas as pd
+
+KIND = "probe"
+FORMAT = 1
+
+_KEY = ("row", "seed", "corpus", "protocol", "head")
+
+COLUMNS = {
+    "scores": (*_KEY, "layer", "metric", "value"),
+    "predictions": (*_KEY, "task", "fold", "id", "speaker", "session", "target", "prediction"),
+    "folds": ("corpus", "protocol", "fold", "id", "part"),
+    "selection": (*_KEY, "task", "fold", "layer", "strength", "dev_score"),
+}
+"""Columns of the CSV files, by the name of the file."""
+
+_NUMBERS = {"seed": "int64", "value": "float64", "strength": "float64", "dev_score": "float64"}
+
+
+class ResultsError(ValueError):
+    """A folder is not a complete results folder; the message names it and says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeResults:
+    """Everything that one call of the probe found."""
+
+    run: dict[str, Any]
+    """run.json: protocol, corpora, head, rows (with hashes), notes, command, packages, git."""
+
+    scores: pd.DataFrame
+    """One line per row, seed, corpus, layer ("selected" or a number) and metric. `value` is pooled
+    over test folds: a fraction, or the squared unit of the corpus's scale for MSE."""
+
+    predictions: pd.DataFrame
+    """One line per row, seed, corpus, task and tested utterance, at the selected layer. `target`
+    and `prediction` are text: class names, or numbers in full precision."""
+
+    folds: pd.DataFrame
+    """Who was in which part of which fold."""
+
+    selection: pd.DataFrame
+    """What the dev part of each fold chose. `dev_score` is UA for emotion and MSE otherwise."""
+
+
+def write_results(folder: Path, results: ProbeResults) -> None:
+    """Writes all files beside `folder`, then puts them in its place in one step.
+
+    Raises:
+        ResultsError: `folder` holds something that is not a probe's results.
+    """
+    check_out_folder(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        beside.chmod(0o755)
+        for name, columns in COLUMNS.items():
+            frame: pd.DataFrame = getattr(results, name)
+            frame.to_csv(
+                beside / f"{name}.csv",
+                columns=list(columns),
+                index=False,
+                quoting=csv.QUOTE_MINIMAL,
+                lineterminator="\n",
+            )
+        run = {**results.run, "kind": KIND, "format": FORMAT}
+        text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
+        (beside / "run.json").write_text(text + "\n", encoding="utf-8")
+        if folder.exists():
+            old = beside.with_name(beside.name + "-old")
+            os.replace(folder, old)
+            os.replace(beside, folder)
+            rmtree(old)
+        else:
+            os.replace(beside, folder)
+    finally:
+        rmtree(beside, ignore_errors=True)
+
+
+def check_out_folder(folder: Path) -> None:
+    """Raises `ResultsError` if writing to `folder` would replace anything but a probe's results."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        _read_run(folder)
+    except ResultsError as error:
+        raise ResultsError(
+            f"{folder} exists and holds something else than results of the probe: choose another "
+            "--out."
+        ) from error
+
+
+def read_results(folder: Path) -> ProbeResults:
+    """Reads what `write_results` wrote.
+
+    Raises:
+        ResultsError: The folder or a file is missing, of another kind or format, or damaged.
+    """
+    frames = {}
+    run = _read_run(folder)
+    for name, columns in COLUMNS.items():
+        path = folder / f"{name}.csv"
+        try:
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        except (OSError, ValueError) as error:
+            raise ResultsError(f"{path} cannot be read ({error}): run the probe again.") from error
+        if tuple(frame.columns) != columns:
+            raise ResultsError(
+                f"{path} must have the columns {', '.join(columns)}, but has "
+                f"{', '.join(map(str, frame.columns))} instead: run the probe again."
+            )
+        try:
+            frames[name] = frame.astype({k: v for k, v in _NUMBERS.items() if k in columns})
+        except ValueError as error:
+            raise ResultsError(f"{path} has a damaged number ({error}).") from error
+    return ProbeResults(run=run, **frames)
+
+
+def _read_run(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultsError(
+            f"{folder} is not a results folder of the probe: {path.name} cannot be read "
+            f"({error.strerror})."
+        ) from error
+    except ValueError as error:
+        raise ResultsError(f"{path} is not valid JSON ({error}).") from error
+    if not isinstance(run, dict) or run.get("kind") != KIND:
+        raise ResultsError(f"{folder} is not a results folder of the probe (see its run.json).")
+    if run.get("format") != FORMAT:
+        raise ResultsError(
+            f"{path} has the format {run.get('format')!r}, but this version reads {FORMAT}: run "
+            "the probe again."
+        )
+    return run

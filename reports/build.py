@@ -1,0 +1,79 @@
+"""Puts the report together: reads, checks, draws, writes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reports import page
+from reports.collect import collect
+from reports.fairness import Check, check_probes, check_rows
+from reports.figures.confusion import confusion_figure
+from reports.figures.drawing import SavedFigure, save
+from reports.figures.layers import layer_figure
+from reports.figures.overview import overview_figure
+from reports.figures.training import training_figures
+from reports.formats import save_table
+from reports.health import findings, flags
+from reports.records import Collection, PretrainRun
+from reports.scores import Grid, grids
+from reports.tables import layer_tables, paper_table, run_table, table_4
+
+
+def build(runs: Sequence[str], out: Path, *, command: str) -> Path:
+    """Writes the whole report to `out` and returns the page's path.
+
+    :param runs: Folders or globs of pre-training and probe runs.
+    :raises ValueError: When there is nothing to report, or the comparison is unfair.
+    """
+    collection = collect(runs, skip=out)
+    checks = check_probes(collection.probe)
+    found = grids(collection.probe)
+    drawn = _drawn(collection, found)
+    if not found:
+        checks = check_rows([run.row for run in drawn])
+    health = findings(collection.pretrain)
+    marks = flags(health)
+    figures = out / "figures"
+    sections = []
+    for grid in found:
+        drawings = (overview_figure(grid), layer_figure(grid), confusion_figure(grid))
+        sections.append(
+            page.Section(
+                grid=grid,
+                table=table_4(grid, marks),
+                layers=layer_tables(grid),
+                figures=[save(drawing, figures) for drawing in drawings if drawing],
+            )
+        )
+    training: list[SavedFigure] = [save(drawing, figures) for drawing in training_figures(drawn)]
+    result = page.Page(
+        collection=replace(collection, notices=tuple(dict.fromkeys(collection.notices))),
+        sections=sections,
+        training=training,
+        runs=run_table(collection.pretrain),
+        paper=paper_table(),
+        checks=_once([*(check for grid in found for check in grid.checks), *checks]),
+        findings=health,
+        command=command,
+    )
+    for table in (
+        *(section.table for section in sections),
+        *(table for section in sections for table in section.layers),
+        result.runs,
+        result.paper,
+    ):
+        save_table(table, out / "tables")
+    page.save(result, out / "index.html")
+    return out / "index.html"
+
+
+def _drawn(collection: Collection, found: Sequence[Grid]) -> list[PretrainRun]:
+    """Returns the runs whose training is drawn: those in a table, or all without tables."""
+    probed = {(row.name, row.seed) for grid in found for row in grid.rows}
+    return [
+        run for run in collection.pretrain if not found or (run.row.name, run.row.seed) in probed
+    ]
+
+
+def _once(checks: Sequence[Check]) -> list[Check]:
+    return list(dict.fromkeys(checks))

@@ -1,0 +1,205 @@
+"""Reads run folders: pre-training runs and probe runs, tolerant about optional files.
+
+A folder that cannot be used is named in the collection's notices; nothing is left out in silence.
+"""
+
+import glob
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reports.records import Collection, PretrainRun, ProbeRun, Row, row_from
+
+FORMAT = 1
+"""Format of run.json that is read, for both kinds."""
+
+SCORE_COLUMNS = ("row", "seed", "corpus", "protocol", "head", "layer", "metric", "value")
+_WORDS = ("task", "id", "speaker", "session", "target", "prediction", "part")
+_TEXT = {key: str for key in (*SCORE_COLUMNS, *_WORDS) if key not in ("seed", "value")}
+
+
+def find_folders(paths: Iterable[str], *, skip: Path | None = None) -> list[Path]:
+    """Expands paths and globs to folders, sorted and without repeats.
+
+    :param skip: The report's own folder, which a glob over all runs also matches.
+    :raises ValueError: When a path or glob matches nothing.
+    """
+    folders: dict[Path, None] = {}
+    for path in paths:
+        matches = sorted(glob.glob(path)) or ([path] if Path(path).exists() else [])
+        if not matches:
+            raise ValueError(
+                f"`--runs` must name run folders, but nothing is found at {path} instead. "
+                "Give the folders that pretrain/run.py and probe/run.py wrote, or a glob of them."
+            )
+        for match in map(Path, matches):
+            inside = skip is not None and match.resolve().is_relative_to(skip.resolve())
+            if match.is_dir() and not inside:
+                folders[match] = None
+    return list(folders)
+
+
+def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
+    """Reads every run folder under `paths`.
+
+    :raises ValueError: When no folder holds a run, or two runs claim the same row and seed.
+    """
+    notices: list[str] = []
+    pretrain: list[PretrainRun] = []
+    probe: list[ProbeRun] = []
+    folders = find_folders(paths, skip=skip)
+    for folder in folders:
+        record = _read_record(folder, notices)
+        if record is None:
+            continue
+        kind = record.get("kind")
+        if record.get("format") != FORMAT:
+            notices.append(
+                f"{folder}: left out, run.json has the format {record.get('format')!r}, but this "
+                f"version reads {FORMAT}. Run it again."
+            )
+            continue
+        try:
+            if kind == "pretrain":
+                pretrain.append(_read_pretrain(folder, record, notices))
+            elif kind == "probe":
+                run = _read_probe(folder, record, notices)
+                probe += [run] if run else []
+            else:
+                notices.append(f"{folder}: left out, run.json has the unknown kind {kind!r}.")
+        except (KeyError, TypeError, AttributeError) as error:
+            notices.append(f"{folder}: left out, run.json lacks or garbles {error}.")
+    if not pretrain and not probe:
+        seen = "\n  ".join(notices) or "no folder at all"
+        raise ValueError(
+            "`--runs` must name at least one folder with a run.json of kind pretrain or probe, "
+            f"but there is none instead:\n  {seen}"
+        )
+    _refuse_repeats(run.row for run in pretrain)
+    if not probe:
+        notices.append("No probe run was given: the report has training curves, but no tables.")
+    notices += _unmatched(pretrain, probe)
+    return Collection(pretrain=tuple(pretrain), probe=tuple(probe), notices=tuple(notices))
+
+
+def _read_record(folder: Path, notices: list[str]) -> dict[str, Any] | None:
+    file = folder / "run.json"
+    if not file.is_file():
+        notices.append(f"{folder}: left out, it has no run.json (not a run, or it never started).")
+        return None
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        notices.append(f"{folder}: left out, run.json cannot be read ({error}).")
+        return None
+    if not isinstance(record, dict):
+        notices.append(f"{folder}: left out, run.json is not an object.")
+        return None
+    return record
+
+
+def _read_pretrain(folder: Path, record: dict[str, Any], notices: list[str]) -> PretrainRun:
+    metrics: list[dict[str, Any]] = []
+    file = folder / "metrics.jsonl"
+    if file.is_file():
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                metrics.append(dict(json.loads(line)))
+            except (ValueError, TypeError):
+                notices.append(f"{folder}: metrics.jsonl line {number} is not JSON, ignored.")
+    if not metrics:
+        notices.append(f"{folder}: no metrics.jsonl, its training curves are missing.")
+    if record.get("status") != "finished":
+        notices.append(
+            f"{folder}: the run is not finished (status {record.get('status')!r}, "
+            f"{record.get('updates', 0)} updates)."
+        )
+    frame = pd.DataFrame(metrics)
+    if not frame.empty and "update" in frame:
+        # A resumed run may have logged an update twice; the later line is the one that counts.
+        frame = frame.drop_duplicates("update", keep="last").sort_values("update")
+    row = row_from(record, source=str(folder))
+    return PretrainRun(folder=folder, record=record, row=row, metrics=frame)
+
+
+def _read_probe(folder: Path, record: dict[str, Any], notices: list[str]) -> ProbeRun | None:
+    scores = _read_csv(folder / "scores.csv")
+    if scores.empty:
+        notices.append(f"{folder}: left out, scores.csv is missing or empty (probe not finished?).")
+        return None
+    lacking = [column for column in SCORE_COLUMNS if column not in scores]
+    if lacking:
+        notices.append(f"{folder}: left out, scores.csv lacks the columns {', '.join(lacking)}.")
+        return None
+    for name, loss in (
+        ("predictions.csv", "no confusion matrices"),
+        ("folds.csv", "equal folds cannot be checked"),
+    ):
+        if not (folder / name).is_file():
+            notices.append(f"{folder}: {name} is missing, {loss}.")
+    notices += [f"{folder}: {note}" for note in record.get("notes") or []]
+    rows = tuple(row_from(entry, source=str(folder)) for entry in record["rows"])
+    unknown = sorted(set(scores["row"]) - {row.name for row in rows})
+    if unknown:
+        notices.append(
+            f"{folder}: scores of rows that run.json does not name are left out: "
+            f"{', '.join(unknown)}."
+        )
+    return ProbeRun(
+        folder=folder,
+        record=record,
+        rows=rows,
+        corpora={str(entry["name"]): entry for entry in record.get("corpora") or []},
+        scores=scores,
+        predictions=_read_csv(folder / "predictions.csv"),
+        folds=_read_csv(folder / "folds.csv"),
+        selection=_read_csv(folder / "selection.csv"),
+    )
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    if not file.is_file() or file.stat().st_size == 0:
+        return pd.DataFrame()
+    return pd.read_csv(file, dtype=_TEXT, keep_default_na=False, na_values={"value": ["", "nan"]})
+
+
+def _refuse_repeats(rows: Iterable[Row]) -> None:
+    seen: dict[tuple[str, int | None], Row] = {}
+    for row in rows:
+        first = seen.setdefault((row.name, row.seed), row)
+        if first is not row:
+            raise ValueError(
+                f"A row and seed must come from one run, but {row.name} with seed {row.seed} is "
+                f"in both {first.source} and {row.source} instead. Give one of them."
+            )
+
+
+def _unmatched(pretrain: list[PretrainRun], probe: list[ProbeRun]) -> list[str]:
+    """Names rows whose pre-training run was not given, or has other weights by now."""
+    runs = {(run.row.name, run.row.seed): run for run in pretrain}
+    probed = {(row.name, row.seed): row for run in probe for row in run.rows if row.group == "row"}
+    notices = []
+    for key, row in probed.items():
+        if key not in runs:
+            notices.append(
+                f"{row.name} (seed {row.seed}): its pre-training run was not given, so its "
+                "training curves and command are missing."
+            )
+            continue
+        now, then = runs[key].row.hashes.get("final_weights"), row.hashes.get("final_weights")
+        if now and then and now != then:
+            notices.append(
+                f"{row.name} (seed {row.seed}): the weights in {runs[key].folder} are not those "
+                "that were probed. Probe again."
+            )
+    if probed:
+        notices += [
+            f"{run.folder}: {run.row.name} (seed {run.row.seed}) was not probed; it is in the "
+            "list of runs only."
+            for key, run in runs.items()
+            if key not in probed and not any(key == (r.name, r.seed) for p in probe for r in p.rows)
+        ]
+    return notices

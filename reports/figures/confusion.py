@@ -1,0 +1,126 @@
+"""Confusion matrices: shares of each true class, with counts."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from reports.figures.drawing import INK, Drawing
+from reports.records import setting_label
+from reports.scores import Grid
+
+RAMPS = {"quantized": "#0a3d78", "continuous": "#a94400"}
+"""Dark end by family: one ramp in a family, so that its matrices can be compared by eye."""
+
+Matrix = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def confusion(predictions: pd.DataFrame, name: str) -> tuple[list[str], Matrix]:
+    """Returns the classes and the counts (C, C), true class by predicted class.
+
+    Predictions of all folds and seeds are pooled; the classes are those of all rows.
+    """
+    emotion = predictions[predictions["task"] == "emotion"]
+    classes = sorted(set(emotion["target"]) | set(emotion["prediction"]))
+    place = {label: index for index, label in enumerate(classes)}
+    chosen = emotion[emotion["row"] == name]
+    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    targets = chosen["target"].map(place).to_numpy(dtype=np.int64)
+    guesses = chosen["prediction"].map(place).to_numpy(dtype=np.int64)
+    np.add.at(counts, (targets, guesses), 1)
+    return classes, counts
+
+
+def confusion_figure(grid: Grid) -> Drawing | None:
+    """Returns one matrix per row, or None without emotion predictions."""
+    if grid.predictions.empty or not (grid.predictions["task"] == "emotion").any():
+        return None
+    have = set(grid.predictions.loc[grid.predictions["task"] == "emotion", "row"])
+    names = [name for name in grid.names if name in have and name != "constant"]
+    if not names:
+        return None
+    columns = min(4, len(names)) if len(names) != 6 else 3
+    num_lines = -(-len(names) // columns)
+    num_classes = len(confusion(grid.predictions, names[0])[0])
+    side = 0.56 * num_classes if num_classes <= 5 else 0.46 * num_classes
+    return Drawing(
+        name=f"confusion-{grid.slug}",
+        title=f"Confusion matrices: {grid.title}",
+        caption="Rows: true class; columns: predicted class; large: percent of the true class, "
+        "small: number of utterances, pooled over test folds and seeds. UA is the mean of the "
+        "diagonal.",
+        runs=grid.folders,
+        width=1.2 + (side + 0.2) * columns,
+        height=0.5 + (side + 1.35) * num_lines,
+        draw=partial(_draw, grid=grid, names=names, columns=columns),
+    )
+
+
+def _draw(figure: Figure, *, grid: Grid, names: Sequence[str], columns: int) -> None:
+    num_lines = -(-len(names) // columns)
+    all_axes: Any = figure.subplots(num_lines, columns, squeeze=False)
+    for index, axes in enumerate(all_axes.ravel()):
+        if index >= len(names):
+            axes.set_visible(False)
+            continue
+        name = names[index]
+        row = grid.row(name)
+        classes, counts = confusion(grid.predictions, name)
+        totals = counts.sum(axis=1, keepdims=True)
+        shares = counts / np.maximum(totals, 1)
+        ramp = LinearSegmentedColormap.from_list(
+            "share", ["#ffffff", RAMPS.get(row.mode, "#3d3d3d")]
+        )
+        axes.imshow(shares, cmap=ramp, vmin=0.0, vmax=1.0)
+        large = 11.0 if len(classes) <= 5 else 9.5
+        for true in range(len(classes)):
+            for guess in range(len(classes)):
+                ink = "white" if shares[true, guess] > 0.55 else "#222222"
+                axes.text(
+                    guess,
+                    true - 0.08,
+                    f"{100 * shares[true, guess]:.0f}",
+                    ha="center",
+                    va="center",
+                    color=ink,
+                    fontsize=large,
+                    fontweight="bold",
+                )
+                axes.text(
+                    guess,
+                    true + 0.28,
+                    f"{counts[true, guess]}",
+                    ha="center",
+                    va="center",
+                    color=ink,
+                    fontsize=large - 3.3,
+                )
+        short = [label[:10] for label in classes]
+        axes.set_xticks(
+            range(len(classes)),
+            short,
+            fontsize=8.5,
+            rotation=40,
+            ha="right",
+            rotation_mode="anchor",
+        )
+        first = index % columns == 0
+        axes.set_yticks(range(len(classes)), short if first else [""] * len(classes), fontsize=8.5)
+        axes.tick_params(length=0)
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+        label = setting_label(row.mode, row.setting, name)
+        ua = grid.value(name, "ua")
+        heading = label if row.group == "baseline" or label == name else f"{row.mode} {label}"
+        axes.set_title(
+            heading + (f"\nUA {100 * ua:.1f} %" if ua is not None else ""),
+            fontsize=10,
+            color=INK,
+            pad=7,
+        )
+    figure.supxlabel("predicted", fontsize=10)
+    figure.supylabel("true", fontsize=10)

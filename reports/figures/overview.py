@@ -1,0 +1,101 @@
+"""Table 4 as one picture: every row's score, baselines as lines."""
+
+from functools import partial
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from reports.figures.drawing import INK, Drawing
+from reports.figures.palette import LINES, colours
+from reports.records import setting_label
+from reports.scores import CCC, SELECTED, Grid
+
+TITLES = {
+    "ua": "UA, %",
+    "wa": "WA, %",
+    "ccc_valence": "CCC, valence",
+    "ccc_arousal": "CCC, arousal",
+    "ccc_dominance": "CCC, dominance",
+}
+
+
+def overview_figure(grid: Grid) -> Drawing | None:
+    """Returns the headline scores as points, or None when nothing was scored."""
+    wanted = ("ua", *CCC) if grid.has_dimensions else ("ua", "wa")
+    metrics = [m for m in wanted if any(grid.value(name, m) is not None for name in grid.names)]
+    names = [name for name in grid.names if grid.row(name).group != "baseline"]
+    if not metrics or not names:
+        return None
+    return Drawing(
+        name=f"overview-{grid.slug}",
+        title=f"Scores at a glance: {grid.title}",
+        caption="Higher is better in every panel. Points: one per seed, on a stem from the mean to "
+        "the untrained encoder, so that the stem is what pre-training added or took. Vertical "
+        "lines: the baselines.",
+        runs=grid.folders,
+        width=12.0,
+        height=1.6 + 0.42 * len(names),
+        draw=partial(_draw, grid=grid, metrics=metrics, names=names),
+    )
+
+
+def _draw(figure: Figure, *, grid: Grid, metrics: list[str], names: list[str]) -> None:
+    all_axes: Any = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    palette = colours(grid.rows)
+    baselines = [name for name in grid.names if grid.row(name).group == "baseline"]
+    handles: dict[str, Any] = {}
+    for axes, metric in zip(all_axes, metrics, strict=True):
+        scale = 1.0 if metric in CCC else 100.0
+        for name in baselines:
+            value = grid.value(name, metric)
+            if value is not None:
+                handles[name] = axes.axvline(
+                    scale * value, color=palette[name], linewidth=1.6, linestyle=LINES.get(name)
+                )
+        floor = grid.value("untrained", metric)
+        for place, name in enumerate(names):
+            mean = grid.value(name, metric)
+            if mean is None:
+                continue
+            if floor is not None:
+                axes.plot(
+                    [scale * floor, scale * mean],
+                    [place, place],
+                    color=palette[name],
+                    linewidth=3.0,
+                    alpha=0.55,
+                    solid_capstyle="butt",
+                )
+            scores = grid.scores
+            each = scores[
+                (scores["row"] == name)
+                & (scores["metric"] == metric)
+                & (scores["layer"] == SELECTED)
+            ]["value"]
+            axes.plot(
+                scale * each,
+                [place] * len(each),
+                "o",
+                color=palette[name],
+                markersize=9,
+                markeredgecolor="white",
+                markeredgewidth=1.0,
+            )
+        axes.set_title(TITLES[metric])
+        axes.grid(axis="y", visible=False)
+        axes.margins(x=0.08)
+        axes.tick_params(axis="y", length=0)
+    first = all_axes[0]
+    labels = []
+    for name in names:
+        row = grid.row(name)
+        label = setting_label(row.mode, row.setting, name)
+        labels.append(label if label == name else f"{row.mode} {label}")
+    first.set_yticks(range(len(names)), labels)
+    for tick in first.get_yticklabels():
+        tick.set_color(INK)
+    first.set_ylim(len(names) - 0.5, -0.5)
+    if handles:
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=10
+        )

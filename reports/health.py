@@ -1,0 +1,95 @@
+"""Collapses and other findings: what the engine wrote down, and the report's own look."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.records import PretrainRun
+
+MIN_CENTRE_PERPLEXITY = 1.5
+"""A quantized row that stays below is collapsed (not specified by the paper)."""
+
+MAX_WITHOUT_NEGATIVES = 0.05
+"""A larger share of masked frames without a differing frame starves the loss (not specified by
+the paper)."""
+
+MIN_VARIANCE = 1e-4
+"""Targets, predictions or conv outputs below are constant for all purposes (not specified by the
+paper)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is wrong with one run."""
+
+    row: str
+    seed: int | None
+    folder: str
+    text: str
+    flag: str
+    """One or two words for the tables."""
+
+
+def findings(runs: Sequence[PretrainRun]) -> list[Finding]:
+    """Returns the engine's findings, then those of the second half of the logged updates."""
+    found = []
+    for run in runs:
+        for entry in run.record.get("health") or []:
+            text = (
+                f"update {entry.get('update')}: {entry.get('meaning') or 'unhealthy'} "
+                f"({entry.get('metric')})"
+            )
+            found.append(_finding(run, text, "see health"))
+        found += [_finding(run, text, flag) for text, flag in _own(run)]
+    return found
+
+
+def flags(found: Sequence[Finding]) -> dict[str, str]:
+    """Returns row name -> the gravest flag; a collapse outweighs everything else."""
+    worst: dict[str, str] = {}
+    for finding in found:
+        if finding.flag == "collapsed" or finding.row not in worst:
+            worst[finding.row] = finding.flag
+    return worst
+
+
+def _own(run: PretrainRun) -> list[tuple[str, str]]:
+    late = run.metrics.iloc[len(run.metrics) // 2 :]
+    rules = (
+        (
+            "centre_perplexity",
+            MIN_CENTRE_PERPLEXITY,
+            True,
+            "collapsed",
+            "the codebook has collapsed to one live centre",
+        ),
+        (
+            "frames_without_negatives",
+            MAX_WITHOUT_NEGATIVES,
+            False,
+            "few negatives",
+            "too many masked frames have no differing frame to be told from",
+        ),
+        ("target_variance", MIN_VARIANCE, True, "collapsed", "the targets have collapsed"),
+        ("prediction_variance", MIN_VARIANCE, True, "collapsed", "the predictions have collapsed"),
+        ("conv_variance", MIN_VARIANCE, True, "collapsed", "the conv stack has collapsed"),
+    )
+    faults = []
+    for metric, limit, below, flag, meaning in rules:
+        if metric not in late or late[metric].dropna().empty:
+            continue
+        median = float(late[metric].median())
+        if median < limit if below else median > limit:
+            faults.append(
+                (
+                    f"{meaning}: median {metric} over the second half of the updates is "
+                    f"{median:.4g}, limit {limit:g}",
+                    flag,
+                )
+            )
+    return faults
+
+
+def _finding(run: PretrainRun, text: str, flag: str) -> Finding:
+    return Finding(
+        row=run.row.name, seed=run.row.seed, folder=str(run.folder), text=text, flag=flag
+    )

@@ -1,0 +1,130 @@
+"""The page: one HTML file that carries its figures and loads nothing."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports import summary
+from reports.cells import WORSE, Table
+from reports.fairness import Check
+from reports.figures.drawing import SavedFigure, write_bytes
+from reports.health import Finding
+from reports.records import Collection, PretrainRun, ProbeRun
+from reports.scores import Grid
+
+TEMPLATE = "template.html.jinja"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One corpus, protocol and head: table, figures, layers."""
+
+    grid: Grid
+    table: Table
+    layers: Sequence[Table]
+    figures: Sequence[SavedFigure]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """All that the page shows."""
+
+    collection: Collection
+    sections: Sequence[Section]
+    training: Sequence[SavedFigure]
+    runs: Table
+    paper: Table
+    checks: Sequence[Check]
+    findings: Sequence[Finding]
+    command: str
+    """The command that made this report."""
+
+
+def render(page: Page) -> str:
+    """Returns the HTML; every value from a file is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_uri"] = data_uri
+    grids = [section.grid for section in page.sections]
+    return environment.get_template(TEMPLATE).render(
+        page=page,
+        design=summary.design(page.collection.pretrain, grids),
+        conclusions={grid.slug: summary.conclusions(grid) for grid in grids},
+        not_tested=summary.NOT_TESTED,
+        synthetic=_synthetic(page),
+        commands=_commands(page),
+        hashes=_hashes(page),
+        dagger=WORSE,
+    )
+
+
+def save(page: Page, file: Path) -> None:
+    """Writes the page."""
+    write_bytes(file, render(page).encode("utf-8"))
+
+
+def data_uri(figure: SavedFigure) -> str:
+    """Returns the figure's SVG as an address that holds the picture itself."""
+    content = base64.b64encode(figure.svg.read_bytes()).decode("ascii")
+    return f"data:image/svg+xml;base64,{content}"
+
+
+def _synthetic(page: Page) -> list[str]:
+    """Names the synthetic corpora, for the banner."""
+    names: dict[str, None] = {}
+    for run in page.collection.pretrain:
+        corpus = run.record.get("corpus") or {}
+        if corpus.get("synthetic"):
+            names[f"{corpus.get('name', 'unnamed')} (pre-training)"] = None
+    for section in page.sections:
+        if section.grid.synthetic:
+            names[f"{section.grid.corpus} (probe)"] = None
+    return list(names)
+
+
+def _commands(page: Page) -> list[dict[str, Any]]:
+    """Returns what to type to make each run and the report again."""
+    found = []
+    runs: list[PretrainRun | ProbeRun] = [*page.collection.pretrain, *page.collection.probe]
+    for run in runs:
+        git = run.record.get("git") or {}
+        found.append(
+            {
+                "folder": str(run.folder),
+                "kind": str(run.record.get("kind")),
+                "command": str(run.record.get("command") or "not recorded"),
+                "commit": str(git.get("commit") or "unknown")[:12],
+                "dirty": bool(git.get("dirty")),
+            }
+        )
+    return found
+
+
+def _hashes(page: Page) -> list[dict[str, Any]]:
+    """Returns all hashes of all pre-training runs."""
+    keys = (
+        "settings",
+        "comparison",
+        "initial_weights",
+        "final_weights",
+        "corpus",
+        "sample_order",
+        "masks",
+    )
+    return [
+        {
+            "row": run.row.name,
+            "seed": run.row.seed,
+            "values": [(key, run.row.hashes.get(key, "missing")) for key in keys],
+        }
+        for run in page.collection.pretrain
+    ]

@@ -1,0 +1,299 @@
+"""The tables of the report: Table 4 with the paper's numbers beside ours, layers, runs."""
+
+from collections.abc import Mapping, Sequence
+
+from reports.cells import Cell, Column, Line, Table
+from reports.figures.palette import colours
+from reports.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
+from reports.records import PretrainRun, num_centres, row_order, setting_label
+from reports.scores import CCC, MSE, Grid
+
+TITLES = {
+    "mse_valence": "V",
+    "mse_arousal": "A",
+    "mse_dominance": "D",
+    "ccc_valence": "V",
+    "ccc_arousal": "A",
+    "ccc_dominance": "D",
+    "ua": "UA",
+    "wa": "WA",
+    "macro_f1": "F1",
+}
+PERCENT = ("ua", "wa", "macro_f1")
+PARTS = {
+    "row": "Pre-trained: same weights, samples, masks and settings, other target",
+    "baseline": "Baselines",
+    "uncontrolled": "Uncontrolled: no hashes, so nothing says that only the target differs",
+}
+
+
+def number(metric: str, value: float | None) -> str:
+    """Returns a score as the tables show it: classes in percent, errors and CCC as they are."""
+    if value is None or value != value:
+        return ""
+    return f"{100 * value:.1f}" if metric in PERCENT else f"{value:.3f}"
+
+
+def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
+    """Returns the paper's grid for one corpus, protocol and head.
+
+    :param flags: Row name -> word of warning, for rows that collapsed.
+    """
+    ours = [metric for metric in MSE + CCC + PERCENT if (grid.scores["metric"] == metric).any()]
+    setups = setups_for(grid.protocol, with_dimensions=grid.has_dimensions)
+    columns = [
+        Column(key="target", title="target", text=True),
+        Column(key="setting", title="setting", text=True),
+        Column(key="centres", title="centres"),
+    ]
+    for metric in ours:
+        kind = "MSE" if metric in MSE else "CCC" if metric in CCC else "classes, %"
+        columns.append(Column(key=metric, title=TITLES[metric], group=f"ours: {kind}"))
+    columns.append(Column(key="seeds", title="seeds", group="ours"))
+    for setup in setups:
+        for metric in TABLE_4[0].scores[setup]:
+            if grid.has_dimensions or metric not in MSE:
+                key = f"paper_{'savee' if setup == SAVEE else 'iemocap'}_{metric}"
+                title = TITLES[metric] + (" MSE" if metric in MSE else "")
+                columns.append(Column(key=key, title=title, group=f"paper: {setup}"))
+    constants = {metric: grid.value("constant", metric) for metric in MSE}
+    best = _best(grid, ours)
+    palette = colours(grid.rows)
+    lines = []
+    for name in grid.names:
+        row = grid.row(name)
+        cells = {
+            **_setting_cells(row.mode or row.name, row.setting, row.name, flags.get(name, "")),
+            **_paper_cells(setups, paper_row(row.mode, row.setting), name),
+            "seeds": Cell(text=str(grid.seeds(name))),
+        }
+        for metric in ours:
+            value = grid.value(name, metric)
+            limit = constants.get(metric)
+            cells[metric] = Cell(
+                text=number(metric, value),
+                best=best.get(metric) == name,
+                worse_than_constant=name != "constant"
+                and value is not None
+                and limit is not None
+                and value >= limit,
+            )
+        lines.append(Line(part=PARTS[row.group], cells=cells, colour=palette[name]))
+    lines += _missing_lines(grid, setups)
+    lines.sort(key=lambda line: list(PARTS.values()).index(line.part))
+    return Table(
+        name=f"table4-{grid.slug}",
+        title=f"Table 4 on {grid.title}",
+        columns=columns,
+        lines=lines,
+        notes=_notes(grid, setups, constants),
+    )
+
+
+def paper_table() -> Table:
+    """Returns the whole of the paper's Table 4 as printed."""
+    columns = [
+        Column(key="target", title="target", text=True),
+        Column(key="setting", title="setting", text=True),
+        Column(key="centres", title="centres"),
+    ]
+    for setup, scores in TABLE_4[0].scores.items():
+        for metric in scores:
+            title = TITLES[metric] + (" MSE" if metric in MSE else "")
+            columns.append(Column(key=f"{setup}: {metric}", title=title, group=setup))
+    lines = []
+    for published in TABLE_4:
+        cells = _setting_cells(published.mode, published.row, "")
+        for setup, scores in published.scores.items():
+            for metric, value in scores.items():
+                limit = CONSTANT.get(setup, {}).get(metric)
+                cells[f"{setup}: {metric}"] = Cell(
+                    text=_as_printed(metric, value),
+                    worse_than_constant=limit is not None and value >= limit,
+                )
+        lines.append(Line(part="Printed in the paper", cells=cells))
+    constant = {
+        f"{setup}: {metric}": Cell(text=f"{value:.3f}")
+        for setup, scores in CONSTANT.items()
+        for metric, value in scores.items()
+    }
+    constant["target"] = Cell(text="constant")
+    lines.append(Line(part="Not in the paper: training mean, from the labels", cells=constant))
+    return Table(
+        name="paper-table4",
+        title=f"The paper's own numbers ({PAPER})",
+        columns=columns,
+        lines=lines,
+        notes=["A dagger marks an MSE that is no better than the training mean."],
+    )
+
+
+def layer_tables(grid: Grid) -> list[Table]:
+    """Returns one table per headline metric: rows by layers."""
+    layers = grid.layers()
+    tables = []
+    for metric in ("ua", *CCC):
+        values = {
+            name: [grid.value(name, metric, layer) for layer in layers] for name in grid.names
+        }
+        values = {name: row for name, row in values.items() if any(v is not None for v in row)}
+        if not layers or not values:
+            continue
+        title = "UA, %" if metric == "ua" else f"CCC of {metric.removeprefix('ccc_')}"
+        columns = [Column(key="row", title="row", text=True)]
+        columns += [Column(key=f"layer_{x}", title=x, group="layer") for x in layers]
+        palette = colours(grid.rows)
+        lines = [
+            Line(
+                part=PARTS[grid.row(name).group],
+                cells={
+                    "row": Cell(text=name),
+                    **{
+                        f"layer_{layer}": Cell(text=number(metric, value))
+                        for layer, value in zip(layers, row, strict=True)
+                    },
+                },
+                colour=palette[name],
+            )
+            for name, row in values.items()
+        ]
+        tables.append(
+            Table(
+                name=f"layers-{metric.replace('_', '-')}-{grid.slug}",
+                title=f"{title} by layer on {grid.title}",
+                columns=columns,
+                lines=lines,
+                notes=[
+                    "Layer 0 is the input of the first Transformer block. These are test scores:"
+                    " the layer of Table 4 was chosen on the dev part, not here."
+                ],
+            )
+        )
+    return tables
+
+
+def run_table(runs: Sequence[PretrainRun]) -> Table:
+    """Returns the list of pre-training runs."""
+    titles = {
+        "row": "row",
+        "seed": "seed",
+        "status": "status",
+        "updates": "updates",
+        "audio_hours": "audio, h",
+        "train_minutes": "time, min",
+        "parameters": "encoder, M",
+        "loss": "last loss",
+        "settings": "settings",
+        "weights": "final weights",
+        "folder": "folder",
+    }
+    words = ("row", "status", "settings", "weights", "folder")
+    columns = [Column(key=key, title=titles[key], text=key in words) for key in titles]
+    palette = colours([run.row for run in runs])
+    lines = []
+    for run in sorted(runs, key=lambda run: (row_order(run.row), run.row.seed or 0)):
+        record = run.record
+        loss = run.metrics["loss"].iloc[-1] if "loss" in run.metrics and len(run.metrics) else None
+        texts = {
+            "row": run.row.name,
+            "seed": "" if run.row.seed is None else str(run.row.seed),
+            "status": str(record.get("status", "")),
+            "updates": str(record.get("updates", "")),
+            "audio_hours": _scaled(record.get("audio_hours"), 1, 2),
+            "train_minutes": _scaled(record.get("train_seconds"), 60, 1),
+            "parameters": _scaled((record.get("parameters") or {}).get("encoder"), 1e6, 2),
+            "loss": _scaled(loss, 1, 3),
+            "settings": run.row.hashes.get("settings", "")[:12],
+            "weights": run.row.hashes.get("final_weights", "")[:12],
+            "folder": str(run.folder),
+        }
+        cells = {key: Cell(text=text) for key, text in texts.items()}
+        lines.append(Line(part="Runs", cells=cells, colour=palette[run.row.name]))
+    return Table(name="runs", title="Pre-training runs", columns=columns, lines=lines)
+
+
+def _scaled(value: object, unit: float, digits: int) -> str:
+    return f"{value / unit:.{digits}f}" if isinstance(value, int | float) else ""
+
+
+def _setting_cells(
+    target: str, setting: Mapping[str, object], name: str, flag: str = ""
+) -> dict[str, Cell]:
+    label = setting_label(target, setting, name)
+    centres = num_centres(setting)
+    return {
+        "target": Cell(text=target),
+        "setting": Cell(text="" if label == target else label, flag=flag),
+        "centres": Cell(text="" if centres is None else str(centres)),
+    }
+
+
+def _as_printed(metric: str, value: float) -> str:
+    return f"{value:.2f}" if metric in MSE else f"{value:.1f}"
+
+
+def _paper_cells(setups: Sequence[str], published: PaperRow | None, name: str) -> dict[str, Cell]:
+    cells = {}
+    for setup in setups:
+        key = f"paper_{'savee' if setup == SAVEE else 'iemocap'}"
+        limits = CONSTANT.get(setup, {})
+        if published is not None:
+            for metric, value in published.scores[setup].items():
+                cells[f"{key}_{metric}"] = Cell(
+                    text=_as_printed(metric, value),
+                    worse_than_constant=metric in limits and value >= limits[metric],
+                )
+        elif name == "constant":
+            for metric, value in limits.items():
+                cells[f"{key}_{metric}"] = Cell(text=f"{value:.3f}")
+    return cells
+
+
+def _missing_lines(grid: Grid, setups: Sequence[str]) -> list[Line]:
+    """The paper's rows that were not run, so that nobody takes the table for complete."""
+    found = [paper_row(row.mode, row.setting) for row in grid.rows if row.group == "row"]
+    return [
+        Line(
+            part=PARTS["row"],
+            cells={
+                **_setting_cells(published.mode, published.row, "", flag="not run"),
+                **_paper_cells(setups, published, ""),
+            },
+        )
+        for published in TABLE_4
+        if published not in found
+    ]
+
+
+def _best(grid: Grid, metrics: Sequence[str]) -> dict[str, str]:
+    """Returns metric -> best controlled row, by the value as shown."""
+    names = [name for name in grid.names if grid.row(name).group == "row"]
+    best = {}
+    for metric in metrics:
+        values = {name: grid.value(name, metric) for name in names}
+        known = {name: value for name, value in values.items() if value is not None}
+        if len(known) > 1:
+            best[metric] = (min if metric in MSE else max)(known, key=lambda name: known[name])
+    return best
+
+
+def _notes(grid: Grid, setups: Sequence[str], constants: Mapping[str, float | None]) -> list[str]:
+    notes = [
+        f"Ours: {grid.title}" + (f"; {grid.description}" if grid.description else "") + ". "
+        f"Paper: {' and '.join(setups)}, another corpus: compare the pattern, not the level."
+    ]
+    if grid.has_dimensions:
+        notes.append(f"Source of the valence, arousal and dominance labels: {grid.label_source}.")
+        if any(value is None for value in constants.values()):
+            notes.append("No constant predictor in this table: its MSE cells cannot be judged.")
+        else:
+            notes.append("A dagger marks an MSE that is no better than the constant predictor's.")
+        if any(setup in CONSTANT for setup in setups):
+            notes.append(
+                "The constant predictor beside the paper's numbers is computed from "
+                "IEMOCAP's labels; the paper does not print it."
+            )
+    if any(grid.seeds(name) > 1 for name in grid.names):
+        notes.append("Values are means over seeds.")
+    notes.append("Bold: best of the controlled rows. No difference is tested in this version.")
+    return notes

@@ -1,0 +1,67 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pretrain.model.encoder_settings import CONV_STRIDES, num_frames_of
+from pretrain.model.time_major_conv import TimeMajorConv
+
+
+def reference(conv: TimeMajorConv, waveforms: Tensor) -> Tensor:
+    x = waveforms[:, None]
+    for weight, norm, stride in zip(conv.weights, conv.norms, CONV_STRIDES, strict=True):
+        x = F.conv1d(x, weight, stride=stride)
+        x = F.gelu(norm(x.transpose(1, 2))).transpose(1, 2)
+    return x.transpose(1, 2)
+
+
+def make(conv_dim: int) -> TimeMajorConv:
+    torch.manual_seed(0)
+    conv = TimeMajorConv(conv_dim).double()
+    for norm in conv.norms:
+        assert isinstance(norm, nn.LayerNorm)
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.normal_(norm.bias)
+    return conv
+
+
+@pytest.mark.parametrize("conv_dim", [1, 12])
+@pytest.mark.parametrize("num_samples", [3200, 3000, 720])
+def test_output_equals_stacked_conv1d(conv_dim: int, num_samples: int) -> None:
+    conv = make(conv_dim)
+    waveforms = torch.randn(3, num_samples, dtype=torch.float64)
+    num_frames = num_frames_of(num_samples)
+    ours, theirs = conv(waveforms), reference(conv, waveforms)
+    assert ours.shape == (3, -(-num_samples // 320), conv_dim)
+    assert theirs.shape[1] == num_frames < ours.shape[1]
+    torch.testing.assert_close(ours[:, :num_frames], theirs, rtol=1e-10, atol=1e-10)
+
+
+def test_gradients_equal_those_of_stacked_conv1d() -> None:
+    conv = make(12)
+    waveforms = torch.randn(2, 3200, dtype=torch.float64)
+    num_frames = num_frames_of(3200)
+    upstream = torch.randn(2, num_frames, 12, dtype=torch.float64)
+    parameters = list(conv.parameters())
+    ours = torch.autograd.grad((conv(waveforms)[:, :num_frames] * upstream).sum(), parameters)
+    theirs = torch.autograd.grad((reference(conv, waveforms) * upstream).sum(), parameters)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+def test_gradient_reaches_the_waveform() -> None:
+    conv = make(4)
+    waveforms = torch.randn(2, 1600, dtype=torch.float64, requires_grad=True)
+    valid = slice(0, num_frames_of(1600))
+    (ours,) = torch.autograd.grad(conv(waveforms)[:, valid].square().sum(), waveforms)
+    (theirs,) = torch.autograd.grad(reference(conv, waveforms).square().sum(), waveforms)
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_autocast_runs_the_whole_stack_in_bfloat16() -> None:
+    conv = make(12).float()
+    waveforms = torch.randn(2, 3200)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = conv(waveforms)
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), conv(waveforms), rtol=0.1, atol=0.1)

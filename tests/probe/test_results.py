@@ -1,0 +1,53 @@
+"""The results folder comes back as it was written, or says what is wrong."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from probe.results import ProbeResults, ResultsError, read_results, write_results
+
+KEY = {"row": "a,b", "seed": 0, "corpus": "emodb", "protocol": "speaker", "head": "linear"}
+
+
+def results() -> ProbeResults:
+    predictions = {
+        "task": "emotion", "fold": "03", "id": '=1+"x"', "speaker": "03", "session": "",
+        "target": "NA", "prediction": "sad",
+    }  # fmt: skip
+    selection = {"task": "emotion", "fold": "03", "layer": "1", "strength": 1e-6, "dev_score": 0.1}
+    return ProbeResults(
+        run={"kind": "probe", "format": 1, "rows": [{"name": "a,b"}]},
+        scores=pd.DataFrame([{**KEY, "layer": "selected", "metric": "ua", "value": 1 / 3}]),
+        predictions=pd.DataFrame([{**KEY, **predictions}]),
+        folds=pd.DataFrame(
+            [{"corpus": "emodb", "protocol": "speaker", "fold": "03", "id": "x", "part": "dev"}]
+        ),
+        selection=pd.DataFrame([{**KEY, **selection}]),
+    )
+
+
+def test_results_come_back_exactly(tmp_path: Path) -> None:
+    write_results(tmp_path / "out", results())
+    write_results(tmp_path / "out", results())
+    read = read_results(tmp_path / "out")
+    assert read.run == results().run
+    for name in ("scores", "predictions", "folds", "selection"):
+        pd.testing.assert_frame_equal(getattr(read, name), getattr(results(), name))
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(ResultsError, match="choose another --out"):
+        write_results(tmp_path, results())
+    assert (tmp_path / "thesis.tex").read_text() == "precious"
+
+
+def test_missing_and_damaged_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="not a results folder"):
+        read_results(tmp_path)
+    write_results(tmp_path / "out", results())
+    (tmp_path / "out" / "scores.csv").write_text("row,value\n")
+    with pytest.raises(ResultsError, match="must have the columns"):
+        read_results(tmp_path / "out")

@@ -1,0 +1,96 @@
+"""The probe's command from end to end on a small made-up corpus."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pretrain.draws import generator
+from pretrain.model.encoder import build_encoder
+from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.weights import save_encoder
+from probe.results import read_results
+from probe.run import parse_arguments, run
+
+SIZES = EncoderSettings(
+    conv_dim=8, model_dim=16, ffn_dim=16, num_layers=2, num_heads=2, position_groups=2
+)
+SCRIPT = Path(__file__).resolve().parents[2] / "probe" / "run.py"
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    lines = ["path,speaker,session,emotion,valence,arousal,dominance,text,split"]
+    for number in range(12):
+        samples = generator("run", number).normal(0, 0.05, 12_000)
+        samples *= 1 + np.sin(np.arange(12_000) / (200 if number % 2 else 20))
+        soundfile.write(tmp_path / f"{number}.wav", samples, 16_000)
+        emotion = "angry" if number % 2 else "sad"
+        lines.append(f"{number}.wav,s{number // 4},p{number // 4},{emotion},{number % 3 + 1},,,,")
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("\n".join(lines) + "\n")
+    return manifest
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    save_encoder(folder, build_encoder(SIZES, seed=1))
+    save_encoder(folder, build_encoder(SIZES, seed=2), initial=True)
+    description = {
+        "kind": "pretrain", "status": "finished", "name": "quantized-g2v2", "seed": 0, "row": {},
+        "mode": "quantized", "comparison": {"lr": 1}, "hashes": {"initial_weights": "x"},
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(description))
+    return folder
+
+
+def test_results_hold_every_row_beside_the_baselines(
+    corpus: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
+    out = tmp_path / "out"
+    run(
+        parse_arguments(
+            ["--encoder", str(encoder), "--corpus", f"mine={corpus}", "--out", str(out)]
+        )
+    )
+    results = read_results(out)
+    rows = {entry["name"]: entry["group"] for entry in results.run["rows"]}
+    assert rows == {
+        "constant": "baseline", "log-mel": "baseline", "untrained": "baseline",
+        "quantized-g2v2": "row",
+    }  # fmt: skip
+    scores = results.scores
+    assert set(scores["row"]) == set(rows)
+    assert set(scores["metric"]) == {"ua", "wa", "macro_f1", "mse_valence", "ccc_valence"}
+    own = scores[scores["row"] == "quantized-g2v2"]
+    assert set(own["layer"]) == {"selected", "0", "1", "2"}
+    assert results.run["corpora"][0]["overlap"] == {"speakers": 0, "sessions": 0, "audio": 0}
+    assert len(results.predictions) == 4 * 2 * 12
+
+
+def test_the_command_refuses_wrong_input_in_words(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        "--encoder",
+        "none",
+        "--corpus",
+        "emodb=x",
+        "--out",
+        "o",
+    ]
+    for extra, message in (
+        ([], "does not exist"),
+        (["--protocol", "sesion"], "must be one of speaker, session, but is 'sesion'"),
+    ):
+        done = subprocess.run([*command, *extra], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode != 0
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr

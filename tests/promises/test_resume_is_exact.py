@@ -1,0 +1,73 @@
+"""A run stopped and resumed equals the straight run: every tensor, every hash, every metric."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pretrain.config_files import SettingsTree
+from pretrain.engine import train
+from pretrain.engine.pretrain_run import pretrain
+from pretrain.settings import ResolvedSettings, resolve
+from tests.conftest import PROJECT
+
+ROWS = ["quantized-g4v8", "continuous-k4"]
+
+
+def settings_of(row: str, tree: SettingsTree, seed: int = 0) -> ResolvedSettings:
+    tree.add_file(PROJECT / "configs" / "table4" / f"{row}.toml")
+    tree.put("seed", seed, "test")
+    tree.put("encoder.dropout", 0.1, "test")  # so that the generator's state matters too
+    return resolve(tree)
+
+
+def stop_after(update: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asks the trainer to stop after `update`, as a signal would."""
+    original = train.Trainer._update
+
+    def stopping(self: train.Trainer, number: int, *rest: object) -> bool:
+        return original(self, number, *rest) or number == update  # type: ignore[arg-type]
+
+    monkeypatch.setattr(train.Trainer, "_update", stopping)
+
+
+def metrics_of(folder: Path) -> list[dict[str, float]]:
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    for record in records:
+        del record["audio_hours_per_hour"]
+    return records
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_run_stopped_twice_equals_the_straight_run(
+    row: str, tiny_tree: SettingsTree, tmp_path: Path
+) -> None:
+    settings = settings_of(row, tiny_tree)
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    assert pretrain(settings, straight, resume=True)
+    for update in (1, 3):  # off and on the checkpoints' beat
+        with pytest.MonkeyPatch.context() as patch:
+            stop_after(update, patch)
+            assert not pretrain(settings, stopped, resume=True)
+    assert pretrain(settings, stopped, resume=True)
+
+    last = "checkpoints/update-00000006"
+    for file in ("objective.safetensors", "optimizer.safetensors", "generator.safetensors"):
+        one, other = load_file(straight / last / file), load_file(stopped / last / file)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    assert metrics_of(straight) == metrics_of(stopped)
+    one, other = (json.loads((f / "run.json").read_text()) for f in (straight, stopped))
+    assert one["hashes"] == other["hashes"]
+    assert one["updates"] == other["updates"] == 6
+    assert one["audio_hours"] == other["audio_hours"]
+
+
+def test_a_finished_run_is_reused(tiny_tree: SettingsTree, tmp_path: Path) -> None:
+    settings = settings_of("quantized-g2v2", tiny_tree)
+    assert pretrain(settings, tmp_path / "run", resume=True)
+    before = (tmp_path / "run" / "encoder.safetensors").stat().st_mtime_ns
+    assert pretrain(settings, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "encoder.safetensors").stat().st_mtime_ns == before
