@@ -70,15 +70,15 @@ class SettingsTree:
                 into[name] = value
                 self.sources[key] = source
 
-    def build(self, cls: type[T], *, table: str = "", without: str = "") -> T:
-        """Builds `cls` from `table` (or from everything but the table `without`).
+    def build(self, cls: type[T], *, table: str = "", without: Sequence[str] = ()) -> T:
+        """Builds `cls` from `table` (or from everything but the tables `without`).
 
         Raises `SettingsError` that lists every fault with its place.
         """
         values = self.values.get(table, {}) if table else self.values
         if not isinstance(values, dict):
             raise SettingsError(f"{self.sources[table]}: `{table}` must be a table, not a value.")
-        values = {name: value for name, value in values.items() if name != without}
+        values = {name: value for name, value in values.items() if name not in without}
         adapter = TypeAdapter(cls)
         try:
             # As JSON, since strict types take a table for a settings class only there.

@@ -13,7 +13,9 @@ import numpy as np
 
 def generator(*key: int | str) -> np.random.Generator:
     """Returns a Philox generator whose stream is a pure function of `key`."""
-    digest = blake2b("\x1f".join(f"{type(part).__name__}:{part}" for part in key).encode(), digest_size=16)
+    digest = blake2b(
+        "\x1f".join(f"{type(part).__name__}:{part}" for part in key).encode(), digest_size=16
+    )
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest.digest(), "little")))
 
 

@@ -55,8 +55,8 @@ def main(arguments: Sequence[str]) -> int:
             if seed is not None:
                 tree.put("seed", seed, f"--seed {seed}")
             settings = resolve(tree)
-            folder = settings.name if seed is None else f"{settings.name}-seed{seed}"
-            runs.append((options.out / folder, settings))
+            name = settings.name if seed is None else f"{settings.name}-seed{seed}"
+            runs.append((options.out / name, settings))
 
     started = time.monotonic()
     for number, (folder, settings) in enumerate(runs, start=1):

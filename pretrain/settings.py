@@ -21,7 +21,7 @@ FREE_BETWEEN_ROWS = (
     "name",
     "mode",
     "seed",
-    "objective.",
+    *(f"{mode}." for mode in OBJECTIVES),
     "data.corpus",
     "data.num_workers",
     "training.log_every",
@@ -62,7 +62,9 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         for name in ("updates", "log_every", "checkpoint_every", "keep_checkpoints"):
             if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, but is {getattr(self, name)} instead.")
+                raise ValueError(
+                    f"`{name}` must be at least 1, but is {getattr(self, name)} instead."
+                )
 
 
 @settings
@@ -96,7 +98,7 @@ class ResolvedSettings:
 
     def tree(self) -> dict[str, Any]:
         """Returns the settings as nested tables of plain values."""
-        return {**dataclasses.asdict(self.run), "objective": dataclasses.asdict(self.objective)}
+        return {**dataclasses.asdict(self.run), self.run.mode: dataclasses.asdict(self.objective)}
 
     def compared(self) -> dict[str, Any]:
         """Returns the settings that all rows of one table must share, with dotted keys."""
@@ -109,16 +111,27 @@ class ResolvedSettings:
 
 
 def resolve(tree: SettingsTree) -> ResolvedSettings:
-    """Builds the settings; raises `SettingsError` that lists every fault with its place."""
+    """Builds the settings; raises `SettingsError` that lists every fault with its place.
+
+    The objective has its settings in the table of its mode. Tables of other modes are checked and
+    left out, so that one file can serve all modes.
+    """
     mode = tree.values.get("mode")
     if mode not in OBJECTIVES:
         raise SettingsError(
             f"{tree.sources.get('mode', 'settings')}: `mode` must be one of "
-            f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead."
+            f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead. Give --mode, or a --config "
+            f"that sets it."
         )
-    objective = tree.build(OBJECTIVES[mode].settings_class, table="objective")
-    run = tree.build(PretrainSettings, without="objective")
-    return ResolvedSettings(run=run, objective=objective)
+    objectives = {
+        name: tree.build(kind.settings_class, table=name) for name, kind in OBJECTIVES.items()
+    }
+    for key, source in tree.sources.items():
+        table = key.partition(".")[0]
+        if table in OBJECTIVES and table != mode and source.startswith("--set"):
+            raise SettingsError(f"{source}: has no effect, since `mode` is {mode!r}.")
+    run = tree.build(PretrainSettings, without=tuple(OBJECTIVES))
+    return ResolvedSettings(run=run, objective=objectives[mode])
 
 
 def use_mode(tree: SettingsTree, mode: str) -> None:
@@ -126,8 +139,8 @@ def use_mode(tree: SettingsTree, mode: str) -> None:
     in_files = tree.values.get("mode", mode)
     if in_files != mode and mode in OBJECTIVES:
         raise SettingsError(
-            f"--mode {mode}: contradicts `mode` = {in_files!r} in {tree.sources['mode']}. Leave one "
-            f"of them out."
+            f"--mode {mode}: contradicts `mode` = {in_files!r} in {tree.sources['mode']}. Leave "
+            f"one of them out."
         )
     tree.put("mode", mode, f"--mode {mode}")
 

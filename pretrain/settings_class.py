@@ -1,7 +1,6 @@
 """The one way to declare settings: a frozen, keyword-only, strictly typed dataclass."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar, dataclass_transform
+from typing import TypeVar, cast, dataclass_transform
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -16,7 +15,5 @@ def settings(cls: type[T]) -> type[T]:
     Its fields are checked for type when it is built, an unknown field is an error, and a
     `ValueError` raised in its `__post_init__` is reported with the field's place in the file.
     """
-    make: Callable[[type[Any]], type[T]] = dataclass(
-        frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True)
-    )
-    return make(cls)
+    make = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+    return cast(type[T], make(cls))

@@ -23,11 +23,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--encoder",
-        action="append",
+        action="extend",
+        nargs="+",
         required=True,
         type=Path,
         metavar="DIR",
-        help="folder of a finished pre-training run; once per row and seed of the table",
+        help="folders of finished pre-training runs, one per row and seed of the table",
     )
     parser.add_argument(
         "--corpus",

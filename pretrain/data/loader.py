@@ -76,7 +76,9 @@ def normalize_waveform(waveform: FloatArray) -> FloatArray:
     """Returns the (S,) waveform with zero mean and unit variance, the same in every mode."""
     mean = waveform.mean(dtype=np.float64)
     variance = waveform.var(dtype=np.float64)
-    normalized: FloatArray = ((waveform - mean) / np.sqrt(variance + NORMALIZE_EPS)).astype(np.float32)
+    normalized: FloatArray = ((waveform - mean) / np.sqrt(variance + NORMALIZE_EPS)).astype(
+        np.float32
+    )
     return normalized
 
 
@@ -93,7 +95,9 @@ def pad_waveforms(waveforms: list[FloatArray]) -> tuple[torch.Tensor, torch.Tens
 class ShardReader(Dataset[Batch]):
     """Makes the batch of a shard; what it makes is a pure function of (seed, shard)."""
 
-    def __init__(self, table: pd.DataFrame, data: DataSettings, mask: MaskSettings, seed: int) -> None:
+    def __init__(
+        self, table: pd.DataFrame, data: DataSettings, mask: MaskSettings, seed: int
+    ) -> None:
         self._table = table
         self._data = data
         self._mask = mask
@@ -150,11 +154,13 @@ def make_plan(table: pd.DataFrame, data: DataSettings, seed: int) -> UpdatePlan:
     return UpdatePlan(cropped, max_samples=max_samples, num_shards=data.num_shards, seed=seed)
 
 
-def make_loader(reader: ShardReader, shards: Iterable[Shard], num_workers: int) -> DataLoader[Batch]:
+def make_loader(
+    reader: ShardReader, shards: Iterable[Shard], num_workers: int
+) -> DataLoader[Batch]:
     """Returns a loader of the given shards in their order."""
     return DataLoader(
         reader,
-        sampler=shards,  # type: ignore[arg-type]  # any iterable of keys of the dataset serves
+        sampler=shards,
         batch_size=None,
         num_workers=num_workers,
         # The loader seeds its workers from this instead of the global generator, whose state a

@@ -45,7 +45,10 @@ def check_number_of_processes(environment: "os._Environ[str] | dict[str, str]") 
 
 
 def describe(accelerator: Accelerator, num_shards: int) -> str:
-    """Returns a line on processes and device; raises `LaunchError` for more processes than shards."""
+    """Returns a line on processes and device.
+
+    Raises `LaunchError` when there are more processes than shards.
+    """
     if accelerator.num_processes > num_shards:
         raise LaunchError(
             f"`data.num_shards` must be at least the number of processes, but is {num_shards} with "

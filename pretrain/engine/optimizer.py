@@ -35,7 +35,9 @@ class OptimizerSettings:
                 raise ValueError(f"`{name}` must be above 0, but is {getattr(self, name)} instead.")
         for name in ("beta1", "beta2", "weight_decay", "warmup_fraction"):
             if not 0.0 <= getattr(self, name) < 1.0:
-                raise ValueError(f"`{name}` must be in [0, 1), but is {getattr(self, name)} instead.")
+                raise ValueError(
+                    f"`{name}` must be in [0, 1), but is {getattr(self, name)} instead."
+                )
 
 
 def make_optimizer(module: nn.Module, settings: OptimizerSettings) -> AdamW:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from pretrain.data.loader import usable_utterances
@@ -16,7 +15,7 @@ from pretrain.engine.machine import tune_machine
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from pretrain.engine.run_folder import RunFolder, comparison_of
 from pretrain.engine.train import Trainer
-from pretrain.model.encoder import Encoder, build_encoder
+from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import save_encoder, weights_hash
 from pretrain.objectives import OBJECTIVES
@@ -43,7 +42,8 @@ def pretrain(settings: ResolvedSettings, path: Path, *, resume: bool) -> bool:
     tuning = tune_machine()
     if run.training.deterministic:
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        # Memory that is not read need not be filled.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if accelerator.is_main_process:
         folder.start(settings)
     accelerator.wait_for_everyone()
@@ -55,6 +55,7 @@ def pretrain(settings: ResolvedSettings, path: Path, *, resume: bool) -> bool:
     set_seed(run.seed)
     encoder = build_encoder(run.encoder, run.seed)
     objective = OBJECTIVES[run.mode].build(encoder, settings.objective, run.seed)
+    assert isinstance(objective, torch.nn.Module)
     initial_hash = weights_hash(encoder)
     trainer = Trainer(settings, objective, usable, folder, accelerator)
     say(f"{_count(encoder):,} parameters in the encoder")

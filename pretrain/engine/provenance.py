@@ -31,7 +31,9 @@ def command_line() -> str:
     """Returns the command that started this process, fit to be pasted into a shell."""
     script = Path(sys.argv[0]).resolve()
     name = str(script.relative_to(PROJECT)) if script.is_relative_to(PROJECT) else script.name
-    launcher = ["python"] if "ACCELERATE_MIXED_PRECISION" not in os.environ else ["accelerate", "launch"]
+    launcher = (
+        ["python"] if "ACCELERATE_MIXED_PRECISION" not in os.environ else ["accelerate", "launch"]
+    )
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "TORCHELASTIC_RUN_ID" in os.environ:
         launcher = ["torchrun", "--nproc_per_node", os.environ["LOCAL_WORLD_SIZE"]]
     return join([*launcher, name, *sys.argv[1:]])

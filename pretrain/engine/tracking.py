@@ -11,6 +11,8 @@ from tqdm import tqdm
 SECONDS_BETWEEN_LINES = 20.0
 """How often a progress line is printed where there is no terminal to draw a bar on."""
 
+BAR_FORMAT = "{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} [{elapsed} < {remaining}]{postfix}"
+
 
 def drop_metrics_from(path: Path, update: int) -> None:
     """Removes what a run wrote after its last checkpoint, before it continues at `update`."""
@@ -50,8 +52,7 @@ class ProgressBar:
             dynamic_ncols=True,
             mininterval=0.5 if self._is_terminal else SECONDS_BETWEEN_LINES,
             maxinterval=10.0 if self._is_terminal else SECONDS_BETWEEN_LINES,
-            bar_format="{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} [{elapsed} < {remaining}]{postfix}"
-            + ("" if self._is_terminal else "\n"),
+            bar_format=BAR_FORMAT + ("" if self._is_terminal else "\n"),
         )
 
     def show(self, numbers: Mapping[str, float]) -> None:

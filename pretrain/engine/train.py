@@ -42,7 +42,9 @@ class Trainer:
         self._objective = objective
         self._folder = folder
         self._accelerator = accelerator
-        self._reader = ShardReader(table, self._settings.data, self._settings.mask, self._settings.seed)
+        self._reader = ShardReader(
+            table, self._settings.data, self._settings.mask, self._settings.seed
+        )
         self._plan = make_plan(table, self._settings.data, self._settings.seed)
         self._model = accelerator.prepare_model(objective)
         self.state = TrainState(
@@ -64,8 +66,11 @@ class Trainer:
         training = self._settings.training
         first, last = self.state.progress.update, training.updates
         shards_of_process = list(
-            range(self._accelerator.process_index, self._settings.data.num_shards,
-                  self._accelerator.num_processes)
+            range(
+                self._accelerator.process_index,
+                self._settings.data.num_shards,
+                self._accelerator.num_processes,
+            )
         )
         shards = _shards(self._plan, first, last, shards_of_process)
         loader = iter(make_loader(self._reader, shards, self._settings.data.num_workers))
@@ -111,11 +116,13 @@ class Trainer:
         hours_per_hour = result.audio_samples / SAMPLE_RATE_HZ / seconds
         self._log(update, progress, rate, result, hours_per_hour)
         own_metric = self._objective.collapse_rules[0].metric
-        bar.show({
-            "loss": result.loss,
-            own_metric: result.metrics[own_metric],
-            "audio h/h": hours_per_hour,
-        })
+        bar.show(
+            {
+                "loss": result.loss,
+                own_metric: result.metrics[own_metric],
+                "audio h/h": hours_per_hour,
+            }
+        )
         return result.stop
 
     def _step(self, update: int, result: UpdateResult, progress: float) -> float:

@@ -64,7 +64,7 @@ class Encoder(nn.Module):
 
     def features(self, waveforms: Tensor, num_samples: Tensor) -> Features:
         """Runs the conv stack on `waveforms` (B, S) with `num_samples` (B,) valid samples."""
-        conv = self.conv(waveforms)
+        conv = self.conv(waveforms, num_samples)
         if conv.requires_grad and self.settings.conv_gradient_scale != 1.0:
             conv = _ScaledGradient.apply(conv, self.settings.conv_gradient_scale)  # type: ignore[no-untyped-call]
         normalized = self.conv_norm(conv)

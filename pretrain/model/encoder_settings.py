@@ -71,7 +71,9 @@ class EncoderSettings:
     def __post_init__(self) -> None:
         for name in ("conv_dim", "model_dim", "ffn_dim", "num_layers", "num_heads"):
             if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, but is {getattr(self, name)} instead.")
+                raise ValueError(
+                    f"`{name}` must be at least 1, but is {getattr(self, name)} instead."
+                )
         for divisor in ("num_heads", "position_groups"):
             if self.model_dim % getattr(self, divisor):
                 raise ValueError(
@@ -79,6 +81,8 @@ class EncoderSettings:
                     f"and {getattr(self, divisor)}."
                 )
         if self.norm_order not in ("post", "pre"):
-            raise ValueError(f"`norm_order` must be 'post' or 'pre', but is {self.norm_order!r} instead.")
+            raise ValueError(
+                f"`norm_order` must be 'post' or 'pre', but is {self.norm_order!r} instead."
+            )
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"`dropout` must be in [0, 1), but is {self.dropout} instead.")

@@ -42,7 +42,9 @@ def draw_mask(num_frames: int, settings: MaskSettings, rng: np.random.Generator)
     Spans start at different frames and may overlap. At least one frame stays unmasked when T > 1.
     """
     if num_frames < 2:
-        raise ValueError(f"`num_frames` must be at least 2 to be masked, but is {num_frames} instead.")
+        raise ValueError(
+            f"`num_frames` must be at least 2 to be masked, but is {num_frames} instead."
+        )
     span = min(settings.span, num_frames - 1)
     expected = settings.probability * num_frames / span
     num_starts = num_frames - span + 1

@@ -3,6 +3,7 @@
 Shapes: B batch, M masked frames, C input dim, G codebooks, V entries, E code vector dim.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,10 @@ class Quantized:
 
     perplexity: Tensor
     """(G,) perplexity, 1 to V, of the average softmax over the masked frames."""
+
+    bits: Tensor
+    """() what the drawn codes tell of their frame, 0 to G log2 V bits: the mutual information of
+    frame and code. Codes can be used evenly and yet be pure noise; then this is 0."""
 
 
 class GumbelQuantizer(nn.Module):
@@ -60,8 +65,12 @@ class GumbelQuantizer(nn.Module):
             logits = rearrange(
                 self.to_logits(x.float()), "B M (G V) -> B M G V", G=self.num_codebooks
             )
-            average = masked.mean(logits.softmax(dim=-1))  # (G, V)
+            probabilities = logits.softmax(dim=-1)
+            average = masked.mean(probabilities)  # (G, V)
             entropy = -(average * torch.log(average + 1e-7)).sum(dim=-1)  # (G,)
+            with torch.no_grad():
+                noise_entropy = masked.mean(torch.special.entr(probabilities)).sum(dim=-1)  # (G,)
+                bits = ((entropy - noise_entropy) / math.log(2.0)).sum()
             soft = ((logits + noise) / temperature).softmax(dim=-1)
             codes = soft.argmax(dim=-1)  # (B, M, G)
             hard = torch.zeros_like(soft).scatter_(-1, codes[..., None], 1.0)
@@ -73,6 +82,7 @@ class GumbelQuantizer(nn.Module):
             centres=self._centres(codes),
             likeliest_centres=self._centres(logits.detach().argmax(dim=-1)),
             perplexity=entropy.exp(),
+            bits=bits,
         )
 
     def _centres(self, codes: Tensor) -> Tensor:

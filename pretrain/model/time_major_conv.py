@@ -3,7 +3,8 @@
 Shapes: B batch, S samples, T frames (S / 320), R rows of the flat layout, C channels in,
 O channels out, k kernel.
 
-All B utterances lie end to end as one (R, C) matrix. A convolution whose kernel equals its stride
+All B utterances lie end to end as one (R, C) matrix, each as long as it is, so that padding costs
+nothing. A convolution whose kernel equals its stride
 is a reshape and one product; kernel 3 with stride 2 is one product on pairs of frames plus one on
 the frames that follow each pair; kernel 10 with stride 5 is one product on pairs of 5-sample
 blocks. Nothing is unfolded and LayerNorm needs no transposes. In every layer the last row of an
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.utils.rnn import pad_sequence
 
 from pretrain.model.encoder_settings import CONV_KERNELS, CONV_STRIDES, SAMPLES_PER_FRAME
 
@@ -43,17 +45,22 @@ class TimeMajorConv(nn.Module):
             self.norms.append(nn.LayerNorm(conv_dim))
             num_channels = conv_dim
 
-    def forward(self, waveforms: Tensor) -> Tensor:
-        """Returns (B, T, O) of `waveforms` (B, S), which are zero-padded when 320 does not
-        divide S. Frames from `num_frames_of(num_samples)` on are meaningless."""
+    def forward(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
+        """Returns (B, T, O) of `waveforms` (B, S) with `num_samples` (B,) valid samples.
+
+        T is S / 320 rounded up. Frames from `num_frames_of(num_samples)` on are meaningless.
+        Waits for the device to read `num_samples`, before it queues any work.
+        """
         device_type = waveforms.device.type
         dtype = waveforms.dtype
         if torch.is_autocast_enabled(device_type):
             dtype = torch.get_autocast_dtype(device_type)
-        batch_size, num_samples = waveforms.shape
-        if surplus := num_samples % SAMPLES_PER_FRAME:
+        if surplus := waveforms.shape[1] % SAMPLES_PER_FRAME:
             waveforms = F.pad(waveforms, (0, SAMPLES_PER_FRAME - surplus))
-        x = waveforms.reshape(-1, 1).to(dtype)  # (B x S, 1)
+        width = waveforms.shape[1] // SAMPLES_PER_FRAME
+        lengths = [-(-count // SAMPLES_PER_FRAME) for count in num_samples.tolist()]
+        rows = zip(waveforms.to(dtype), lengths, strict=True)
+        x = torch.cat([row[: length * SAMPLES_PER_FRAME] for row, length in rows])[:, None]
         layers = zip(self.weights, self.norms, CONV_KERNELS, CONV_STRIDES, strict=True)
         with torch.autocast(device_type, enabled=False):
             for weight, norm, kernel, stride in layers:
@@ -62,7 +69,8 @@ class TimeMajorConv(nn.Module):
                 # Casting the norm's weights keeps it in one type: CUDA has no mixed LayerNorm.
                 scale, shift = norm.weight.to(dtype), norm.bias.to(dtype)
                 x = F.gelu(F.layer_norm(x, scale.shape, scale, shift, norm.eps))
-        return x.view(batch_size, -1, x.shape[1])
+        out = pad_sequence(list(torch.split(x, lengths)), batch_first=True)
+        return F.pad(out, (0, 0, 0, width - out.shape[1]))
 
 
 def _convolve(x: Tensor, weight: Tensor, kernel: int, stride: int) -> Tensor:

@@ -115,7 +115,7 @@ class ContinuousObjective(nn.Module):
                 "target_variance": variance(targets, masked.valid),
                 "prediction_variance": variance(predictions, masked.valid),
                 "teacher_decay": torch.tensor(self._decay(progress), device=loss.device),
-                "conv_variance": variance(features.conv, features.valid),
+                "conv_variance": variance(features.normalized, features.valid),
             }
         return ObjectiveOutput(
             loss_sum=loss,

@@ -193,11 +193,12 @@ class QuantizedObjective(nn.Module):
                 "loss_feature_penalty": feature_penalty / num_targets,
                 "accuracy": hits.sum() / num_targets,
                 "code_perplexity": quantized.perplexity.mean(),
+                "code_bits": quantized.bits,
                 "centre_perplexity": centre_perplexity,
                 "centres_used": centres_used,
                 "frames_without_negatives": 1.0 - contributes.sum() / num_targets,
                 "temperature": torch.tensor(temperature, device=loss.device),
-                "conv_variance": variance(features.conv, features.valid),
+                "conv_variance": variance(features.normalized, features.valid),
             }
         return ObjectiveOutput(
             loss_sum=loss,

@@ -41,7 +41,7 @@ def test_an_unknown_table_is_refused() -> None:
 
 
 def test_an_unknown_key_of_the_objective_is_refused_with_its_table() -> None:
-    assert "did you mean `objective.num_codebooks`?" in fault_of("objective.num_codebook=2")
+    assert "did you mean `quantized.num_codebooks`?" in fault_of("quantized.num_codebook=2")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,19 @@ def test_wrong_values_are_named_with_the_remedy(override: str, expected: str) ->
     fault = fault_of(override)
     assert expected in fault
     assert f"--set {override}" in fault or "`mask`" in fault or "`data`" in fault
+
+
+def test_tables_of_other_modes_are_checked_but_left_out() -> None:
+    tree = read_tree([DEFAULT_CONFIG], ["mode=quantized"])
+    tree.put("continuous.top_k", 2, "size.toml")
+    assert "continuous" not in resolve(tree).tree()
+    tree.put("continuous.topk", 2, "size.toml")
+    with pytest.raises(SettingsError, match=r"did you mean `continuous\.top_k`"):
+        resolve(tree)
+
+
+def test_a_setting_of_another_mode_on_the_command_line_is_refused() -> None:
+    assert "has no effect" in fault_of("continuous.top_k=2")
 
 
 def test_all_faults_are_listed_at_once() -> None:
@@ -115,8 +128,12 @@ def test_rows_of_table_4_share_everything_but_their_objective() -> None:
 def test_the_comparison_covers_what_changes_numbers() -> None:
     settings = resolve(quantized())
     flat, compared = flatten(settings.tree()), settings.compared()
-    assert {"optimizer.lr", "mask.probability", "training.updates", "data.num_shards"} <= set(compared)
-    assert {"seed", "mode", "data.num_workers", "objective.num_entries"} <= set(flat) - set(compared)
+    assert {"optimizer.lr", "mask.probability", "training.updates", "data.num_shards"} <= set(
+        compared
+    )
+    assert {"seed", "mode", "data.num_workers", "quantized.num_entries"} <= set(flat) - set(
+        compared
+    )
 
 
 def test_settings_cannot_be_changed_after_the_fact() -> None:

@@ -1,6 +1,5 @@
 from pretrain.draws import Draws, generator
 
-
 GOLDEN = [261456, 613138, 390169, 916682]
 
 

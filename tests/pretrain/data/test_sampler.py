@@ -30,7 +30,11 @@ def test_every_epoch_visits_every_utterance_once() -> None:
     assert not (visits[0] == visits[1]).all()
 
 
-@given(seed=st.integers(0, 10_000), update=st.integers(0, 200), max_samples=st.integers(80_000, 900_000))
+@given(
+    seed=st.integers(0, 10_000),
+    update=st.integers(0, 200),
+    max_samples=st.integers(80_000, 900_000),
+)
 @settings(max_examples=40, deadline=None)
 def test_shards_keep_the_budget_and_slots_count_through(
     seed: int, update: int, max_samples: int

@@ -15,6 +15,10 @@ def reference(conv: TimeMajorConv, waveforms: Tensor) -> Tensor:
     return x.transpose(1, 2)
 
 
+def whole(waveforms: Tensor) -> Tensor:
+    return torch.full((waveforms.shape[0],), waveforms.shape[1])
+
+
 def make(conv_dim: int) -> TimeMajorConv:
     torch.manual_seed(0)
     conv = TimeMajorConv(conv_dim).double()
@@ -31,7 +35,7 @@ def test_output_equals_stacked_conv1d(conv_dim: int, num_samples: int) -> None:
     conv = make(conv_dim)
     waveforms = torch.randn(3, num_samples, dtype=torch.float64)
     num_frames = num_frames_of(num_samples)
-    ours, theirs = conv(waveforms), reference(conv, waveforms)
+    ours, theirs = conv(waveforms, whole(waveforms)), reference(conv, waveforms)
     assert ours.shape == (3, -(-num_samples // 320), conv_dim)
     assert theirs.shape[1] == num_frames < ours.shape[1]
     torch.testing.assert_close(ours[:, :num_frames], theirs, rtol=1e-10, atol=1e-10)
@@ -43,7 +47,9 @@ def test_gradients_equal_those_of_stacked_conv1d() -> None:
     num_frames = num_frames_of(3200)
     upstream = torch.randn(2, num_frames, 12, dtype=torch.float64)
     parameters = list(conv.parameters())
-    ours = torch.autograd.grad((conv(waveforms)[:, :num_frames] * upstream).sum(), parameters)
+    ours = torch.autograd.grad(
+        (conv(waveforms, whole(waveforms))[:, :num_frames] * upstream).sum(), parameters
+    )
     theirs = torch.autograd.grad((reference(conv, waveforms) * upstream).sum(), parameters)
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
@@ -53,7 +59,9 @@ def test_gradient_reaches_the_waveform() -> None:
     conv = make(4)
     waveforms = torch.randn(2, 1600, dtype=torch.float64, requires_grad=True)
     valid = slice(0, num_frames_of(1600))
-    (ours,) = torch.autograd.grad(conv(waveforms)[:, valid].square().sum(), waveforms)
+    (ours,) = torch.autograd.grad(
+        conv(waveforms, whole(waveforms))[:, valid].square().sum(), waveforms
+    )
     (theirs,) = torch.autograd.grad(reference(conv, waveforms).square().sum(), waveforms)
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
@@ -62,6 +70,32 @@ def test_autocast_runs_the_whole_stack_in_bfloat16() -> None:
     conv = make(12).float()
     waveforms = torch.randn(2, 3200)
     with torch.autocast("cpu", torch.bfloat16):
-        out = conv(waveforms)
+        out = conv(waveforms, whole(waveforms))
     assert out.dtype == torch.bfloat16
-    torch.testing.assert_close(out.float(), conv(waveforms), rtol=0.1, atol=0.1)
+    torch.testing.assert_close(out.float(), conv(waveforms, whole(waveforms)), rtol=0.1, atol=0.1)
+
+
+def test_utterances_of_unequal_length_do_not_mix() -> None:
+    conv = make(6)
+    lengths = [3200, 721, 2000]
+    waveforms = torch.randn(3, 4160, dtype=torch.float64)
+    out = conv(waveforms, torch.tensor(lengths))
+    assert out.shape == (3, 13, 6)
+    for row, length in enumerate(lengths):
+        alone = reference(conv, waveforms[row : row + 1, :length])[0]
+        torch.testing.assert_close(out[row, : alone.shape[0]], alone, rtol=1e-10, atol=1e-10)
+
+
+def test_gradients_of_unequal_utterances_are_those_of_each_alone() -> None:
+    conv = make(6)
+    lengths = [3200, 721, 2000]
+    waveforms = torch.randn(3, 3200, dtype=torch.float64)
+    out = conv(waveforms, torch.tensor(lengths))
+    valid = torch.arange(10) < num_frames_of(torch.tensor(lengths))[:, None]
+    ours = torch.autograd.grad(out[valid].square().sum(), list(conv.parameters()))
+    rows = zip(waveforms, lengths, strict=True)
+    loss = sum(reference(conv, row[None, :length]).square().sum() for row, length in rows)
+    assert isinstance(loss, Tensor)
+    theirs = torch.autograd.grad(loss, list(conv.parameters()))
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,40 @@
+# make demo   the paper's question on the embedded synthetic corpus, from nothing to a report
+# make test   the whole test suite
+# make check  what CI runs: formatter, linter, types, tests
+SIZE ?= small
+RUNS ?= runs
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+
+DEMO := $(RUNS)/demo$(if $(filter-out small,$(SIZE)),-$(SIZE))
+PROBE_HOURS := $(if $(filter tiny,$(SIZE)),0.05,0.33)
+
+.PHONY: demo test check clean-demo
+
+demo: $(VENV)/installed
+	@echo "== 1 of 3: pre-training the six rows of Table 4 (SIZE=$(SIZE))"
+	@$(RUN) pretrain/grid.py --rows configs/table4 --config configs/size/$(SIZE).toml --out $(DEMO)/rows
+	@echo "== 2 of 3: probing them"
+	@$(RUN) probe/run.py --encoder $(DEMO)/rows/* --corpus synthetic:part=probe,hours=$(PROBE_HOURS) --protocol session --out $(DEMO)/probe
+	@echo "== 3 of 3: writing the report"
+	@$(RUN) reports/run.py --runs '$(DEMO)/rows/*' '$(DEMO)/probe' --out $(DEMO)/report
+
+test: $(VENV)/installed
+	$(RUN) -m pytest
+
+check: $(VENV)/installed
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(RUN) -m pytest
+
+clean-demo:
+	rm -rf $(DEMO)
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed, this is %d.%d; try make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info[:2] != (3, 11) else 0)'
+	@echo "== Installing into $(VENV): about 7 GB, once"
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,tracking]'
+	@touch $@
