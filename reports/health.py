@@ -12,6 +12,10 @@ MAX_WITHOUT_NEGATIVES = 0.05
 """A larger share of masked frames without a differing frame starves the loss (not specified by
 the paper)."""
 
+MIN_EXPLAINED = 0.01
+"""A row that saves less of an uninformed predictor's loss has not begun to learn its task (not
+specified by the paper)."""
+
 MIN_VARIANCE = 1e-4
 """Targets, predictions or conv outputs below are constant for all purposes (not specified by the
 paper)."""
@@ -68,6 +72,14 @@ def _own(run: PretrainRun) -> list[tuple[str, str]]:
             False,
             "few negatives",
             "too many masked frames have no differing frame to be told from",
+        ),
+        (
+            "explained",
+            MIN_EXPLAINED,
+            True,
+            "not learned",
+            "the encoder has hardly begun to predict its targets, so that the row says little "
+            "about them",
         ),
         ("target_variance", MIN_VARIANCE, True, "collapsed", "the targets have collapsed"),
         ("prediction_variance", MIN_VARIANCE, True, "collapsed", "the predictions have collapsed"),

@@ -22,10 +22,10 @@ def make_accelerator(*, precision: str, tracker: str, folder: str) -> Accelerato
         log_with="tensorboard" if tracker == "tensorboard" else None,
         project_dir=folder,
     )
-    if accelerator.device.type == "cpu" and accelerator.num_processes == 1:
+    is_alone_on_cpu = accelerator.device.type == "cpu" and accelerator.num_processes == 1
+    if is_alone_on_cpu and "ACCELERATE_MIXED_PRECISION" in os.environ:
         # `accelerate launch` sets OMP_NUM_THREADS=1 where nobody asked for a number of threads.
-        if "ACCELERATE_MIXED_PRECISION" in os.environ:
-            torch.set_num_threads(len(os.sched_getaffinity(0)))
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
     return accelerator
 
 

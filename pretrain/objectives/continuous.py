@@ -99,7 +99,8 @@ class ContinuousObjective(nn.Module):
             features.projected, features.valid, return_ffn=settings.target == "ffn"
         )
         states = taught.ffn if settings.target == "ffn" else taught.layers[1:]
-        targets = masked.take(normalized_mean(states[-settings.top_k :], features.valid))
+        all_targets = normalized_mean(states[-settings.top_k :], features.valid)
+        targets = masked.take(all_targets)
         del taught, states
         context = self.encoder.context(
             self.encoder.masked(features.projected, batch.mask), features.valid
@@ -110,8 +111,14 @@ class ContinuousObjective(nn.Module):
         loss = torch.where(masked.valid, per_frame, 0.0).sum()
         num_targets = batch.mask.sum()
         with torch.no_grad():
+            typical = masked.mean(targets).expand_as(targets)
+            uninformed = masked.mean(self._loss(typical, targets).sum(dim=-1)) / (
+                targets.shape[-1] ** 0.5
+            )
             metrics: dict[str, Tensor] = {
+                "explained": 1.0 - loss / num_targets / uninformed.clamp(min=1e-12),
                 "loss_regression": loss / num_targets,
+                "position_share": position_share(all_targets, features.valid),
                 "target_variance": variance(targets, masked.valid),
                 "prediction_variance": variance(predictions, masked.valid),
                 "teacher_decay": torch.tensor(self._decay(progress), device=loss.device),
@@ -152,12 +159,37 @@ def normalized_mean(states: Sequence[Tensor], valid: Tensor) -> Tensor:
     return total / len(states)
 
 
+@torch.no_grad()
+def position_share(targets: Tensor, valid: Tensor) -> Tensor:
+    """Returns () the share of the power of `targets` (B, T, D) that utterances have in common at
+    equal frames: what can be told from the position alone. 0 for a single utterance.
+
+    Instance normalisation makes full-sized targets of whatever varies over time. When the conv
+    stack says nothing that is the distance to the utterance's edges, and the loss falls as if
+    something were learned.
+    """
+    if len(targets) < 2:
+        return torch.zeros((), device=targets.device)
+    others, others_valid = targets.roll(1, dims=0), valid.roll(1, dims=0)
+    both = (valid & others_valid)[:, :, None]
+    common = torch.where(both, targets * others, 0.0).sum()
+    power = torch.where(both, (targets.square() + others.square()) / 2, 0.0).sum()
+    return common / power.clamp(min=1e-12)
+
+
 COLLAPSE_RULES: tuple[CollapseRule, ...] = (
     CollapseRule(
         metric="target_variance",
         limit=0.01,
         meaning="The teacher says the same at every frame. Raise `decay_start` or lower the "
         "learning rate.",
+    ),
+    CollapseRule(
+        metric="position_share",
+        limit=0.5,
+        collapsed_below=False,
+        meaning="The targets say where in the utterance a frame is rather than what is said. Lower "
+        "the learning rate or lengthen the warm-up.",
     ),
     CollapseRule(
         metric="prediction_variance",

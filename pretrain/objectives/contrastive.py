@@ -3,6 +3,8 @@
 Shapes: B batch, M masked frames, K negatives per frame, D dim of predictions and targets.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -46,3 +48,13 @@ def infonce_per_frame(positive: Tensor, negative: Tensor, contributes: Tensor) -
     """
     logits = torch.cat([positive[:, :, None], negative], dim=-1)
     return torch.where(contributes, logits.logsumexp(dim=-1) - positive, 0.0)
+
+
+def uninformed_bce(num_negatives: int) -> float:
+    """Returns the least `bce_per_frame` of a model that gives every candidate the same logit."""
+    return math.log(num_negatives + 1) + num_negatives * math.log1p(1 / num_negatives)
+
+
+def uninformed_infonce(num_negatives: int) -> float:
+    """Returns the `infonce_per_frame` of a model that gives every candidate the same logit."""
+    return math.log(num_negatives + 1)

@@ -27,7 +27,9 @@ class ObjectiveOutput:
 
     metrics: Mapping[str, Tensor]
     """() each, detached: per-shard values; an update's value is their mean weighted by
-    `num_targets`."""
+    `num_targets`. Every objective has `explained`: the share of an uninformed predictor's loss
+    (one answer for all frames) that the model saves, so that modes can be told to have learned
+    something at all, and `conv_variance`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,20 @@ from pretrain.model.encoder import Encoder, seeded_weights
 from pretrain.model.masked_frames import find_masked_frames
 from pretrain.model.negatives import any_negatives, differing_negatives, draw_uniforms
 from pretrain.model.quantizer import GumbelQuantizer, centre_statistics, draw_gumbel_noise
-from pretrain.objectives.contrastive import bce_per_frame, contrastive_logits, infonce_per_frame
+from pretrain.objectives.contrastive import (
+    bce_per_frame,
+    contrastive_logits,
+    infonce_per_frame,
+    uninformed_bce,
+    uninformed_infonce,
+)
 from pretrain.objectives.feature_statistics import mean_square, variance
 from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
 from pretrain.objectives.progress import geometric_between
 from pretrain.settings_class import settings
 
 LOSSES = {"bce": bce_per_frame, "infonce": infonce_per_frame}
+UNINFORMED = {"bce": uninformed_bce, "infonce": uninformed_infonce}
 NEGATIVES = {"differing": differing_negatives, "any": any_negatives}
 
 
@@ -59,9 +66,9 @@ class QuantizedSettings:
     """Fraction of all updates over which the temperature falls geometrically (wav2vec 2.0 reaches
     its end at 277k of 400k). Not specified by the paper."""
 
-    bce_diversity_weight: float = 100.0
+    bce_diversity_weight: float = 10.0
     """Weight of the diversity term beside `bce`, whose loss starts some 15 times larger: at 0.1
-    every row collapses to one centre. Not specified by the paper."""
+    every row collapses to one centre, at 1 some do, 10 to 1000 hold. Not specified by the paper."""
 
     infonce_diversity_weight: float = 0.1
     """Weight of the diversity term beside `infonce` (wav2vec 2.0's). Not specified by the
@@ -187,7 +194,9 @@ class QuantizedObjective(nn.Module):
             centre_perplexity, centres_used = centre_statistics(
                 quantized.likeliest_centres, masked.valid
             )
+            uninformed = contributes.sum() * UNINFORMED[settings.loss](settings.num_negatives)
             metrics: dict[str, Tensor] = {
+                "explained": 1.0 - contrastive / uninformed.clamp(min=1.0),
                 "loss_contrastive": contrastive / num_targets,
                 "loss_diversity": diversity / num_targets,
                 "loss_feature_penalty": feature_penalty / num_targets,

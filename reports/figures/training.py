@@ -24,6 +24,15 @@ def training_figures(runs: Sequence[PretrainRun]) -> list[Drawing]:
     other = [run for run in runs if run not in quantized and run not in continuous]
     figures = [
         _figure(
+            "explained",
+            "What was learned of the targets",
+            "Share of an uninformed predictor's loss that the row saves; the uninformed predictor "
+            "gives one answer for all frames. At 0 the encoder has learned nothing about its "
+            "targets, however far the loss has fallen. Targets differ in difficulty: rows are not "
+            "ranked by this.",
+            [("Loss saved against one answer for all", "explained", runs)],
+        ),
+        _figure(
             "training-loss",
             "Training loss",
             "Loss per masked frame. The two targets have different losses, so only curves in one "

@@ -84,6 +84,7 @@ def make_pretrain(folder: Path, name: str, /, *, seed: int = 0, **changes: Any) 
             "progress": share,
             "learning_rate": 5e-4,
             "gradient_norm": 1.0,
+            "explained": 0.05 + 0.3 * share,
             "conv_variance": 0.31 + 0.1 * share + 0.01 * draws.normal(),
         }
         if mode == "quantized":

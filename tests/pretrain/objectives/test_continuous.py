@@ -10,6 +10,7 @@ from pretrain.objectives.continuous import (
     ContinuousObjective,
     ContinuousSettings,
     normalized_mean,
+    position_share,
 )
 from tests.pretrain.model.small import LENGTHS, SETTINGS, make_batch
 
@@ -172,3 +173,15 @@ def test_unusable_settings_are_refused_by_name(key: str, value: object) -> None:
 def test_more_layers_than_the_encoder_has_are_refused() -> None:
     with pytest.raises(ValueError, match="`top_k` must be at most"):
         build(ContinuousSettings(top_k=4))
+
+
+def test_the_share_of_the_position_is_one_for_a_common_course_and_none_for_noise() -> None:
+    rng = torch.Generator().manual_seed(0)
+    course = torch.randn(1, 400, 8, generator=rng).expand(6, -1, -1)
+    noise = torch.randn(6, 400, 8, generator=rng)
+    valid = torch.ones(6, 400, dtype=torch.bool)
+    valid[2, 150:] = False
+    assert float(position_share(course, valid)) == pytest.approx(1.0, abs=1e-5)
+    assert abs(float(position_share(noise, valid))) < 0.03
+    assert float(position_share(course + noise, valid)) == pytest.approx(0.5, abs=0.05)
+    assert float(position_share(course[:1], valid[:1])) == 0.0

@@ -6,7 +6,13 @@ import torch
 from torch import Tensor
 
 from pretrain.model.negatives import Negatives
-from pretrain.objectives.contrastive import bce_per_frame, contrastive_logits, infonce_per_frame
+from pretrain.objectives.contrastive import (
+    bce_per_frame,
+    contrastive_logits,
+    infonce_per_frame,
+    uninformed_bce,
+    uninformed_infonce,
+)
 
 INFINITY = math.inf
 POSITIVE = torch.tensor([[2.0, -1.0]])
@@ -61,3 +67,14 @@ def test_logits_are_cosines_over_the_temperature() -> None:
             torch.testing.assert_close(positive[row, frame], cosine[frame])
             expected = cosine[index[row, frame]].masked_fill(~usable[row, frame], -INFINITY)
             torch.testing.assert_close(negative[row, frame], expected)
+
+
+@pytest.mark.parametrize("num_negatives", [1, 5, 100])
+def test_the_uninformed_losses_are_the_least_with_equal_logits(num_negatives: int) -> None:
+    logits = torch.linspace(-8.0, 4.0, 2401)[None]  # (B, M)
+    negative = logits[:, :, None].expand(-1, -1, num_negatives)
+    contributes = torch.ones_like(logits, dtype=torch.bool)
+    bce = bce_per_frame(logits, negative, contributes).min()
+    assert float(bce) == pytest.approx(uninformed_bce(num_negatives), rel=1e-4)
+    infonce = infonce_per_frame(logits, negative, contributes).min()
+    assert float(infonce) == pytest.approx(uninformed_infonce(num_negatives), rel=1e-4)
