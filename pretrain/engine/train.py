@@ -15,7 +15,7 @@ from pretrain.data.sampler import Shard, UpdatePlan
 from pretrain.engine.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from pretrain.engine.health import HealthMonitor
 from pretrain.engine.interrupts import StopRequest
-from pretrain.engine.optimizer import learning_rate, make_optimizer
+from pretrain.engine.optimizer import learning_rate, make_optimizer, set_rate
 from pretrain.engine.run_folder import RunFolder
 from pretrain.engine.state import TrainState
 from pretrain.engine.tracking import ProgressBar, append_metrics, drop_metrics_from
@@ -129,8 +129,7 @@ class Trainer:
         """Applies the gradient unless it is not finite; returns the learning rate."""
         settings = self._settings.optimizer
         rate = learning_rate(update, self._settings.training.updates, settings)
-        for group in self.state.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.state.optimizer, rate)
         if not self.state.health.observe_step(update, (result.loss, result.gradient_norm)):
             self.state.progress.skipped_updates += 1
             return rate
