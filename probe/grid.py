@@ -1,5 +1,6 @@
 """The whole probe: every row of the table on every corpus, baselines beside."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pretrain.data.table import table_hash
+from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.weights import load_encoder
 from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED, LogMelFeatures
 from probe.corpora import read_probe_corpus
@@ -100,10 +102,17 @@ def probe(
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in COLUMNS}
     rows = _with_baselines(runs)
     notes: list[str] = []
+    started, done = time.monotonic(), 0
     for corpus in corpora:
         known: dict[str, Evaluation] = {}
         for place, run in enumerate(rows, start=1):
-            print(f"{corpus.name}: {place}/{len(rows)} {run.name}, seed {run.seed}", flush=True)
+            left = (time.monotonic() - started) / max(done, 1) * (len(rows) * len(corpora) - done)
+            remaining = f", about {left:.0f} s left" if done else ""
+            print(
+                f"{corpus.name}: {place}/{len(rows)} {run.name}, seed {run.seed}{remaining}",
+                flush=True,
+            )
+            done += 1
             evaluation = _evaluate_row(run, corpus, features_folder, bf16, known)
             notes += [f"{corpus.name}, {run.name}: {text}" for text in evaluation.warnings]
             frames["scores"].append(_labelled(evaluation.scores, run, corpus.name, protocol))
@@ -112,6 +121,7 @@ def probe(
                 frames["predictions"].append(_labelled(frame, run, corpus.name, protocol))
         frames["folds"].append(corpus.folds.assign(corpus=corpus.name, protocol=protocol))
     run_json = {
+        "inputs": inputs_of(runs, corpora, protocol, bf16=bf16),
         "protocol": protocol,
         "corpora": [corpus.described for corpus in corpora],
         "head": HEAD,
@@ -125,6 +135,20 @@ def probe(
         for name, columns in COLUMNS.items()
     }
     return ProbeResults(run=run_json, **tables)
+
+
+def inputs_of(
+    runs: Sequence[EncoderRun], corpora: Sequence[Corpus], protocol: str, *, bf16: bool
+) -> dict[str, Any]:
+    """Returns what the results depend on: weights, tables and protocol, in plain values."""
+    return {
+        "rows": [[run.name, run.group, run.seed, run.hashes] for run in runs],
+        "corpora": [[corpus.name, corpus.described["table_hash"]] for corpus in corpora],
+        "protocol": protocol,
+        "bf16": bf16,
+        "git": git_state(),
+        "packages": package_versions(),
+    }
 
 
 def _evaluate_row(

@@ -100,6 +100,21 @@ def check_out_folder(folder: Path) -> None:
         ) from error
 
 
+def can_reuse(folder: Path, inputs: dict[str, Any]) -> bool:
+    """Tells whether `folder` holds complete results of exactly these `inputs`.
+
+    Never for encoders of unknown origin or for code that differs from its commit.
+    """
+    if inputs["git"]["dirty"] or not all(hashes for *_, hashes in inputs["rows"]):
+        return False
+    try:
+        run = _read_run(folder)
+    except ResultsError:
+        return False
+    complete = all((folder / f"{name}.csv").is_file() for name in COLUMNS)
+    return complete and bool(run.get("inputs") == json.loads(json.dumps(inputs)))
+
+
 def read_results(folder: Path) -> ProbeResults:
     """Reads what `write_results` wrote.
 

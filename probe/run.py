@@ -74,7 +74,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def run(parsed: argparse.Namespace) -> None:
     """Probes and writes the results folder."""
     from probe.encoders import make_table, read_encoder_run
-    from probe.results import check_out_folder, write_results
+    from probe.results import can_reuse, check_out_folder, write_results
 
     # All that can be wrong with the command is found before minutes of computing.
     check_out_folder(parsed.out)
@@ -84,23 +84,25 @@ def run(parsed: argparse.Namespace) -> None:
         allow_uncontrolled=parsed.allow_uncontrolled,
     )
 
-    from dataclasses import replace
-
     from pretrain.data.places import runs_folder
-    from pretrain.engine.provenance import command_line, git_state, package_versions
-    from probe.grid import check_names, probe, read_corpus
+    from pretrain.engine.provenance import command_line
+    from probe.grid import check_names, inputs_of, probe, read_corpus
 
     corpora = [read_corpus(spec, parsed.protocol) for spec in parsed.corpus]
     check_names(corpora)
+    inputs = inputs_of(runs, corpora, parsed.protocol, bf16=parsed.bf16)
+    if can_reuse(parsed.out, inputs):
+        print(f"Already there, from the same encoders, corpora and code: {parsed.out.resolve()}")
+        return
     features_folder = parsed.features or runs_folder() / "features"
     results = probe(runs, corpora, parsed.protocol, features_folder, bf16=parsed.bf16)
-    origin = {
-        "command": command_line(),
-        "packages": package_versions(),
-        "git": git_state(),
-        "features_folder": str(features_folder),
-    }
-    write_results(parsed.out, replace(results, run={**results.run, **origin}))
+    results.run.update(
+        command=command_line(),
+        packages=inputs["packages"],
+        git=inputs["git"],
+        features_folder=str(features_folder),
+    )
+    write_results(parsed.out, results)
     print(f"Results: {parsed.out.resolve()}")
 
 

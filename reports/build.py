@@ -16,13 +16,15 @@ from reports.formats import save_table
 from reports.health import findings, flags
 from reports.records import Collection, PretrainRun
 from reports.scores import Grid, grids
+from reports.sweep import sweep_table
 from reports.tables import layer_tables, paper_table, run_table, table_4
 
 
-def build(runs: Sequence[str], out: Path, *, command: str) -> Path:
+def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] = ()) -> Path:
     """Writes the whole report to `out` and returns the page's path.
 
     :param runs: Folders or globs of pre-training and probe runs.
+    :param sweep: Folders or globs of the equal tuning's pre-training runs, if it is to be shown.
     :raises ValueError: When there is nothing to report, or the comparison is unfair.
     """
     collection = collect(runs, skip=out)
@@ -52,6 +54,7 @@ def build(runs: Sequence[str], out: Path, *, command: str) -> Path:
         training=training,
         runs=run_table(collection.pretrain),
         paper=paper_table(),
+        sweep=sweep_table(collect(sweep).pretrain) if sweep else None,
         checks=_once([*(check for grid in found for check in grid.checks), *checks]),
         findings=health,
         command=command,
@@ -61,6 +64,7 @@ def build(runs: Sequence[str], out: Path, *, command: str) -> Path:
         *(table for section in sections for table in section.layers),
         result.runs,
         result.paper,
+        *([result.sweep] if result.sweep else []),
     ):
         save_table(table, out / "tables")
     page.save(result, out / "index.html")

@@ -38,6 +38,9 @@ class Page:
     training: Sequence[SavedFigure]
     runs: Table
     paper: Table
+    sweep: Table | None
+    """The equal tuning, where it was given."""
+
     checks: Sequence[Check]
     findings: Sequence[Finding]
     command: str

@@ -25,6 +25,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--runs", nargs="+", required=True, metavar="PATH", help="run folders, or globs of them"
     )
+    made.add_argument(
+        "--sweep",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="run folders of the equal tuning, or globs of them: one more table",
+    )
     made.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
     return made
 
@@ -39,7 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.out.exists() and not chosen.out.is_dir():
             raise ValueError(f"`--out` must be a folder, but {chosen.out} is a file instead.")
-        index = build(chosen.runs, chosen.out, command=f"python reports/run.py {shlex.join(given)}")
+        index = build(
+            chosen.runs,
+            chosen.out,
+            command=f"python reports/run.py {shlex.join(given)}",
+            sweep=chosen.sweep,
+        )
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

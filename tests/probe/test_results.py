@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from probe.results import ProbeResults, ResultsError, read_results, write_results
+from probe.results import ProbeResults, ResultsError, can_reuse, read_results, write_results
 
 KEY = {"row": "a,b", "seed": 0, "corpus": "emodb", "protocol": "speaker", "head": "linear"}
 
@@ -51,3 +51,23 @@ def test_missing_and_damaged_folders_are_named(tmp_path: Path) -> None:
     (tmp_path / "out" / "scores.csv").write_text("row,value\n")
     with pytest.raises(ResultsError, match="must have the columns"):
         read_results(tmp_path / "out")
+
+
+def test_results_are_reused_for_the_same_inputs_only(tmp_path: Path) -> None:
+    inputs = {"rows": [["a", "row", 0, {"final_weights": "1"}]], "git": {"dirty": False}}
+    made = results()
+    made.run["inputs"] = inputs
+    write_results(tmp_path / "out", made)
+    assert can_reuse(tmp_path / "out", inputs)
+    assert not can_reuse(tmp_path / "nowhere", inputs)
+    assert not can_reuse(tmp_path / "out", {**inputs, "git": {"dirty": True}})
+    other = {**inputs, "rows": [["a", "row", 0, {"final_weights": "2"}]]}
+    assert not can_reuse(tmp_path / "out", other)
+    unknown = {**inputs, "rows": [["a", "uncontrolled", 0, {}]]}
+    made.run["inputs"] = unknown
+    write_results(tmp_path / "out", made)
+    assert not can_reuse(tmp_path / "out", unknown)
+    made.run["inputs"] = inputs
+    write_results(tmp_path / "out", made)
+    (tmp_path / "out" / "scores.csv").unlink()
+    assert not can_reuse(tmp_path / "out", inputs)

@@ -204,3 +204,22 @@ def test_help_does_not_import_matplotlib_or_pandas() -> None:
         "assert not {'matplotlib', 'pandas', 'jinja2'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.usefixtures("no_drawing")
+def test_the_equal_tuning_is_shown_with_its_verdicts(tmp_path: Path, make_runs: MakeRuns) -> None:
+    for rate in (5e-4, 2e-3):
+        name = f"continuous-k4-lr{rate:g}"
+        folder = make_pretrain(
+            tmp_path / "sweep" / name, TWO[1], name=name, settings={"optimizer": {"lr": rate}}
+        )
+        if rate == 2e-3:
+            lines = (folder / "metrics.jsonl").read_text().splitlines()
+            records = [{**json.loads(line), "conv_variance": 1e-6} for line in lines]
+            (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, records)))
+    out = tmp_path / "out"
+    build(make_runs(names=TWO), out, command="x", sweep=[str(tmp_path / "sweep" / "*")])
+    table = pd.read_csv(out / "tables" / "sweep.csv")
+    assert table["learning_rate"].tolist() == [5e-4, 2e-3]
+    assert table["verdict"].tolist() == ["healthy", "collapsed"]
+    assert "Equal tuning" in (out / "index.html").read_text()
