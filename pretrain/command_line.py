@@ -1,9 +1,13 @@
 """What the commands of pretrain share: options for settings, and errors written for users."""
 
 import argparse
+import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
 
 WRONG_INPUT = 2
 
@@ -44,16 +48,34 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
-    """Runs a command; the project's own errors become a message instead of a traceback."""
+    """Runs a command; errors that are written for users come without a traceback."""
     try:
         status = main(sys.argv[1:])
     except (ValueError, RuntimeError, OSError) as error:
-        if not type(error).__module__.startswith("pretrain."):
+        if not is_for_users(error):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        if is_first_process():
+            print(f"error: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
         status = STOPPED
-    if status == STOPPED:
+    if status == STOPPED and is_first_process():
         print("Stopped on request; the same command continues where it was.", file=sys.stderr)
     return status
+
+
+def is_first_process() -> bool:
+    """Tells whether this is the process that speaks, of those that a launcher started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def is_for_users(error: Exception) -> bool:
+    """Tells whether the message is meant for users: an error class of the project, a ValueError
+    that the project raised (its invariants are asserts), or a file that the system refused."""
+    if type(error).__module__.startswith("pretrain."):
+        return True
+    if isinstance(error, OSError):
+        return error.filename is not None
+    frames = traceback.extract_tb(error.__traceback__)
+    raised_in = Path(frames[-1].filename).resolve() if frames else Path()
+    return isinstance(error, ValueError) and raised_in.is_relative_to(PACKAGE)

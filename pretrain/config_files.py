@@ -29,8 +29,9 @@ class SettingsTree:
         """Lays a TOML file over what is there; a later file wins."""
         try:
             text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(f"{path}: cannot be read ({error.strerror}).") from error
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise SettingsError(f"{path}: cannot be read ({reason}).") from error
         try:
             self._merge(self.values, tomllib.loads(text), prefix="", source=str(path))
         except tomllib.TOMLDecodeError as error:

@@ -10,7 +10,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pretrain.command_line import STOPPED, add_settings_arguments, run_for_users
+from pretrain.command_line import (
+    STOPPED,
+    add_settings_arguments,
+    is_first_process,
+    run_for_users,
+)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -40,13 +45,14 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     # Heavy imports come after the command line is known to be right.
     from pretrain.config_files import SettingsError, read_tree
+    from pretrain.engine.launch import end_processes
     from pretrain.engine.pretrain_run import pretrain
     from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve
 
     files = sorted(options.rows.glob("*.toml"))
     if not files:
         raise SettingsError(f"--rows {options.rows}: must be a folder of TOML files, one per row.")
-    runs: list[tuple[Path, ResolvedSettings]] = []
+    runs: dict[Path, ResolvedSettings] = {}
     for seed in options.seed or [None]:
         for file in files:
             tree = read_tree(
@@ -56,15 +62,28 @@ def main(arguments: Sequence[str]) -> int:
                 tree.put("seed", seed, f"--seed {seed}")
             settings = resolve(tree)
             name = settings.name if seed is None else f"{settings.name}-seed{seed}"
-            runs.append((options.out / name, settings))
+            if options.out / name in runs:
+                raise SettingsError(
+                    f"{file}: `name` must differ between rows, but {name} is taken."
+                )
+            runs[options.out / name] = settings
 
-    started = time.monotonic()
-    for number, (folder, settings) in enumerate(runs, start=1):
-        print(f"[{number}/{len(runs)}] ", end="", flush=True)
+    trained_minutes, num_trained = 0.0, 0
+    for number, (folder, settings) in enumerate(runs.items(), start=1):
+        left = len(runs) - number + 1
+        minutes = trained_minutes / max(num_trained, 1) * left
+        remaining = f", about {minutes:.1f} min left" if num_trained else ""
+        if is_first_process():
+            print(f"[{number}/{len(runs)}{remaining}] ", end="", flush=True)
+        is_there = (folder / "encoder.safetensors").is_file()
+        started = time.monotonic()
         if not pretrain(settings, folder, resume=options.resume == "auto"):
+            end_processes()
             return STOPPED
-        left = (time.monotonic() - started) / number * (len(runs) - number)
-        print(f"about {left / 60:.1f} min left for the other {len(runs) - number} rows", flush=True)
+        if not is_there:
+            trained_minutes += (time.monotonic() - started) / 60
+            num_trained += 1
+    end_processes()
     return 0
 
 

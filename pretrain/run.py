@@ -38,17 +38,19 @@ def main(arguments: Sequence[str]) -> int:
     # Heavy imports come after the command line is known to be right.
     from pretrain.config_files import read_tree
     from pretrain.data.places import runs_folder
+    from pretrain.engine.launch import end_processes
     from pretrain.engine.pretrain_run import pretrain
-    from pretrain.settings import DEFAULT_CONFIG, hash_of, resolve, use_mode
+    from pretrain.settings import DEFAULT_CONFIG, resolve, use_mode
 
     tree = read_tree(options.config or [DEFAULT_CONFIG], options.set, options.corpus)
     if options.mode is not None:
         use_mode(tree, options.mode)
     settings = resolve(tree)
-    name = f"{settings.run.mode}-{hash_of(settings.tree())[:8]}"
+    name = f"{settings.run.mode}-{settings.hash[:8]}"
     finished = pretrain(
         settings, options.out or runs_folder() / name, resume=options.resume == "auto"
     )
+    end_processes()
     return 0 if finished else STOPPED
 
 

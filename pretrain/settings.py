@@ -17,18 +17,23 @@ from pretrain.settings_class import settings
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "default.toml"
 
-FREE_BETWEEN_ROWS = (
-    "name",
-    "mode",
-    "seed",
-    *(f"{mode}." for mode in OBJECTIVES),
-    "data.corpus",
+CHANGE_NO_NUMBER = (
     "data.num_workers",
     "training.log_every",
     "training.checkpoint_every",
     "training.keep_checkpoints",
     "training.tracker",
     "health.",
+)
+"""Settings that may also change when a run is continued."""
+
+FREE_BETWEEN_ROWS = (
+    "name",
+    "mode",
+    "seed",
+    *(f"{mode}." for mode in OBJECTIVES),
+    "data.corpus",
+    *CHANGE_NO_NUMBER,
 )
 """Settings in which the rows of one table may differ: the objective (the question itself), the seed
 (compared seed by seed), and what changes no number. The corpus is compared by its content."""
@@ -87,6 +92,10 @@ class PretrainSettings:
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
     health: HealthSettings = dataclasses.field(default_factory=HealthSettings)
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"`seed` must be in 0 .. 2^32 - 1, but is {self.seed} instead.")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ResolvedSettings:
@@ -107,7 +116,13 @@ class ResolvedSettings:
 
     @property
     def name(self) -> str:
-        return self.run.name or f"{self.run.mode}-{hash_of(self.tree())[:8]}"
+        return self.run.name or f"{self.run.mode}-{self.hash[:8]}"
+
+    @property
+    def hash(self) -> str:
+        """Hash of all settings on which a number depends."""
+        flat = flatten(self.tree())
+        return hash_of({k: v for k, v in flat.items() if not k.startswith(CHANGE_NO_NUMBER)})
 
 
 def resolve(tree: SettingsTree) -> ResolvedSettings:

@@ -15,5 +15,9 @@ def settings(cls: type[T]) -> type[T]:
     Its fields are checked for type when it is built, an unknown field is an error, and a
     `ValueError` raised in its `__post_init__` is reported with the field's place in the file.
     """
-    make = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+    make = dataclass(
+        frozen=True,
+        kw_only=True,
+        config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False),
+    )
     return cast(type[T], make(cls))

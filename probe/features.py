@@ -4,6 +4,7 @@ Shapes: N utterances, B utterances of a batch, S samples, T frames, L layers (bl
 outputs: one more than the Transformer has blocks), D channels.
 """
 
+import dataclasses
 import json
 import os
 import time
@@ -28,6 +29,7 @@ from pretrain.data.table import table_hash
 from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
+from pretrain.settings import hash_of
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -67,8 +69,11 @@ class EncoderFeatures:
         device: torch.device | None = None,
     ) -> None:
         self.name = name
-        self.key = weights_hash(encoder)[:16] + ("-bf16" if bf16 else "")
         self._device = device or torch.device("cpu")
+        # Equal weights compute something else with another number of heads.
+        sizes = hash_of(dataclasses.asdict(encoder.settings))[:8]
+        precision = "bf16" if bf16 else "fp32"
+        self.key = f"{weights_hash(encoder)[:16]}-{sizes}-{precision}-{self._device.type}"
         self._encoder = encoder.to(self._device).eval().requires_grad_(False)
         self._bf16 = bf16
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 from pretrain.data.table import table_hash
 from pretrain.engine.provenance import git_state, package_versions
@@ -200,4 +201,5 @@ def _source(run: EncoderRun, bf16: bool) -> FeatureSource:
     assert run.folder is not None
     initial = run.group == BASELINE
     encoder = load_encoder(run.folder, initial=initial)
-    return EncoderFeatures(encoder, name=run.name, bf16=bf16)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return EncoderFeatures(encoder, name=run.name, bf16=bf16, device=device)

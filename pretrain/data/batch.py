@@ -28,6 +28,15 @@ class Batch:
     draws: tuple[Draws, ...]
     """B keys from which an objective draws what else it needs (negatives, Gumbel noise)."""
 
+    def pin_memory(self) -> "Batch":
+        """Called by the loader when there is a GPU."""
+        return replace(
+            self,
+            waveforms=self.waveforms.pin_memory(),
+            num_samples=self.num_samples.pin_memory(),
+            mask=self.mask.pin_memory(),
+        )
+
     def to(self, device: torch.device) -> "Batch":
         return replace(
             self,

@@ -1,5 +1,6 @@
 """Reads the shards of this process: crop, normalise, pad, draw the mask."""
 
+import signal
 from collections.abc import Iterable
 from hashlib import blake2b
 
@@ -166,8 +167,15 @@ def make_loader(
         # The loader seeds its workers from this instead of the global generator, whose state a
         # resumed run has to find as it was.
         generator=torch.Generator(),
+        worker_init_fn=_leave_signals_to_the_trainer,
         pin_memory=torch.cuda.is_available(),
     )
+
+
+def _leave_signals_to_the_trainer(_: int) -> None:
+    """Ctrl-C reaches workers too, but the trainer still needs them for its current update."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def digest_of(batch: Batch) -> tuple[int, int]:

@@ -1,26 +1,36 @@
 """Starts Accelerate and says how many processes there really are."""
 
 import os
+from datetime import timedelta
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs, is_tensorboard_available
 
 
 class LaunchError(RuntimeError):
     """The launcher did not start what it was told to start."""
 
 
-def make_accelerator(*, precision: str, tracker: str, folder: str) -> Accelerator:
+def make_accelerator(*, tracker: str, folder: str) -> Accelerator:
     """Returns the accelerator of this process.
 
-    The precision belongs to the settings, since rows are compared under it; a `--mixed_precision`
-    given to the launcher has no effect.
+    The precision belongs to the settings, since rows are compared under it: autocast is the
+    engine's own, and a `--mixed_precision` given to the launcher has no effect.
     """
     check_number_of_processes(os.environ)
+    if tracker == "tensorboard" and not is_tensorboard_available():
+        raise LaunchError(
+            "`training.tracker` is 'tensorboard', which is not installed: pip install tensorboard."
+        )
+    # Without it cuBLAS refuses to work under torch.use_deterministic_algorithms.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     accelerator = Accelerator(
-        mixed_precision="bf16" if precision == "bf16" else "no",
+        mixed_precision="no",
         log_with="tensorboard" if tracker == "tensorboard" else None,
         project_dir=folder,
+        # The other processes wait while the first one reads a large corpus for the first time.
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=3))],
     )
     is_alone_on_cpu = accelerator.device.type == "cpu" and accelerator.num_processes == 1
     if is_alone_on_cpu and "ACCELERATE_MIXED_PRECISION" in os.environ:
@@ -57,3 +67,9 @@ def describe(accelerator: Accelerator, num_shards: int) -> str:
     threads = f", {torch.get_num_threads()} threads" if accelerator.device.type == "cpu" else ""
     plural = "process" if accelerator.num_processes == 1 else "processes"
     return f"{accelerator.num_processes} {plural} on {accelerator.device.type}{threads}"
+
+
+def end_processes() -> None:
+    """Leaves the process group, once per command."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -1,10 +1,12 @@
 """One pre-training run from settings to a self-describing folder."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from pretrain.data.loader import usable_utterances
@@ -19,7 +21,7 @@ from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import save_encoder, weights_hash
 from pretrain.objectives import OBJECTIVES
-from pretrain.settings import ResolvedSettings, hash_of
+from pretrain.settings import ResolvedSettings
 
 
 def pretrain(settings: ResolvedSettings, path: Path, *, resume: bool) -> bool:
@@ -27,42 +29,59 @@ def pretrain(settings: ResolvedSettings, path: Path, *, resume: bool) -> bool:
 
     Returns False when a signal ended it early; the same command then continues it.
     """
-    run = settings.run
-    accelerator = make_accelerator(
-        precision=run.training.precision, tracker=run.training.tracker, folder=str(path)
-    )
-    say = accelerator.print
-    say(f"{settings.name} in {path}: {describe(accelerator, run.data.num_shards)}")
+    accelerator = make_accelerator(tracker=settings.run.training.tracker, folder=str(path))
+    where = describe(accelerator, settings.run.data.num_shards)
+    accelerator.print(f"{settings.name} in {path}: {where}", flush=True)
     folder = RunFolder(path)
     status = folder.open(settings, resume=resume)
     accelerator.wait_for_everyone()
     if status == "finished":
-        say("Already finished with these settings; nothing to do.")
+        accelerator.print("Already finished with these settings; nothing to do.", flush=True)
         return True
+    with folder.locked() if accelerator.is_main_process else nullcontext():
+        finished = _train(settings, folder, accelerator, is_new=status == "new")
+        accelerator.wait_for_everyone()
+    return finished
+
+
+def _train(
+    settings: ResolvedSettings, folder: RunFolder, accelerator: Accelerator, *, is_new: bool
+) -> bool:
+    run, say, is_main = settings.run, accelerator.print, accelerator.is_main_process
     tuning = tune_machine()
     if run.training.deterministic:
         torch.use_deterministic_algorithms(True)
         # Memory that is not read need not be filled.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    if accelerator.is_main_process:
+    if is_main:
         folder.start(settings)
-    accelerator.wait_for_everyone()
     with accelerator.main_process_first():
-        table = _read_table(run.data.corpus, path, run.data.max_bad_share)
+        quarantine = folder.path / "quarantine.csv" if is_main else None
+        table = read_corpus(
+            run.data.corpus, max_bad_share=run.data.max_bad_share, quarantine_file=quarantine
+        )
     usable = usable_utterances(table, run.data)
-    say(f"{len(usable)} utterances, {usable['num_samples'].sum() / SAMPLE_RATE_HZ / 3600:.2f} h")
+    corpus_hash = table_hash(usable)
+    if not is_new:
+        folder.check_corpus(corpus_hash)
 
     set_seed(run.seed)
     encoder = build_encoder(run.encoder, run.seed)
     objective = OBJECTIVES[run.mode].build(encoder, settings.objective, run.seed)
     assert isinstance(objective, torch.nn.Module)
     initial_hash = weights_hash(encoder)
+    if is_main and is_new:
+        save_encoder(folder.path, encoder, initial=True)
+        save_table(table, folder.path / "utterances.csv")
     trainer = Trainer(settings, objective, usable, folder, accelerator)
-    say(f"{_count(encoder):,} parameters in the encoder")
-    if status == "continue":
-        trainer.resume()
-        say(f"Continues at update {trainer.state.progress.update}.")
-    comparison, comparison_hash = comparison_of(settings, table_hash(usable))
+    trainer.resume()
+    hours = usable["num_samples"].sum() / SAMPLE_RATE_HZ / 3600
+    say(
+        f"{len(usable)} utterances, {hours:.2f} h; {_count(encoder):,} parameters in the encoder; "
+        f"starts at update {trainer.state.progress.update}",
+        flush=True,
+    )
+    comparison, comparison_hash = comparison_of(settings, corpus_hash)
     description: dict[str, Any] = {
         "status": "running",
         "name": settings.name,
@@ -72,10 +91,10 @@ def pretrain(settings: ResolvedSettings, path: Path, *, resume: bool) -> bool:
         "settings": settings.tree(),
         "comparison": comparison,
         "hashes": {
-            "settings": hash_of(settings.tree()),
+            "settings": settings.hash,
             "comparison": comparison_hash,
             "initial_weights": initial_hash,
-            "corpus": table_hash(usable),
+            "corpus": corpus_hash,
         },
         "parameters": {"encoder": _count(encoder), "objective": _count(objective)},
         "command": command_line(),
@@ -84,27 +103,23 @@ def pretrain(settings: ResolvedSettings, path: Path, *, resume: bool) -> bool:
         "hardware": {**hardware(accelerator.num_processes, accelerator.device), **tuning},
         "corpus": _describe_corpus(usable, run.data.corpus),
     }
-    if accelerator.is_main_process:
-        if status == "new":
-            save_encoder(path, encoder, initial=True)
-            save_table(table, path / "utterances.csv")
+    if is_main:
         folder.describe(_with_progress(description, trainer))
-    accelerator.wait_for_everyone()
     if run.training.tracker != "none":
         accelerator.init_trackers("tensorboard", config={})
-    finished = trainer.run()
-    if accelerator.is_main_process:
-        if finished:
-            save_encoder(path, encoder)
-            description["hashes"]["final_weights"] = weights_hash(encoder)
-        description["status"] = "finished" if finished else "stopped"
-        folder.describe(_with_progress(description, trainer))
-    accelerator.end_training()
+    status = "halted"
+    try:
+        finished = trainer.run()
+        status = "finished" if finished else "stopped"
+    finally:
+        if is_main:
+            if status == "finished":
+                save_encoder(folder.path, encoder)
+                description["hashes"]["final_weights"] = weights_hash(encoder)
+            folder.describe(_with_progress({**description, "status": status}, trainer))
+        for tracker in accelerator.trackers:
+            tracker.finish()
     return finished
-
-
-def _read_table(corpus: str, path: Path, max_bad_share: float) -> pd.DataFrame:
-    return read_corpus(corpus, max_bad_share=max_bad_share, quarantine_file=path / "quarantine.csv")
 
 
 def _count(module: torch.nn.Module) -> int:

@@ -34,9 +34,13 @@ def command_line() -> str:
     launcher = (
         ["python"] if "ACCELERATE_MIXED_PRECISION" not in os.environ else ["accelerate", "launch"]
     )
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "TORCHELASTIC_RUN_ID" in os.environ:
-        launcher = ["torchrun", "--nproc_per_node", os.environ["LOCAL_WORLD_SIZE"]]
-    return join([*launcher, name, *sys.argv[1:]])
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        per_node = int(os.environ["LOCAL_WORLD_SIZE"])
+        num_nodes = int(os.environ["WORLD_SIZE"]) // per_node
+        nodes = ["--nnodes", str(num_nodes)] if num_nodes > 1 else []
+        launcher = ["torchrun", *nodes, "--nproc_per_node", str(per_node)]
+    on_cpu = "ACCELERATE_USE_CPU=true " if os.environ.get("ACCELERATE_USE_CPU") == "true" else ""
+    return on_cpu + join([*launcher, name, *sys.argv[1:]])
 
 
 def package_versions() -> dict[str, str]:

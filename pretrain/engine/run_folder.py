@@ -1,20 +1,26 @@
 """A run's folder: what is in it, whether it may be continued, and its self-description."""
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pretrain.config_files import flatten, to_toml
 from pretrain.engine.checkpoint import list_checkpoints, write_text_atomically
-from pretrain.settings import ResolvedSettings, hash_of
+from pretrain.settings import CHANGE_NO_NUMBER, ResolvedSettings, hash_of
 
 FORMAT = 1
 
-NEUTRAL_SETTINGS = ("data.num_workers", "training.log_every", "training.keep_checkpoints")
-"""Settings that may change when a run is continued, since no number depends on them."""
-
-EARLY_FILES = {"settings.toml", "quarantine.csv"}
+EARLY_FILES = {
+    "settings.toml",
+    "quarantine.csv",
+    "encoder.json",
+    "initial.safetensors",
+    "utterances.csv",
+}
 """What a run that failed before its first update may have left behind."""
 
 
@@ -60,7 +66,7 @@ class RunFolder:
         if description is None:
             if self.path.exists() and not self.path.is_dir():
                 raise RunFolderError(f"{self.path}: is a file, not a folder. Choose another --out.")
-            if self.path.is_dir() and {p.name for p in self.path.iterdir()} - EARLY_FILES:
+            if self.path.is_dir() and self._foreign_files():
                 raise RunFolderError(
                     f"{self.path}: is not empty and holds no run. Choose another --out."
                 )
@@ -80,12 +86,39 @@ class RunFolder:
         unequal = [
             f"  {key}: {before.get(key)!r} in the folder, {now.get(key)!r} now"
             for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key) and key not in NEUTRAL_SETTINGS
+            if before.get(key) != now.get(key) and not key.startswith(CHANGE_NO_NUMBER)
         ]
         if unequal:
             raise RunFolderError(
                 f"{self.path}: holds a run of other settings. Choose another --out, or set these "
                 f"back:\n" + "\n".join(unequal)
+            )
+
+    def _foreign_files(self) -> set[str]:
+        names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
+        return names - EARLY_FILES
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes out of the folder; raises `RunFolderError` when one is in it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunFolderError(
+                    f"{self.path}: another process is training in this folder. Wait for it, or "
+                    f"choose another --out."
+                ) from error
+            yield
+
+    def check_corpus(self, corpus_hash: str) -> None:
+        """Raises `RunFolderError` when the run to be continued has seen another corpus."""
+        before = (self.description() or {}).get("hashes", {}).get("corpus")
+        if before != corpus_hash:
+            raise RunFolderError(
+                f"{self.path}: the corpus has changed since this run was started (hash {before}, "
+                f"now {corpus_hash}). Restore it, or choose another --out."
             )
 
     def start(self, settings: ResolvedSettings) -> None:

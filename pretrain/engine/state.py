@@ -4,7 +4,7 @@ What is not reachable from `TrainState` is not in the checkpoint, and a resumed 
 the straight one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -58,25 +58,40 @@ class TrainState:
     health: HealthMonitor
     progress: Progress = field(default_factory=Progress)
 
-    def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Returns every tensor of the state, by file and name."""
+    def tensors(self, generators: Sequence[Mapping[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
+        """Returns every tensor of the state, by file and name.
+
+        `generators` are the `generator_state` of every process.
+        """
         return {
             "objective": dict(self.objective.state_dict()),
             "optimizer": self._optimizer_tensors(),
-            "generator": {"cpu": torch.get_rng_state(), **_cuda_generator_state()},
+            "generator": {
+                f"{device}/{process}": state
+                for process, states in enumerate(generators)
+                for device, state in states.items()
+            },
         }
 
     def values(self) -> dict[str, Any]:
         """Returns the plain part of the state."""
         return {"progress": vars(self.progress).copy(), "health": self.health.state_dict()}
 
-    def load(self, tensors: Mapping[str, Mapping[str, Tensor]], values: Mapping[str, Any]) -> None:
-        """Puts a saved state back, in place."""
+    def load(
+        self,
+        tensors: Mapping[str, Mapping[str, Tensor]],
+        values: Mapping[str, Any],
+        process: int,
+    ) -> None:
+        """Puts a saved state back, in place; `process` is the index of this one."""
         self.objective.load_state_dict(dict(tensors["objective"]), strict=True)
         self._load_optimizer_tensors(tensors["optimizer"])
-        torch.set_rng_state(tensors["generator"]["cpu"])
-        if "cuda" in tensors["generator"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["generator"]["cuda"])
+        generators = tensors["generator"]
+        # With other processes than before there is none to continue; only dropout draws from it.
+        if f"cpu/{process}" in generators:
+            torch.set_rng_state(generators[f"cpu/{process}"])
+        if f"cuda/{process}" in generators and torch.cuda.is_available():
+            torch.cuda.set_rng_state(generators[f"cuda/{process}"])
         self.progress = Progress(**values["progress"])
         self.health.load_state_dict(values["health"])
 
@@ -101,5 +116,7 @@ class TrainState:
                 self.optimizer.state[parameter] = slots
 
 
-def _cuda_generator_state() -> dict[str, Tensor]:
-    return {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
+def generator_state() -> dict[str, Tensor]:
+    """Returns the state of this process's global generators, by device type."""
+    cuda = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
+    return {"cpu": torch.get_rng_state(), **cuda}

@@ -7,6 +7,7 @@ from itertools import islice
 import pandas as pd
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import nn
 
 from pretrain.data.batch import Batch
@@ -17,7 +18,7 @@ from pretrain.engine.health import HealthMonitor
 from pretrain.engine.interrupts import StopRequest
 from pretrain.engine.optimizer import learning_rate, make_optimizer, set_rate
 from pretrain.engine.run_folder import RunFolder
-from pretrain.engine.state import TrainState
+from pretrain.engine.state import TrainState, generator_state
 from pretrain.engine.tracking import ProgressBar, append_metrics, drop_metrics_from
 from pretrain.engine.update import UpdateResult, compute_update
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
@@ -57,7 +58,8 @@ class Trainer:
         """Continues from the newest checkpoint, if there is one."""
         checkpoints = list_checkpoints(self._folder.checkpoints)
         if checkpoints:
-            self.state.load(*load_checkpoint(checkpoints[-1]))
+            tensors, values = load_checkpoint(checkpoints[-1])
+            self.state.load(tensors, values, self._accelerator.process_index)
         if self._accelerator.is_main_process:
             drop_metrics_from(self._folder.metrics_file, self.state.progress.update)
 
@@ -100,9 +102,14 @@ class Trainer:
         started = time.perf_counter()
         progress = update / self._settings.training.updates
         self.state.optimizer.zero_grad(set_to_none=True)
-        stop_here = request.signal is not None
         result = compute_update(
-            self._model, batches, num_batches, progress, self._accelerator, stop_here
+            self._model,
+            batches,
+            num_batches,
+            progress,
+            self._accelerator,
+            self._settings.training.precision == "bf16",
+            lambda: request.signal is not None,
         )
         rate = self._step(update, result, progress)
         state = self.state.progress
@@ -164,11 +171,12 @@ class Trainer:
 
     def _save(self) -> None:
         """Writes a checkpoint on the main process while the others wait."""
+        generators = gather_object([generator_state()])
         if self._accelerator.is_main_process:
             save_checkpoint(
                 self._folder.checkpoints,
                 self.state.progress.update,
-                self.state.tensors(),
+                self.state.tensors(generators),
                 self.state.values(),
                 keep=self._settings.training.keep_checkpoints,
             )

@@ -4,7 +4,7 @@ Everything is a sum over shards until the one division by the number of masked f
 update. So it does not matter how the shards are spread over processes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -50,7 +50,8 @@ def compute_update(
     num_batches: int,
     progress: float,
     accelerator: Accelerator,
-    stop: bool,
+    bf16: bool,
+    asked_to_stop: Callable[[], bool],
 ) -> UpdateResult:
     """Leaves the gradient per masked frame of the whole update in the model's parameters."""
     sums: Tensor | None = None
@@ -62,7 +63,7 @@ def compute_update(
         audio_samples += int(batch.num_samples.sum())
         is_last = index == num_batches - 1
         with nullcontext() if is_last else accelerator.no_sync(model):
-            with accelerator.autocast():
+            with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16):
                 output: ObjectiveOutput = model(batch.to(accelerator.device), progress)
             accelerator.backward(output.loss_sum)
         names = list(output.metrics)
@@ -70,7 +71,7 @@ def compute_update(
         sums = shard_sums if sums is None else sums + shard_sums
     assert sums is not None, "every process computes at least one shard"
 
-    integers = [_wrap(samples_digest), _wrap(masks_digest), audio_samples, int(stop)]
+    integers = [_wrap(samples_digest), _wrap(masks_digest), audio_samples, int(asked_to_stop())]
     counts = torch.tensor(integers, device=accelerator.device)
     if accelerator.num_processes > 1:
         torch.distributed.all_reduce(sums)

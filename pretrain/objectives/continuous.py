@@ -201,6 +201,6 @@ COLLAPSE_RULES: tuple[CollapseRule, ...] = (
         metric="conv_variance",
         limit=1e-4,
         meaning="The conv stack gives the same output for every frame, though losses may look "
-        "fine. Lower `conv_gradient_scale` or the learning rate.",
+        "fine. Lower `optimizer.conv_lr_scale` or the learning rate.",
     ),
 )

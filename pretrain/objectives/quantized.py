@@ -225,21 +225,21 @@ def collapse_rules(settings: QuantizedSettings) -> tuple[CollapseRule, ...]:
     return (
         CollapseRule(
             metric="centre_perplexity",
-            limit=1.0 + 0.05 * (min(settings.num_centres, 4) - 1),
+            limit=1.5 if settings.num_centres > 2 else 1.1,
             meaning="Nearly all masked frames have one and the same centre, so that there is "
-            f"nothing to tell apart. Raise `{weight}` or lower `conv_gradient_scale`.",
+            f"nothing to tell apart. Raise `{weight}` or lower `optimizer.conv_lr_scale`.",
         ),
         CollapseRule(
             metric="frames_without_negatives",
-            limit=0.5,
+            limit=0.05,
             collapsed_below=False,
-            meaning="Most masked frames have no negative with another centre and add nothing to "
-            f"the loss. Raise `{weight}` or take more centres.",
+            meaning="Too many masked frames have no negative with another centre and add nothing "
+            f"to the loss. Raise `{weight}` or take more centres.",
         ),
         CollapseRule(
             metric="conv_variance",
             limit=1e-4,
             meaning="The conv stack gives the same output for every frame. Lower "
-            "`conv_gradient_scale`, `feature_penalty_weight` or the learning rate.",
+            "`optimizer.conv_lr_scale`, `feature_penalty_weight` or the learning rate.",
         ),
     )

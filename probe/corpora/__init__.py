@@ -27,6 +27,8 @@ def read_probe_corpus(
 
     - `emodb=PATH`: the Berlin Database of Emotional Speech, labels from its file names;
     - `ravdess=PATH`: the speech part of RAVDESS, labels from its file names.
+
+    `synthetic` is the part whose voices and sentences pre-training never hears.
     """
     return read_corpus(
         spec,
@@ -34,4 +36,5 @@ def read_probe_corpus(
         max_bad_share=max_bad_share,
         quarantine_file=quarantine_file,
         listers=PROBE_LISTERS,
+        synthetic_part="probe",
     )

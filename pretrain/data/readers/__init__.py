@@ -23,11 +23,12 @@ def read_corpus(
     max_bad_share: float = 0.05,
     quarantine_file: Path | None = None,
     listers: dict[str, Lister] = LISTERS,
+    synthetic_part: str = "pretrain",
 ) -> pd.DataFrame:
     """Returns the utterance table of the corpus that `spec` names.
 
     - `synthetic` or `synthetic:hours=0.5,seed=0,part=pretrain`: the embedded synthetic corpus,
-      made when it is not there yet;
+      made when it is not there yet; without a `part` it is `synthetic_part`;
     - `folder=PATH`: any folder of audio files;
     - `librispeech=PATH`: LibriSpeech's layout;
     - `NAME=FILE.csv` or `NAME=FOLDER` with a `manifest.csv` in it: any corpus with a manifest.
@@ -38,7 +39,7 @@ def read_corpus(
     """
     parsed = parse_spec(spec, known=tuple(listers))
     if parsed.path is None:
-        folder = make_synthetic(parsed.options)
+        folder = make_synthetic({"part": synthetic_part} | parsed.options)
         listing = list_manifest(folder / FILE_NAME, parsed.name)
     elif parsed.path.suffix.lower() == ".csv" or (
         parsed.name not in listers and (parsed.path / FILE_NAME).is_file()
