@@ -1,0 +1,60 @@
+"""The README's commands are ones that the programs understand, and what it names exists."""
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pretrain import grid
+from pretrain import run as pretrain_run
+from probe import run as probe_run
+from reports import run as reports_run
+from tests.conftest import PROJECT
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+PARSERS: dict[str, Callable[[list[str]], object]] = {
+    "pretrain/run.py": pretrain_run.parse,
+    "pretrain/grid.py": grid.parse,
+    "probe/run.py": probe_run.parse_arguments,
+    "reports/run.py": lambda arguments: reports_run.parser().parse_args(arguments),
+}
+
+
+def commands() -> list[list[str]]:
+    """Returns the words of every command in an indented block, continued lines joined."""
+    blocks = re.findall(r"(?:^    .*\n)+", README, flags=re.MULTILINE)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [shlex.split(line, comments=True) for line in lines if line.strip()]
+
+
+@pytest.mark.parametrize("words", [c for c in commands() if c[0] != "make"], ids=" ".join)
+def test_every_command_is_understood(words: list[str]) -> None:
+    (place,) = [index for index, word in enumerate(words) if word in PARSERS]
+    PARSERS[words[place]](words[place + 1 :])
+    for word in words:
+        if word.startswith("configs/"):
+            assert (PROJECT / word).exists(), word
+
+
+def test_every_make_target_exists() -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    targets = {words[1] for words in commands() if words[0] == "make"}
+    assert {"demo", "test"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_ci_calls_what_the_readme_names() -> None:
+    assert "make check" in (PROJECT / ".ci" / "run").read_text()
+    assert re.search(r"^check:.*\n(\t.*\n)*\t.*pytest", (PROJECT / "Makefile").read_text(), re.M)
+
+
+def test_folders_files_and_pictures_that_are_named_exist() -> None:
+    named = re.findall(r"`((?:pretrain|probe|reports|configs|benchmarks)/[^` ]*)`", README)
+    named += re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    assert len(named) > 5
+    for name in named:
+        assert (PROJECT / Path(name)).exists(), name
