@@ -44,8 +44,8 @@ def sweep_table(runs: Sequence[PretrainRun]) -> Table:
         ],
         lines=lines,
         notes=(
-            "Every mode tried the same rates; the highest at which no mode collapsed was taken for "
-            "all rows. Nothing was probed for this choice.",
+            "Every mode tries the same rates, and one rate is then used for all rows. Only what "
+            "pre-training itself shows is looked at: nothing is probed for this choice.",
         ),
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from reports.figures.drawing import Drawing, smooth, spread_labels
 from reports.figures.palette import colours, readable
@@ -110,6 +111,11 @@ def _draw(figure: Figure, *, panels: Sequence[Panel]) -> None:
             _draw_limits(axes, metric, runs)
         elif metric.endswith("variance"):
             axes.set_ylim(bottom=0)
+        elif metric == "explained":
+            # The first updates are far below 0, which would hide all that follows.
+            highest = max(float(run.metrics[metric].max()) for run in runs)
+            axes.set_ylim(-0.03, max(0.1, 1.1 * highest))
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         pending.append((axes, labels))
     figure.draw_without_rendering()
     for axes, labels in pending:

@@ -223,3 +223,23 @@ def test_the_equal_tuning_is_shown_with_its_verdicts(tmp_path: Path, make_runs: 
     assert table["learning_rate"].tolist() == [5e-4, 2e-3]
     assert table["verdict"].tolist() == ["healthy", "collapsed"]
     assert "Equal tuning" in (out / "index.html").read_text()
+
+
+@pytest.mark.usefixtures("no_drawing")
+def test_a_row_that_has_not_learned_its_task_is_named_on_top(
+    tmp_path: Path, make_runs: MakeRuns
+) -> None:
+    runs = make_runs(names=TWO)
+    out = tmp_path / "out"
+    assert "have not learned" not in build(runs, out, command="x").read_text()
+    (metrics,) = (
+        file
+        for file in tmp_path.rglob("metrics.jsonl")
+        if json.loads((file.parent / "run.json").read_text())["name"] == TWO[0]
+    )
+    records = [json.loads(line) for line in metrics.read_text().splitlines()]
+    metrics.write_text("\n".join(json.dumps({**r, "explained": 0.001}) for r in records))
+    page = build(runs, out, command="x").read_text()
+    banner = page[page.index("have not learned") : page.index("have not learned") + 200]
+    assert TWO[0] in banner
+    assert TWO[1] not in banner
