@@ -88,7 +88,7 @@ def _convolve(x: Tensor, weight: Tensor, kernel: int, stride: int) -> Tensor:
             following = F.pad(blocks[1:], (0, 0, 0, 1))
             return torch.cat([blocks, following], dim=1) @ weight.view(-1, 10).t()
         case _:
-            raise NotImplementedError(f"no layout for kernel {kernel} with stride {stride}")
+            raise AssertionError(f"no layout for kernel {kernel} with stride {stride}")
 
 
 def _flat(weight: Tensor) -> Tensor:
