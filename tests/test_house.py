@@ -1,8 +1,10 @@
 """The rules of the house that a reader relies on: arrows, names, sizes, safety."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,6 +67,30 @@ def test_one_file_imports_fairseq2() -> None:
         if any(within(module, ("fairseq2",)) for module in imports_of(path))
     ]
     assert importers == ["pretrain/model/fairseq2_parts.py"]
+
+
+def test_every_imported_library_is_declared() -> None:
+    """One that is merely there, because a neighbour needed it once, is missing elsewhere."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    declared = {name_of(requirement) for requirement in project["dependencies"]}
+    for folders, allowed in (
+        (PACKAGES, declared),
+        (("tests", "benchmarks"), declared | {name_of(name) for name in extras["dev"]}),
+    ):
+        own = {*PACKAGES, "tests", "benchmarks", *sys.stdlib_module_names}
+        imported = {
+            module.partition(".")[0]: path
+            for folder in folders
+            for path in sources(folder)
+            for module in imports_of(path)
+        }
+        for module, path in imported.items():
+            assert module in own | allowed, f"{path} imports {module}"
+
+
+def name_of(requirement: str) -> str:
+    return re.split(r"[<>=!~ \[;]", requirement)[0].replace("-", "_").lower()
 
 
 @pytest.mark.parametrize("package", PACKAGES)
