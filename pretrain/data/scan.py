@@ -132,15 +132,17 @@ def _look_at_all(todo: pd.DataFrame, *, name: str, into: list[dict[str, object]]
     parts = [rows[i : i + FILES_PER_TASK] for i in range(0, len(rows), FILES_PER_TASK)]
     # Threads, not processes: decoding, resampling and hashing all release the interpreter lock.
     pool = ThreadPoolExecutor(num_threads())
+    tasks = [pool.submit(look_at_some, part) for part in parts]
     try:
-        tasks = [pool.submit(look_at_some, part) for part in parts]
         with tqdm(total=len(rows), desc=f"reading {name}", unit="file", mininterval=0.5) as bar:
             for task in as_completed(tasks):
-                done = task.result()
-                into.extend(done)
-                bar.update(len(done))
+                bar.update(len(task.result()))
     finally:
         pool.shutdown(cancel_futures=True)
+        # Of all tasks, those too that were done but not waited for when this was interrupted.
+        for task in tasks:
+            if not task.cancelled() and task.exception() is None:
+                into.extend(task.result())
 
 
 def num_threads() -> int:
