@@ -54,7 +54,7 @@ class Encoder(nn.Module):
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.conv = TimeMajorConv(settings.conv_dim)
+        self.conv = TimeMajorConv(settings.conv_dim, tap_correlation=settings.conv_tap_correlation)
         self.conv_norm = nn.LayerNorm(settings.conv_dim)
         # wav2vec 2.0 drops this at equal dims, data2vec never does; here it is always there, so
         # that the modes share it.

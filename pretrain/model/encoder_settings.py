@@ -60,6 +60,15 @@ class EncoderSettings:
     position_groups: int = 16
     """Groups of the positional convolution (wav2vec 2.0's). Not specified by the paper."""
 
+    conv_tap_correlation: float = 0.8
+    """Correlation in [0, 1] between the initial taps of a kernel, from the second convolution on,
+    the same in every mode. Not specified by the paper; 0 is wav2vec 2.0's and data2vec's.
+
+    With independent taps the initial features of a frame follow the phase of the wave, and hardly
+    anything about them can be told from their neighbours: masked prediction has no signal to start
+    from. Correlated taps average over time, so that the untrained stack is a bank of random
+    filters, rectified and smoothed: a rough spectrogram."""
+
     conv_gradient_scale: float = 0.1
     """Factor on the gradient that reaches the conv stack, the same in every mode. Not specified
     by the paper; wav2vec 2.0 has 0.1, data2vec 1."""
@@ -80,6 +89,11 @@ class EncoderSettings:
                     f"`model_dim` must be divisible by `{divisor}`, but they are {self.model_dim} "
                     f"and {getattr(self, divisor)}."
                 )
+        if not 0.0 <= self.conv_tap_correlation <= 1.0:
+            raise ValueError(
+                f"`conv_tap_correlation` must be in [0, 1], but is {self.conv_tap_correlation} "
+                "instead."
+            )
         if self.norm_order not in ("post", "pre"):
             raise ValueError(
                 f"`norm_order` must be 'post' or 'pre', but is {self.norm_order!r} instead."

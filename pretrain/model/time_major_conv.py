@@ -33,7 +33,9 @@ class TimeMajorConv(nn.Module):
     weights: nn.ParameterList
     norms: nn.ModuleList
 
-    def __init__(self, conv_dim: int) -> None:
+    def __init__(self, conv_dim: int, *, tap_correlation: float = 0.0) -> None:
+        """Initial weights are Kaiming-normal; from the second layer on, the taps of a kernel are
+        correlated by `tap_correlation` in [0, 1], see `EncoderSettings.conv_tap_correlation`."""
         super().__init__()
         self.weights = nn.ParameterList()
         self.norms = nn.ModuleList()
@@ -41,6 +43,11 @@ class TimeMajorConv(nn.Module):
         for kernel in CONV_KERNELS:
             weight = torch.empty(conv_dim, num_channels, kernel)
             nn.init.kaiming_normal_(weight)
+            if num_channels > 1 and tap_correlation > 0.0:
+                shared = torch.empty(conv_dim, num_channels, 1)
+                nn.init.normal_(shared, std=(2.0 / (num_channels * kernel)) ** 0.5)
+                own_share = (1.0 - tap_correlation) ** 0.5
+                weight = own_share * weight + tap_correlation**0.5 * shared
             self.weights.append(nn.Parameter(weight))
             self.norms.append(nn.LayerNorm(conv_dim))
             num_channels = conv_dim

@@ -99,3 +99,36 @@ def test_gradients_of_unequal_utterances_are_those_of_each_alone() -> None:
     theirs = torch.autograd.grad(loss, list(conv.parameters()))
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.8, 1.0])
+def test_initial_taps_are_correlated_as_asked_at_kaiming_variance(correlation: float) -> None:
+    torch.manual_seed(0)
+    first, *others = TimeMajorConv(64, tap_correlation=correlation).weights
+    assert float(first.detach().var()) == pytest.approx(2 / 10, rel=0.2)
+    assert float(torch.corrcoef(first.detach()[:, 0].T)[0, 1]) == pytest.approx(0.0, abs=0.4)
+    for weight in others:
+        kernel = weight.shape[2]
+        assert float(weight.detach().var()) == pytest.approx(2 / (64 * kernel), rel=0.1)
+        measured = torch.corrcoef(weight.detach().flatten(0, 1).T)
+        between = measured[~torch.eye(kernel, dtype=torch.bool)]
+        assert between.tolist() == pytest.approx([correlation] * len(between), abs=0.06)
+
+
+def test_correlated_taps_make_neighbouring_frames_alike() -> None:
+    """The reason for them: what surrounds a masked frame tells something about it."""
+    time = torch.arange(48_000) / 16_000
+    vowel = torch.sin(2 * torch.pi * 130 * time) + torch.sin(2 * torch.pi * 1130 * time + 1)
+    fricative = torch.randn(48_000, generator=torch.Generator().manual_seed(0))
+    which = (time * 4).long() % 2 == 0
+    waveforms = torch.where(which, vowel, fricative)[None]
+
+    def likeness(correlation: float) -> float:
+        torch.manual_seed(0)
+        conv = TimeMajorConv(64, tap_correlation=correlation)
+        with torch.no_grad():
+            frames = conv(waveforms, whole(waveforms))[0, : num_frames_of(48_000)]
+        frames = frames - frames.mean(dim=0)
+        return float(torch.cosine_similarity(frames[:-3], frames[3:]).mean())
+
+    assert likeness(0.8) > likeness(0.0) + 0.15
