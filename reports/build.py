@@ -13,6 +13,9 @@ from reports.figures.layers import layer_figure
 from reports.figures.overview import overview_figure
 from reports.figures.training import training_figures
 from reports.formats import save_table
+from reports.fusion.grouping import mfsn_grids
+from reports.fusion.recognition import recognition_table
+from reports.fusion.section import fusion
 from reports.health import findings, flags
 from reports.records import Collection, PretrainRun
 from reports.scores import Grid, grids
@@ -23,7 +26,7 @@ from reports.tables import layer_tables, paper_table, run_table, table_4
 def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] = ()) -> Path:
     """Writes the whole report to `out` and returns the page's path.
 
-    :param runs: Folders or globs of pre-training and probe runs.
+    :param runs: Folders or globs of pre-training, probe and MFSN runs.
     :param sweep: Folders or globs of the equal tuning's pre-training runs, if it is to be shown.
     :raises ValueError: When there is nothing to report, or the comparison is unfair.
     """
@@ -36,6 +39,8 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
     health = findings(collection.pretrain)
     marks = flags(health)
     figures = out / "figures"
+    notices = list(collection.notices)
+    searched = fusion(mfsn_grids(collection.mfsn, notices), lambda drawing: save(drawing, figures))
     sections = []
     for grid in found:
         drawings = (overview_figure(grid), layer_figure(grid), confusion_figure(grid))
@@ -49,13 +54,21 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         )
     training: list[SavedFigure] = [save(drawing, figures) for drawing in training_figures(drawn)]
     result = page.Page(
-        collection=replace(collection, notices=tuple(dict.fromkeys(collection.notices))),
+        collection=replace(collection, notices=tuple(dict.fromkeys(notices))),
         sections=sections,
+        fusion=searched,
+        recognition=(recognition_table(collection.finetune) if collection.finetune else None),
         training=training,
         runs=run_table(collection.pretrain),
         paper=paper_table(),
         sweep=sweep_table(collect(sweep).pretrain) if sweep else None,
-        checks=_once([*(check for grid in found for check in grid.checks), *checks]),
+        checks=_once(
+            [
+                *(check for grid in found for check in grid.checks),
+                *checks,
+                *(searched.checks if searched else []),
+            ]
+        ),
         findings=health,
         command=command,
     )
@@ -65,6 +78,8 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         result.runs,
         result.paper,
         *([result.sweep] if result.sweep else []),
+        *(searched.tables if searched else []),
+        *([result.recognition] if result.recognition else []),
     ):
         save_table(table, out / "tables")
     page.save(result, out / "index.html")

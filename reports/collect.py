@@ -1,4 +1,4 @@
-"""Reads run folders: pre-training runs and probe runs, tolerant about optional files.
+"""Reads run folders: pre-training, probe and MFSN runs, tolerant about optional files.
 
 A folder that cannot be used is named in the collection's notices; nothing is left out in silence.
 """
@@ -11,10 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from reports.fusion.collect import read_mfsn
+from reports.fusion.runs import FinetuneRun, MfsnRun
 from reports.records import Collection, PretrainRun, ProbeRun, Row, row_from
 
 FORMAT = 1
-"""Format of run.json that is read, for both kinds."""
+"""Format of run.json that is read, for all kinds."""
 
 SCORE_COLUMNS = ("row", "seed", "corpus", "protocol", "head", "layer", "metric", "value")
 _WORDS = ("task", "id", "speaker", "session", "target", "prediction", "part")
@@ -33,7 +35,8 @@ def find_folders(paths: Iterable[str], *, skip: Path | None = None) -> list[Path
         if not matches:
             raise ValueError(
                 f"`--runs` must name run folders, but nothing is found at {path} instead. "
-                "Give the folders that pretrain/run.py and probe/run.py wrote, or a glob of them."
+                "Give the folders that pretrain/run.py, probe/run.py and mfsn/run.py wrote, or a "
+                "glob of them."
             )
         for match in map(Path, matches):
             inside = skip is not None and match.resolve().is_relative_to(skip.resolve())
@@ -50,6 +53,8 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
     notices: list[str] = []
     pretrain: list[PretrainRun] = []
     probe: list[ProbeRun] = []
+    mfsn: list[MfsnRun] = []
+    finetune: list[FinetuneRun] = []
     folders = find_folders(paths, skip=skip)
     for folder in folders:
         record = _read_record(folder, notices)
@@ -68,21 +73,32 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
             elif kind == "probe":
                 run = _read_probe(folder, record, notices)
                 probe += [run] if run else []
+            elif kind == "mfsn":
+                searched = read_mfsn(folder, record, notices)
+                mfsn += [searched] if searched else []
+            elif kind == "finetune":
+                finetune.append(FinetuneRun(folder=folder, record=record))
             else:
                 notices.append(f"{folder}: left out, run.json has the unknown kind {kind!r}.")
         except (KeyError, TypeError, AttributeError) as error:
             notices.append(f"{folder}: left out, run.json lacks or garbles {error}.")
-    if not pretrain and not probe:
+    if not pretrain and not probe and not mfsn:
         seen = "\n  ".join(notices) or "no folder at all"
         raise ValueError(
-            "`--runs` must name at least one folder with a run.json of kind pretrain or probe, "
-            f"but there is none instead:\n  {seen}"
+            "`--runs` must name at least one folder with a run.json of kind pretrain, probe or "
+            f"mfsn, but there is none instead:\n  {seen}"
         )
     _refuse_repeats(run.row for run in pretrain)
-    if not probe:
+    if not probe and not mfsn:
         notices.append("No probe run was given: the report has training curves, but no tables.")
     notices += _unmatched(pretrain, probe)
-    return Collection(pretrain=tuple(pretrain), probe=tuple(probe), notices=tuple(notices))
+    return Collection(
+        pretrain=tuple(pretrain),
+        probe=tuple(probe),
+        notices=tuple(notices),
+        mfsn=tuple(mfsn),
+        finetune=tuple(finetune),
+    )
 
 
 def _read_record(folder: Path, notices: list[str]) -> dict[str, Any] | None:

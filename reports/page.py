@@ -12,6 +12,9 @@ from reports import summary
 from reports.cells import WORSE, Table
 from reports.fairness import Check
 from reports.figures.drawing import SavedFigure, write_bytes
+from reports.fusion.runs import FinetuneRun, MfsnRun
+from reports.fusion.section import Fusion
+from reports.fusion.sentences import design as fusion_design
 from reports.health import Finding
 from reports.records import Collection, PretrainRun, ProbeRun
 from reports.scores import Grid
@@ -35,6 +38,12 @@ class Page:
 
     collection: Collection
     sections: Sequence[Section]
+    fusion: Fusion | None
+    """MFSN, where it was run."""
+
+    recognition: Table | None
+    """CTC fine-tuning, where it was run."""
+
     training: Sequence[SavedFigure]
     runs: Table
     paper: Table
@@ -60,7 +69,7 @@ def render(page: Page) -> str:
     grids = [section.grid for section in page.sections]
     return environment.get_template(TEMPLATE).render(
         page=page,
-        design=summary.design(page.collection.pretrain, grids),
+        design=_design(page, grids),
         conclusions={grid.slug: summary.conclusions(grid) for grid in grids},
         not_tested=summary.NOT_TESTED,
         synthetic=_synthetic(page),
@@ -68,6 +77,15 @@ def render(page: Page) -> str:
         hashes=_hashes(page),
         dagger=WORSE,
     )
+
+
+def _design(page: Page, grids: Sequence[Grid]) -> str:
+    parts = []
+    if page.collection.pretrain or grids or not page.fusion:
+        parts.append(summary.design(page.collection.pretrain, grids))
+    if page.fusion:
+        parts.append(fusion_design([part.grid for part in page.fusion.sections]))
+    return " ".join(parts)
 
 
 def save(page: Page, file: Path) -> None:
@@ -91,13 +109,21 @@ def _synthetic(page: Page) -> list[str]:
     for section in page.sections:
         if section.grid.synthetic:
             names[f"{section.grid.corpus} (probe)"] = None
+    for part in page.fusion.sections if page.fusion else ():
+        if part.grid.synthetic:
+            names[f"{part.grid.first.corpus.get('name', 'unnamed')} (MFSN)"] = None
     return list(names)
 
 
 def _commands(page: Page) -> list[dict[str, Any]]:
     """Returns what to type to make each run and the report again."""
     found = []
-    runs: list[PretrainRun | ProbeRun] = [*page.collection.pretrain, *page.collection.probe]
+    runs: list[PretrainRun | ProbeRun | FinetuneRun | MfsnRun] = [
+        *page.collection.pretrain,
+        *page.collection.probe,
+        *page.collection.finetune,
+        *page.collection.mfsn,
+    ]
     for run in runs:
         git = run.record.get("git") or {}
         found.append(

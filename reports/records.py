@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from reports.fusion.runs import FinetuneRun, MfsnRun
+
 HASHES = ("comparison", "initial_weights", "sample_order", "masks", "corpus")
 """Hashes that a row needs to stand among the controlled rows of a table."""
 
@@ -78,6 +80,9 @@ class Collection:
     probe: tuple[ProbeRun, ...]
     notices: tuple[str, ...]
     """What is missing or partial, each with the name of its folder."""
+
+    mfsn: tuple[MfsnRun, ...] = ()
+    finetune: tuple[FinetuneRun, ...] = ()
 
 
 def row_from(record: Mapping[str, Any], *, source: str, group: str | None = None) -> Row:

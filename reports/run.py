@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 EPILOG = """\
-The folders are those that pretrain/run.py (--out) and probe/run.py (--out) wrote; other folders
-under a glob are named in the report and left out. Rows that differ in anything but their target
-are refused.
+The folders are those that pretrain/run.py, probe/run.py and mfsn/run.py wrote (--out); other
+folders under a glob are named in the report and left out. Rows that differ in anything but their
+target are refused.
 
 DIR/index.html is self-contained; DIR/tables has CSV, Markdown and LaTeX, DIR/figures PNG and SVG.
 """

@@ -1,6 +1,7 @@
 """Confusion matrices: shares of each true class, with counts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,19 @@ RAMPS = {"quantized": "#0a3d78", "continuous": "#a94400"}
 """Dark end by family: one ramp in a family, so that its matrices can be compared by eye."""
 
 Matrix = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One matrix to draw."""
+
+    heading: str
+    classes: Sequence[str]
+    counts: Matrix
+    """(C, C), true class by predicted class."""
+
+    colour: str
+    """The dark end of its ramp, "#rrggbb"."""
 
 
 def confusion(predictions: pd.DataFrame, name: str) -> tuple[list[str], Matrix]:
@@ -45,8 +59,7 @@ def confusion_figure(grid: Grid) -> Drawing | None:
         return None
     columns = min(4, len(names)) if len(names) != 6 else 3
     num_lines = -(-len(names) // columns)
-    num_classes = len(confusion(grid.predictions, names[0])[0])
-    side = 0.56 * num_classes if num_classes <= 5 else 0.46 * num_classes
+    side = side_of(len(confusion(grid.predictions, names[0])[0]))
     return Drawing(
         name=f"confusion-{grid.slug}",
         title=f"Confusion matrices: {grid.title}",
@@ -60,21 +73,43 @@ def confusion_figure(grid: Grid) -> Drawing | None:
     )
 
 
+def side_of(num_classes: int) -> float:
+    """Returns the width of one matrix in inches."""
+    return (0.56 if num_classes <= 5 else 0.46) * num_classes
+
+
 def _draw(figure: Figure, *, grid: Grid, names: Sequence[str], columns: int) -> None:
-    num_lines = -(-len(names) // columns)
-    all_axes: Any = figure.subplots(num_lines, columns, squeeze=False)
-    for index, axes in enumerate(all_axes.ravel()):
-        if index >= len(names):
-            axes.set_visible(False)
-            continue
-        name = names[index]
+    panels = []
+    for name in names:
         row = grid.row(name)
         classes, counts = confusion(grid.predictions, name)
+        label = setting_label(row.mode, row.setting, name)
+        ua = grid.value(name, "ua")
+        heading = label if row.group == "baseline" or label == name else f"{row.mode} {label}"
+        heading += f"\nUA {100 * ua:.1f} %" if ua is not None else ""
+        panels.append(
+            Panel(
+                heading=heading,
+                classes=classes,
+                counts=counts,
+                colour=RAMPS.get(row.mode, "#3d3d3d"),
+            )
+        )
+    draw_matrices(figure, panels, columns)
+
+
+def draw_matrices(figure: Figure, panels: Sequence[Panel], columns: int) -> None:
+    """Draws one matrix per panel, `columns` side by side."""
+    num_lines = -(-len(panels) // columns)
+    all_axes: Any = figure.subplots(num_lines, columns, squeeze=False)
+    for index, axes in enumerate(all_axes.ravel()):
+        if index >= len(panels):
+            axes.set_visible(False)
+            continue
+        classes, counts = panels[index].classes, panels[index].counts
         totals = counts.sum(axis=1, keepdims=True)
         shares = counts / np.maximum(totals, 1)
-        ramp = LinearSegmentedColormap.from_list(
-            "share", ["#ffffff", RAMPS.get(row.mode, "#3d3d3d")]
-        )
+        ramp = LinearSegmentedColormap.from_list("share", ["#ffffff", panels[index].colour])
         axes.imshow(shares, cmap=ramp, vmin=0.0, vmax=1.0)
         large = 11.0 if len(classes) <= 5 else 9.5
         for true in range(len(classes)):
@@ -113,14 +148,6 @@ def _draw(figure: Figure, *, grid: Grid, names: Sequence[str], columns: int) -> 
         axes.tick_params(length=0)
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        label = setting_label(row.mode, row.setting, name)
-        ua = grid.value(name, "ua")
-        heading = label if row.group == "baseline" or label == name else f"{row.mode} {label}"
-        axes.set_title(
-            heading + (f"\nUA {100 * ua:.1f} %" if ua is not None else ""),
-            fontsize=10,
-            color=INK,
-            pad=7,
-        )
+        axes.set_title(panels[index].heading, fontsize=10, color=INK, pad=7)
     figure.supxlabel("predicted", fontsize=10)
     figure.supylabel("true", fontsize=10)

@@ -1,0 +1,57 @@
+"""Which encoders fed the networks, and how well those that read text read it."""
+
+from reports.cells import Cell, Column, Line, Table
+from reports.fusion.grid import MfsnGrid
+from reports.fusion.table5 import encoder_words
+
+TITLES = {
+    "role": "role",
+    "name": "encoder",
+    "mode": "target",
+    "finetuned_on": "CTC on",
+    "cer": "CER, %",
+    "wer": "WER, %",
+    "released": "origin",
+    "weights": "weights",
+    "folder": "folder",
+}
+NUMBERS = ("cer", "wer")
+
+
+def encoder_table(grid: MfsnGrid) -> Table:
+    """Returns one line per role."""
+    lines = []
+    for role, entry in grid.encoders.items():
+        hashes = entry.get("hashes") or {}
+        weights = hashes.get("final_weights") or hashes.get("files")
+        texts = {
+            "role": role.upper() if role in ("tec", "sec") else role.replace("sec", "SEC"),
+            "name": encoder_words(grid, role).removesuffix(", CTC"),
+            "mode": str(entry.get("mode") or ""),
+            "finetuned_on": _words(entry.get("finetuned_on")),
+            "cer": _percent(entry.get("cer")),
+            "wer": _percent(entry.get("wer")),
+            "released": "released" if entry.get("released") else "this project",
+            "weights": str(weights or "")[:12],
+            "folder": str(entry.get("folder") or ""),
+        }
+        lines.append(
+            Line(part="Encoders", cells={key: Cell(text=text) for key, text in texts.items()})
+        )
+    return Table(
+        name=f"encoders-{grid.slug}",
+        title=f"Encoders behind {grid.title}",
+        columns=[Column(key=k, title=t, text=k not in NUMBERS) for k, t in TITLES.items()],
+        lines=lines,
+        notes=["CER and WER: on the dev part of the corpus of the CTC fine-tuning."],
+    )
+
+
+def _percent(value: object) -> str:
+    return f"{100 * value:.1f}" if isinstance(value, int | float) else ""
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return str(value.get("name") or "")
+    return str(value or "")
