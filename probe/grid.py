@@ -19,7 +19,7 @@ from probe.evaluate import Evaluation, Part, evaluate, evaluate_constant, missin
 from probe.features import EncoderFeatures, FeatureSource, extract
 from probe.metrics import DIMENSIONS
 from probe.results import COLUMNS, ProbeResults
-from probe.splits import check_folds, drop_duplicates, make_folds
+from probe.splits import RANDOM, check_folds, drop_duplicates, make_folds, protocol_label
 from probe.tasks import Task, find_tasks
 
 HEAD = "linear"
@@ -50,6 +50,11 @@ def read_corpus(spec: str, protocol: str) -> Corpus:
         raise ValueError(f"Corpus {name} ({spec}): {error}") from error
     parts = parts_of(table, folds)
     notes += missing_classes(tasks, parts)
+    if protocol == RANDOM:
+        notes.append(
+            f"protocol {protocol_label(protocol)}: the speakers of the test part are trained on "
+            "too. Never compare these scores with those of unheard speakers."
+        )
     synthetic = name == "synthetic"
     ratings = any(task.name in DIMENSIONS for task in tasks)
     described = {
@@ -68,7 +73,8 @@ def read_corpus(spec: str, protocol: str) -> Corpus:
         "overlap": vars(overlap),
         "notes": notes,
     }
-    print(f"{name}: {len(table)} utterances, {len(parts)} folds; {overlap}")
+    label = protocol_label(protocol)
+    print(f"{name}: {len(table)} utterances, protocol {label}, {len(parts)} folds; {overlap}")
     for note in notes:
         print(f"{name}: {note}")
     return Corpus(

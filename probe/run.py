@@ -41,7 +41,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--protocol",
         default="speaker",
         metavar="{" + ",".join(PROTOCOLS) + "}",
-        help="what is left out for testing: one speaker (default) or one session after the other",
+        help="left out for testing: a speaker (default), a session, or 1 of 10 (speaker-dependent)",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="results folder")
     parser.add_argument(

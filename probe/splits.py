@@ -1,7 +1,7 @@
 """Who is trained on, who chooses, who is tested: folds as data, with assertions against leaks.
 
-A fold tests one group (a speaker, or a session), chooses strength and layer on the next group in
-order, and trains on all others. Nothing here looks at labels.
+A fold tests one group (a speaker, a session, or a random tenth of the utterances), chooses strength
+and layer on the next group in order, and trains on all others. Nothing here looks at labels.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-PROTOCOLS = {"speaker": "speakers", "session": "sessions"}
-"""Protocols: leave one speaker out, leave one session out; each with the plural of its group."""
+from pretrain.draws import generator
+
+RANDOM = "random10"
+
+PROTOCOLS = {"speaker": "speakers", "session": "sessions", RANDOM: "utterances"}
+"""Protocols: leave one speaker out, leave one session out, 10-fold over utterances; each with the
+plural of what it leaves out. `random10` is what SAVEE's literature reports: the speakers of the
+test part are trained on too."""
+
+NUM_RANDOM_FOLDS = 10
 
 PARTS = ("train", "dev", "test")
 
@@ -27,11 +35,12 @@ class Overlap:
     """What the parts of the folds share: computed, not assumed."""
 
     speakers: int
-    """Speakers who are in two parts of one fold. Must be 0."""
+    """Speakers who are in two parts of one fold, summed over folds. Must be 0, except under
+    `random10`."""
 
     sessions: int
     """Sessions that are in two parts of one fold, summed over folds. Must be 0 under `session`;
-    under `speaker` the partner of a dialogue may be trained on."""
+    under the others, for example, the partner of a dialogue may be trained on."""
 
     audio: int
     """Recordings that are in two parts of one fold. Must be 0."""
@@ -41,6 +50,11 @@ class Overlap:
             f"shared between parts of a fold: {self.speakers} speakers, {self.sessions} sessions, "
             f"{self.audio} recordings"
         )
+
+
+def protocol_label(protocol: str) -> str:
+    """Returns the protocol's name, with a mark if its scores depend on known speakers."""
+    return f"{protocol} (speaker-dependent)" if protocol == RANDOM else protocol
 
 
 def drop_duplicates(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -68,7 +82,9 @@ def drop_duplicates(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def make_folds(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
     """Returns a frame with the columns fold, id, part: each utterance once in every fold.
 
-    A fold is named after the group that it tests; groups are in order of their names.
+    A fold is named after the group that it tests; groups are in order of their names. The groups
+    of `random10` are 01 to 10: the same utterances have the same ones in any order and with any
+    labels.
 
     Raises:
         SplitError: The protocol is unknown, or the corpus lacks groups for it.
@@ -78,7 +94,7 @@ def make_folds(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
             f"`protocol` must be one of {', '.join(PROTOCOLS)}, but is {protocol!r} instead."
         )
     plural = PROTOCOLS[protocol]
-    column = table[protocol].astype(str)
+    column = _random_groups(table) if protocol == RANDOM else table[protocol].astype(str)
     if missing := int((column == "").sum()):
         raise SplitError(
             f"Protocol `{protocol}` needs the {protocol} of every utterance, but {missing} of "
@@ -101,12 +117,25 @@ def make_folds(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def _random_groups(table: pd.DataFrame) -> pd.Series:
+    """Deals the utterances, shuffled by a fixed seed, to ten groups of equal size (or one more)."""
+    if len(table) < NUM_RANDOM_FOLDS:
+        raise SplitError(
+            f"Protocol `{RANDOM}` needs at least {NUM_RANDOM_FOLDS} utterances, but the corpus has "
+            f"{len(table)}. Take a corpus with more utterances."
+        )
+    by_id = table["id"].astype(str).sort_values().index
+    shuffled = by_id[generator("splits", RANDOM).permutation(len(table))]
+    names = [f"{place % NUM_RANDOM_FOLDS + 1:02d}" for place in range(len(table))]
+    return pd.Series(names, index=shuffled).reindex(table.index)
+
+
 def check_folds(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> Overlap:
     """Computes what the parts of each fold share and refuses a leak.
 
     Raises:
-        SplitError: A speaker, a recording or (under `session`) a session is in two parts of a
-            fold, an utterance is tested never or twice, or a part is empty.
+        SplitError: A recording, a speaker (except under `random10`) or (under `session`) a session
+            is in two parts of a fold, an utterance is tested never or twice, or a part is empty.
     """
     joined = folds.merge(table[["id", "speaker", "session", "audio_hash"]], on="id", how="left")
     if joined["speaker"].isna().any() or joined.duplicated(["fold", "id"]).any():
@@ -118,7 +147,9 @@ def check_folds(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> Over
         if lacking := set(PARTS) - set(frame["part"]):
             raise SplitError(f"Fold {fold} has no {' and no '.join(sorted(lacking))} part.")
     shared = {name: _shared(joined, name) for name in ("speaker", "session", "audio_hash")}
-    refused = ["speaker", "audio_hash"] + (["session"] if protocol == "session" else [])
+    refused = ["audio_hash"]
+    refused += [] if protocol == RANDOM else ["speaker"]
+    refused += ["session"] if protocol == "session" else []
     for name in refused:
         if shared[name]:
             fold, value = shared[name][0]

@@ -88,7 +88,7 @@ def test_the_command_refuses_wrong_input_in_words(tmp_path: Path) -> None:
     ]
     for extra, message in (
         ([], "does not exist"),
-        (["--protocol", "sesion"], "must be one of speaker, session, but is 'sesion'"),
+        (["--protocol", "sesion"], "must be one of speaker, session, random10, but is 'sesion'"),
     ):
         done = subprocess.run([*command, *extra], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode != 0

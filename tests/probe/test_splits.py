@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.splits import SplitError, check_folds, drop_duplicates, make_folds
+from probe.splits import SplitError, check_folds, drop_duplicates, make_folds, protocol_label
 
 
 def corpus(speakers: list[int], hashes: list[int] | None = None) -> pd.DataFrame:
@@ -99,5 +99,52 @@ def test_missing_speakers_and_unknown_protocols_are_named() -> None:
     table.loc[1, "speaker"] = ""
     with pytest.raises(SplitError, match="1 of 3 have none"):
         make_folds(table, "speaker")
-    with pytest.raises(SplitError, match="one of speaker, session, but is 'sesion'"):
+    with pytest.raises(SplitError, match="one of speaker, session, random10, but is 'sesion'"):
         make_folds(table, "sesion")
+
+
+def test_random10_tests_every_utterance_once_in_ten_folds_of_equal_size() -> None:
+    table = corpus([number % 4 for number in range(43)])
+    folds = make_folds(table, "random10")
+    overlap = check_folds(table, folds, "random10")
+    assert overlap.speakers > 0
+    assert overlap.audio == 0
+    assert sorted(folds["fold"].unique()) == [f"{number:02d}" for number in range(1, 11)]
+    tested = folds[folds["part"] == "test"]
+    assert sorted(tested["id"]) == sorted(table["id"])
+    assert set(tested.groupby("fold").size()) == {4, 5}
+    by_fold = {
+        (str(fold), str(part)): set(rows["id"])
+        for (fold, part), rows in folds.groupby(["fold", "part"])
+    }
+    for number in range(1, 11):
+        following = f"{number % 10 + 1:02d}"
+        assert by_fold[f"{number:02d}", "dev"] == by_fold[following, "test"]
+
+
+def test_random10_depends_on_nothing_but_the_ids() -> None:
+    table = corpus([0] * 20)
+    other = table.assign(speaker="x").iloc[::-1].reset_index(drop=True)
+    first, again = (
+        make_folds(frame, "random10").sort_values(["fold", "id"])["part"].tolist()
+        for frame in (table, other)
+    )
+    assert first == again
+    in_order = make_folds(table, "random10").query("part == 'test'").set_index("id")["fold"]
+    assert in_order.loc[list(table["id"])].tolist() != [f"{n % 10 + 1:02d}" for n in range(20)]
+
+
+def test_random10_refuses_a_recording_in_two_parts_and_a_tiny_corpus() -> None:
+    table = corpus([0] * 12, hashes=[7, *range(20, 30), 7])
+    folds = make_folds(table, "random10")
+    groups = folds[folds["part"] == "test"].set_index("id")["fold"]
+    assert groups["u0"] != groups["u11"], "the copies must be apart, or this shows nothing"
+    with pytest.raises(SplitError, match="audio_hash 'h7' is in two parts"):
+        check_folds(table, folds, "random10")
+    with pytest.raises(SplitError, match="needs at least 10 utterances, but the corpus has 9"):
+        make_folds(corpus([0] * 9), "random10")
+
+
+def test_only_random10_is_marked_as_speaker_dependent() -> None:
+    assert protocol_label("random10") == "random10 (speaker-dependent)"
+    assert protocol_label("speaker") == "speaker"

@@ -1,0 +1,143 @@
+"""The spectrogram branch of the emotion head: an image for AlexNet-shaped convolutions.
+
+Written from the layer sizes of A. Krizhevsky, "One weird trick for parallelizing convolutional
+neural networks", 2014 (torchvision's AlexNet, which the public Co-attention code uses).
+
+Shapes: B batch, N spectral frames, F frequency bins, H and W height and width of the image.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_DEVIATION = (0.229, 0.224, 0.225)
+"""Of ImageNet's red, green and blue, by which its pre-trained weights expect images."""
+
+
+class SpectrogramBranch(nn.Module):
+    """Spectrogram to `out_features` numbers."""
+
+    mean: Tensor
+    deviation: Tensor
+    pool_height: Tensor
+    pool_width: Tensor
+
+    def __init__(
+        self,
+        *,
+        image_size: tuple[int, int],
+        channels: Sequence[int],
+        pooled: int,
+        out_features: int,
+        dropout: float,
+        imagenet_weights: str = "",
+    ) -> None:
+        """Builds the branch for images of `image_size` (H, W) with five `channels`."""
+        super().__init__()
+        self.image_size = image_size
+        self.features = alexnet_features(channels)
+        height, width = (_size_after_features(size) for size in image_size)
+        if min(height, width) < 1:
+            raise ValueError(
+                f"`image_height` and `image_width` must be at least 63, but are {image_size} "
+                "instead: nothing is left after the poolings."
+            )
+        # As matrices: torch's adaptive pooling has no deterministic gradient on a GPU.
+        self.register_buffer("pool_height", average_bins(height, pooled), persistent=False)
+        self.register_buffer("pool_width", average_bins(width, pooled), persistent=False)
+        for name, values in (("mean", IMAGE_MEAN), ("deviation", IMAGE_DEVIATION)):
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels[-1] * pooled**2, out_features)
+        if imagenet_weights:
+            _load_imagenet(self.features, Path(imagenet_weights))
+
+    def forward(self, spectrogram: Tensor, num_frames: Tensor) -> Tensor:
+        """Maps `spectrogram` (B, N, F) in 0..1 with `num_frames` (B,) valid frames to
+        (B, out_features)."""
+        frames = self.features(self.image(spectrogram, num_frames))
+        pooled = torch.einsum("ph,bchw,qw->bcpq", self.pool_height, frames, self.pool_width)
+        flat = rearrange(pooled, "b c p q -> b (c p q)")
+        return F.relu(self.linear(self.dropout(flat)))
+
+    @torch.no_grad()
+    def image(self, spectrogram: Tensor, num_frames: Tensor) -> Tensor:
+        """Returns (B, 3, H, W): black beyond the valid frames, high frequencies on top, three
+        equal channels, resized, then scaled as ImageNet's images."""
+        positions = torch.arange(spectrogram.shape[1], device=spectrogram.device)
+        beyond = positions >= num_frames[:, None]
+        upright = rearrange(spectrogram.masked_fill(beyond[:, :, None], 0.0), "b n f -> b 1 f n")
+        resized = F.interpolate(
+            upright.flip(2), size=self.image_size, mode="bilinear", antialias=True
+        )
+        return (resized - self.mean) / self.deviation
+
+
+def alexnet_features(channels: Sequence[int]) -> nn.Sequential:
+    """Returns the five convolutions, numbered as in torchvision."""
+    one, two, three, four, five = channels
+    return nn.Sequential(
+        nn.Conv2d(3, one, kernel_size=11, stride=4, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(kernel_size=3, stride=2),
+        nn.Conv2d(one, two, kernel_size=5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(kernel_size=3, stride=2),
+        nn.Conv2d(two, three, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(three, four, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(four, five, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(kernel_size=3, stride=2),
+    )
+
+
+def average_bins(size: int, num_bins: int) -> Tensor:
+    """Returns (num_bins, size), the weights by which torch's adaptive average pooling maps `size`
+    places to `num_bins`."""
+    weights = torch.zeros(num_bins, size)
+    for place in range(num_bins):
+        start, end = place * size // num_bins, -(-(place + 1) * size // num_bins)
+        weights[place, start:end] = 1.0 / (end - start)
+    return weights
+
+
+def _size_after_features(size: int) -> int:
+    size = (size + 4 - 11) // 4 + 1
+    for _ in range(3):
+        size = (size - 3) // 2 + 1
+    return size
+
+
+def _load_imagenet(features: nn.Sequential, file: Path) -> None:
+    """Copies the convolutions of torchvision's AlexNet; its classifier is left out."""
+    remedy = (
+        "`imagenet_weights` names a safetensors file with the keys of torchvision's AlexNet "
+        "(features.0.weight and so on) and needs `channels` 64, 192, 384, 256, 256."
+    )
+    if not file.is_file():
+        raise ValueError(f"`{file}` does not exist. {remedy}")
+    try:
+        tensors = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"`{file}` cannot be read ({error}). {remedy}") from error
+    chosen: dict[str, Tensor] = {}
+    for name, weight in features.state_dict().items():
+        key = f"features.{name}"
+        if key not in tensors:
+            raise ValueError(f"`{file}`: key `{key}` is missing. {remedy}")
+        if tensors[key].shape != weight.shape:
+            raise ValueError(
+                f"`{file}`: `{key}` must have shape {tuple(weight.shape)}, but has "
+                f"{tuple(tensors[key].shape)} instead. {remedy}"
+            )
+        chosen[name] = tensors[key]
+    features.load_state_dict(chosen)

@@ -1,0 +1,102 @@
+"""Every structure trained on its own."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from mfsn.exhaust import exhaust
+from mfsn.fit import fit
+from mfsn.genotype import Genotype, all_structures
+from mfsn.operations import OPERATIONS
+from mfsn.predict import Scores
+from tests.mfsn.made_up_segments import FAST, TinyNetwork, TrainedStreams, make_fold
+
+SETTINGS = replace(FAST, max_epochs=1)
+
+
+def test_all_24_structures_of_one_cell_are_visited_once() -> None:
+    built: list[Genotype] = []
+
+    def make_network(genotype: Genotype) -> nn.Module:
+        built.append(genotype)
+        return TinyNetwork()
+
+    structures = all_structures(1, (1, 2, 4))
+    rows = exhaust(
+        make_network, structures, nn.Identity(), make_fold(), SETTINGS, seed=0, found=structures[9]
+    )
+    assert len(rows) == 24
+    assert built == structures
+    assert {(row["level"], row["operations"]) for row in rows} == {
+        (level, name) for level in range(3) for name in OPERATIONS
+    }
+    assert [place for place, row in enumerate(rows) if row["found"]] == [9]
+    assert [row["layer"] for row in rows[::8]] == [1, 2, 4]
+    assert set(rows[0]) == {
+        *("seed", "level", "layer", "operations", "dev_ua", "dev_wa", "dev_loss"),
+        *("test_ua", "test_wa", "seconds", "found"),
+    }
+    assert rows[0]["test_ua"] is None
+
+
+def test_every_structure_starts_from_the_same_streams() -> None:
+    streams = TrainedStreams()
+    structures = all_structures(1)[:3]
+    rows = exhaust(lambda _: TinyNetwork(), structures, streams, make_fold(), SETTINGS, seed=0)
+    alone = fit(TinyNetwork(), TrainedStreams(), make_fold(), SETTINGS, seed=0)
+    assert [row["dev_loss"] for row in rows] == [alone.dev_loss] * 3
+
+
+def test_an_interrupted_check_goes_on_where_it_was() -> None:
+    structures = all_structures(1)[:4]
+    rows: list[dict[str, Any]] = []
+
+    def stop_at_two(row: dict[str, Any]) -> None:
+        rows.append(row)
+        if len(rows) == 2:
+            raise KeyboardInterrupt
+
+    def go(**more: Any) -> list[dict[str, Any]]:
+        return exhaust(
+            lambda _: TinyNetwork(),
+            structures,
+            nn.Identity(),
+            make_fold(),
+            SETTINGS,
+            seed=0,
+            **more,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        go(on_row=stop_at_two)
+    new: list[dict[str, Any]] = []
+    result = go(done=rows, on_row=new.append)
+    assert result == rows + new
+    assert [row["operations"] for row in new] == list(OPERATIONS[2:4])
+
+
+def test_the_test_part_is_scored_with_the_finished_network() -> None:
+    modes: list[bool] = []
+
+    def evaluate(network: object) -> Scores:
+        assert isinstance(network, TinyNetwork)
+        modes.append(network.training)
+        return Scores(ua=float(network.classify.bias.abs().sum() > 0), wa=0.25, loss=1.0)
+
+    network = TinyNetwork()
+    with torch.no_grad():
+        network.classify.bias.zero_()
+    rows = exhaust(
+        lambda _: network,
+        all_structures(1)[:1],
+        nn.Identity(),
+        make_fold(),
+        SETTINGS,
+        seed=0,
+        evaluate=evaluate,
+    )
+    assert (rows[0]["test_ua"], rows[0]["test_wa"]) == (1.0, 0.25)
+    assert modes == [False]
