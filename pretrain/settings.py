@@ -4,7 +4,7 @@ import dataclasses
 from hashlib import blake2b
 from json import dumps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pretrain.config_files import SettingsError, SettingsTree, flatten
 from pretrain.data.loader import DataSettings
@@ -95,6 +95,45 @@ class PretrainSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"`seed` must be in 0 .. 2^32 - 1, but is {self.seed} instead.")
+
+
+class EngineSettings(Protocol):
+    """What the engine reads of a run's settings, whatever the run is for."""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def mask(self) -> MaskSettings: ...
+
+    @property
+    def data(self) -> DataSettings: ...
+
+    @property
+    def optimizer(self) -> OptimizerSettings: ...
+
+    @property
+    def training(self) -> TrainingSettings: ...
+
+    @property
+    def health(self) -> HealthSettings: ...
+
+
+class RunSettings(Protocol):
+    """A run's complete settings: what the engine reads, and what the run folder says of them."""
+
+    @property
+    def run(self) -> EngineSettings: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def hash(self) -> str: ...
+
+    def tree(self) -> dict[str, Any]: ...
+
+    def compared(self) -> dict[str, Any]: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

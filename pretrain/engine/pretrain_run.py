@@ -1,26 +1,15 @@
-"""One pre-training run from settings to a self-describing folder."""
+"""Pre-training as a run: every usable utterance of a corpus, an encoder from its seed."""
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
-from accelerate import Accelerator
-from accelerate.utils import set_seed
 
 from pretrain.data.loader import usable_utterances
-from pretrain.data.readers import read_corpus
-from pretrain.data.table import save_table, table_hash
-from pretrain.engine.launch import describe, make_accelerator
-from pretrain.engine.machine import tune_machine
-from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
-from pretrain.engine.run_folder import RunFolder, comparison_of
-from pretrain.engine.train import Trainer
+from pretrain.engine.run_in_folder import run_in_folder
 from pretrain.model.encoder import build_encoder
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
-from pretrain.model.weights import save_encoder, weights_hash
 from pretrain.objectives import OBJECTIVES
+from pretrain.objectives.objective import Objective
 from pretrain.settings import ResolvedSettings
 
 
@@ -29,123 +18,27 @@ def pretrain(settings: ResolvedSettings, path: Path, *, resume: bool) -> bool:
 
     Returns False when a signal ended it early; the same command then continues it.
     """
-    accelerator = make_accelerator(tracker=settings.run.training.tracker, folder=str(path))
-    where = describe(accelerator, settings.run.data.num_shards)
-    accelerator.print(f"{settings.name} in {path}: {where}", flush=True)
-    folder = RunFolder(path)
-    status = folder.open(settings, resume=resume)
-    accelerator.wait_for_everyone()
-    if status == "finished":
-        accelerator.print("Already finished with these settings; nothing to do.", flush=True)
-        return True
-    with folder.locked() if accelerator.is_main_process else nullcontext():
-        finished = _train(settings, folder, accelerator, is_new=status == "new")
-        accelerator.wait_for_everyone()
-    return finished
+    return run_in_folder(settings, Pretraining(settings), path, resume=resume)
 
 
-def _train(
-    settings: ResolvedSettings, folder: RunFolder, accelerator: Accelerator, *, is_new: bool
-) -> bool:
-    run, say, is_main = settings.run, accelerator.print, accelerator.is_main_process
-    tuning = tune_machine()
-    if run.training.deterministic:
-        torch.use_deterministic_algorithms(True)
-        # Memory that is not read need not be filled.
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    if is_main:
-        folder.start(settings)
-    with accelerator.main_process_first():
-        quarantine = folder.path / "quarantine.csv" if is_main else None
-        table = read_corpus(
-            run.data.corpus, max_bad_share=run.data.max_bad_share, quarantine_file=quarantine
-        )
-    usable = usable_utterances(table, run.data)
-    corpus_hash = table_hash(usable)
-    if not is_new:
-        folder.check_corpus(corpus_hash)
+class Pretraining:
+    """The recipe of a pre-training run, see `Recipe`."""
 
-    set_seed(run.seed)
-    encoder = build_encoder(run.encoder, run.seed)
-    objective = OBJECTIVES[run.mode].build(encoder, settings.objective, run.seed)
-    assert isinstance(objective, torch.nn.Module)
-    initial_hash = weights_hash(encoder)
-    if is_main and is_new:
-        save_encoder(folder.path, encoder, initial=True)
-        save_table(table, folder.path / "utterances.csv")
-    trainer = Trainer(settings, objective, usable, folder, accelerator)
-    trainer.resume()
-    hours = usable["num_samples"].sum() / SAMPLE_RATE_HZ / 3600
-    say(
-        f"{len(usable)} utterances, {hours:.2f} h; {_count(encoder):,} parameters in the encoder; "
-        f"starts at update {trainer.state.progress.update}",
-        flush=True,
-    )
-    comparison, comparison_hash = comparison_of(settings, corpus_hash)
-    description: dict[str, Any] = {
-        "status": "running",
-        "name": settings.name,
-        "mode": run.mode,
-        "seed": run.seed,
-        "row": settings.objective.row(),
-        "settings": settings.tree(),
-        "comparison": comparison,
-        "hashes": {
-            "settings": settings.hash,
-            "comparison": comparison_hash,
-            "initial_weights": initial_hash,
-            "corpus": corpus_hash,
-        },
-        "parameters": {"encoder": _count(encoder), "objective": _count(objective)},
-        "command": command_line(),
-        "packages": package_versions(),
-        "git": git_state(),
-        "hardware": {**hardware(accelerator.num_processes, accelerator.device), **tuning},
-        "corpus": _describe_corpus(usable, run.data.corpus),
-    }
-    if is_main:
-        folder.describe(_with_progress(description, trainer))
-    if run.training.tracker != "none":
-        accelerator.init_trackers("tensorboard", config={})
-    status = "halted"
-    try:
-        finished = trainer.run()
-        status = "finished" if finished else "stopped"
-    finally:
-        if is_main:
-            if status == "finished":
-                save_encoder(folder.path, encoder)
-                description["hashes"]["final_weights"] = weights_hash(encoder)
-            folder.describe(_with_progress({**description, "status": status}, trainer))
-        for tracker in accelerator.trackers:
-            tracker.finish()
-    return finished
+    kind = "pretrain"
 
+    def __init__(self, settings: ResolvedSettings) -> None:
+        self._settings = settings
 
-def _count(module: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+    def select(self, table: pd.DataFrame) -> pd.DataFrame:
+        return usable_utterances(table, self._settings.run.data)
 
+    def build(self, utterances: pd.DataFrame) -> Objective:
+        run = self._settings.run
+        encoder = build_encoder(run.encoder, run.seed)
+        return OBJECTIVES[run.mode].build(encoder, self._settings.objective, run.seed)
 
-def _describe_corpus(table: pd.DataFrame, corpus: str) -> dict[str, Any]:
-    return {
-        "name": str(table["source"].iloc[0]),
-        "given_as": corpus,
-        "synthetic": corpus.partition(":")[0] == "synthetic",
-        "num_utterances": len(table),
-        "hours": table["num_samples"].sum() / SAMPLE_RATE_HZ / 3600,
-        "speakers": int(table["speaker"].nunique()),
-    }
+    def describe(self) -> dict[str, Any]:
+        return {"mode": self._settings.run.mode, "row": self._settings.objective.row()}
 
-
-def _with_progress(description: dict[str, Any], trainer: Trainer) -> dict[str, Any]:
-    progress = trainer.state.progress
-    order = {"sample_order": progress.sample_order, "masks": progress.masks}
-    return {
-        **description,
-        "hashes": {**description["hashes"], **order},
-        "updates": progress.update,
-        "skipped_updates": progress.skipped_updates,
-        "audio_hours": progress.audio_samples / SAMPLE_RATE_HZ / 3600,
-        "train_seconds": progress.train_seconds,
-        "health": trainer.state.health.findings,
-    }
+    def finish(self, objective: Objective, folder: Path) -> dict[str, Any]:
+        return {}

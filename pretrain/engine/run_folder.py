@@ -10,7 +10,7 @@ from typing import Any
 
 from pretrain.config_files import flatten, to_toml
 from pretrain.engine.checkpoint import list_checkpoints, write_text_atomically
-from pretrain.settings import CHANGE_NO_NUMBER, ResolvedSettings, hash_of
+from pretrain.settings import CHANGE_NO_NUMBER, RunSettings, hash_of
 
 FORMAT = 1
 
@@ -20,6 +20,7 @@ EARLY_FILES = {
     "encoder.json",
     "initial.safetensors",
     "utterances.csv",
+    "vocabulary.json",
 }
 """What a run that failed before its first update may have left behind."""
 
@@ -30,7 +31,7 @@ class RunFolderError(RuntimeError):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths and description of one pre-training run."""
+    """Paths and description of one run that trains an encoder."""
 
     path: Path
 
@@ -59,7 +60,7 @@ class RunFolder:
             ) from error
         return content
 
-    def open(self, settings: ResolvedSettings, *, resume: bool) -> str:
+    def open(self, settings: RunSettings, *, resume: bool) -> str:
         """Returns `new`, `continue` or `finished`; raises `RunFolderError` when the folder does not
         fit."""
         description = self.description()
@@ -81,7 +82,7 @@ class RunFolder:
             return "finished"
         return "continue" if list_checkpoints(self.checkpoints) else "new"
 
-    def _check_same_settings(self, description: dict[str, Any], settings: ResolvedSettings) -> None:
+    def _check_same_settings(self, description: dict[str, Any], settings: RunSettings) -> None:
         before, now = flatten(description["settings"]), flatten(settings.tree())
         unequal = [
             f"  {key}: {before.get(key)!r} in the folder, {now.get(key)!r} now"
@@ -112,27 +113,30 @@ class RunFolder:
                 ) from error
             yield
 
-    def check_corpus(self, corpus_hash: str) -> None:
-        """Raises `RunFolderError` when the run to be continued has seen another corpus."""
-        before = (self.description() or {}).get("hashes", {}).get("corpus")
-        if before != corpus_hash:
+    def check_unchanged(self, what: str, now: str) -> None:
+        """Raises `RunFolderError` when the run to be continued was started from another `what`
+        (a key of `hashes`)."""
+        before = (self.description() or {}).get("hashes", {}).get(what)
+        if before != now:
+            name = what.replace("_", " ")
             raise RunFolderError(
-                f"{self.path}: the corpus has changed since this run was started (hash {before}, "
-                f"now {corpus_hash}). Restore it, or choose another --out."
+                f"{self.path}: the {name} changed since this run was started (hash {before}, now "
+                f"{now}). Restore what it was, or choose another --out."
             )
 
-    def start(self, settings: ResolvedSettings) -> None:
+    def start(self, settings: RunSettings) -> None:
         """Makes the folder and writes the resolved settings."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_text_atomically(self.path / "settings.toml", to_toml(settings.tree()))
 
     def describe(self, description: dict[str, Any]) -> None:
-        """Writes run.json in one step."""
-        text = json.dumps({"kind": "pretrain", "format": FORMAT, **description}, indent=1)
+        """Writes run.json in one step; `description` begins with the run's `kind`."""
+        kind = {"kind": description["kind"], "format": FORMAT}
+        text = json.dumps({**kind, **description}, indent=1)
         write_text_atomically(self.description_file, text + "\n")
 
 
-def comparison_of(settings: ResolvedSettings, corpus_hash: str) -> tuple[dict[str, Any], str]:
+def comparison_of(settings: RunSettings, corpus_hash: str) -> tuple[dict[str, Any], str]:
     """Returns what all rows of a table must share, and its hash."""
     comparison = {**settings.compared(), "corpus": corpus_hash}
     return comparison, hash_of(comparison)

@@ -23,7 +23,7 @@ from pretrain.engine.tracking import ProgressBar, append_metrics, drop_metrics_f
 from pretrain.engine.update import UpdateResult, compute_update
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.objectives.objective import Objective
-from pretrain.settings import ResolvedSettings
+from pretrain.settings import RunSettings
 
 
 class Trainer:
@@ -31,7 +31,7 @@ class Trainer:
 
     def __init__(
         self,
-        settings: ResolvedSettings,
+        settings: RunSettings,
         objective: Objective,
         table: pd.DataFrame,
         folder: RunFolder,

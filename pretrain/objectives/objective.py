@@ -19,11 +19,11 @@ class ObjectiveOutput:
     """Result of one shard. Sums, so that shards add up to the same update in any grouping."""
 
     loss_sum: Tensor
-    """() with graph: loss summed over the shard's masked frames, penalties included. The engine
-    divides the gradient once by the number of masked frames of the whole update."""
+    """() with graph: loss summed over the shard's targets, penalties included. The engine divides
+    the gradient once by the number of targets of the whole update."""
 
     num_targets: Tensor
-    """() the shard's masked frames."""
+    """() the shard's targets: its masked frames, or the characters of its transcripts."""
 
     metrics: Mapping[str, Tensor]
     """() each, detached: per-shard values; an update's value is their mean weighted by

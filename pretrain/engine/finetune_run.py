@@ -1,0 +1,154 @@
+"""Fine-tuning on transcripts as a run: an encoder from a run folder, a CTC head, decodings."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pretrain.config_files import SettingsError
+from pretrain.data.table import load_table, write_csv
+from pretrain.data.transcribed import TranscribedParts, split_transcribed
+from pretrain.engine.run_folder import RunFolder
+from pretrain.engine.run_in_folder import run_in_folder
+from pretrain.error_rates import best_constant, best_constant_words, error_rates
+from pretrain.finetune_settings import FinetuneSettings, ResolvedFinetune
+from pretrain.model.encoder import Encoder, build_encoder
+from pretrain.model.weights import load_encoder
+from pretrain.objectives.ctc import CtcObjective, class_shares
+from pretrain.objectives.objective import Objective
+from pretrain.recognizer import Recognizer, load_recognizer
+from pretrain.text import Vocabulary, vocabulary_of
+
+
+def finetune(settings: ResolvedFinetune, path: Path, *, resume: bool) -> bool:
+    """Fine-tunes in the folder `path`, or continues or reuses what is there.
+
+    Returns False when a signal ended it early; the same command then continues it.
+    """
+    return run_in_folder(settings, Finetuning(settings.run), path, resume=resume)
+
+
+class Finetuning:
+    """The recipe of a fine-tuning run, see `Recipe`."""
+
+    kind = "finetune"
+
+    def __init__(self, settings: FinetuneSettings) -> None:
+        self._settings = settings
+        self._parts: TranscribedParts
+        self._vocabulary: Vocabulary
+
+    def select(self, table: pd.DataFrame) -> pd.DataFrame:
+        self._parts = parts_of(table, self._settings)
+        self._vocabulary = vocabulary_of(self._parts.train["text"])
+        return self._parts.train
+
+    def build(self, utterances: pd.DataFrame) -> Objective:
+        ids = utterances["id"].tolist()
+        transcripts = dict(zip(ids, utterances["text"], strict=True))
+        num_samples = dict(zip(ids, utterances["num_samples"], strict=True))
+        return CtcObjective(
+            starting_encoder(self._settings),
+            self._settings.ctc,
+            self._vocabulary,
+            transcripts,
+            class_shares(self._vocabulary, transcripts, num_samples),
+            self._settings.seed,
+        )
+
+    def describe(self) -> dict[str, Any]:
+        parts = self._parts
+        unknown = sum(self._vocabulary.unknown(text) for text in parts.dev["text"])
+        return {
+            "mode": "ctc",
+            "start": self._settings.start,
+            "finetuned_on": str(parts.train["source"].iloc[0]),
+            "encoder": _describe_encoder(Path(self._settings.encoder)),
+            "parts": {
+                "train": len(parts.train),
+                "dev": len(parts.dev),
+                "test": len(parts.test),
+                "dev_is": parts.dev_is,
+                "left_out": dict(parts.left_out),
+            },
+            "classes": self._vocabulary.num_classes,
+            "unknown_dev_characters": unknown,
+        }
+
+    def finish(self, objective: Objective, folder: Path) -> dict[str, Any]:
+        assert isinstance(objective, CtcObjective)
+        recognizer = Recognizer(objective.encoder, objective.head, self._vocabulary)
+        recognizer.save_head(folder)
+        scores = decode_part(recognizer, self._parts.dev, folder / "decodings-dev.csv")
+        return {**scores, **constants(self._parts.train, self._parts.dev)}
+
+
+def evaluate_on_test(path: Path, settings: FinetuneSettings) -> dict[str, Any]:
+    """Decodes the test part with the finished run in `path`; run.json gets it under `test`.
+
+    Raises `SettingsError` when the corpus has no test part.
+    """
+    parts = parts_of(load_table(path / "utterances.csv"), settings)
+    if parts.test.empty:
+        raise SettingsError("--evaluate-on test: the corpus has no rows of `split` test.")
+    scores = decode_part(load_recognizer(path), parts.test, path / "decodings-test.csv")
+    scores |= constants(parts.train, parts.test)
+    folder = RunFolder(path)
+    description = folder.description()
+    assert description is not None
+    folder.describe({**description, "test": scores})
+    return scores
+
+
+def parts_of(table: pd.DataFrame, settings: FinetuneSettings) -> TranscribedParts:
+    """Returns the parts of a corpus that a run of these settings has."""
+    return split_transcribed(
+        table,
+        min_seconds=settings.data.min_seconds,
+        max_seconds=settings.data.crop_seconds,
+        dev_share=settings.dev_share,
+        seed=settings.seed,
+    )
+
+
+def starting_encoder(settings: FinetuneSettings) -> Encoder:
+    """Returns the encoder before fine-tuning, in training mode."""
+    loaded = load_encoder(Path(settings.encoder), initial=settings.start == "initial")
+    sizes = dataclasses.replace(loaded.settings, dropout=settings.dropout)
+    encoder = build_encoder(sizes, settings.seed)
+    if settings.start != "random":
+        encoder.load_state_dict(loaded.state_dict())
+    return encoder.train()
+
+
+def decode_part(recognizer: Recognizer, part: pd.DataFrame, file: Path) -> dict[str, float]:
+    """Writes the decodings of a part (columns id, reference, hypothesis); returns its rates."""
+    hypotheses = recognizer.transcribe_table(part)
+    decoded = {"id": part["id"], "reference": part["text"], "hypothesis": hypotheses}
+    write_csv(pd.DataFrame(decoded), file)
+    return dataclasses.asdict(error_rates(part["text"].tolist(), hypotheses))
+
+
+def constants(train: pd.DataFrame, part: pd.DataFrame) -> dict[str, Any]:
+    """Returns the best constant answers, found on the training part, and their rates on `part`."""
+    said, references = train["text"].tolist(), part["text"].tolist()
+    text, words = best_constant(said), best_constant_words(said)
+    return {
+        "constant": text,
+        "constant_cer": error_rates(references, [text] * len(references)).cer,
+        "constant_words": words,
+        "constant_wer": error_rates(references, [words] * len(references)).wer,
+    }
+
+
+def _describe_encoder(folder: Path) -> dict[str, Any]:
+    description = RunFolder(folder).description() or {}
+    return {
+        "folder": str(folder),
+        "name": description.get("name", folder.name),
+        "mode": description.get("mode", ""),
+        "row": description.get("row", {}),
+        "hashes": description.get("hashes", {}),
+        "corpus": description.get("corpus", {}).get("name", ""),
+    }

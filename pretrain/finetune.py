@@ -1,0 +1,95 @@
+"""Fine-tunes a pre-trained encoder on transcripts with CTC; writes down the dev part greedily.
+
+accelerate launch pretrain/finetune.py --encoder runs/real/rows/quantized-g4v8 \\
+    --corpus speechocean762=/data/speechocean762 --out runs/tec
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pretrain.command_line import STOPPED, add_settings_arguments, is_first_process, run_for_users
+
+EPILOG = """\
+The corpus needs transcripts (a column `text` in its manifest). What is decoded at the end is its
+dev split, or else held-out speakers of the training part; the test split is not touched unless
+--evaluate-on test asks for it. Settings are merged in this order: configs/finetune/default.toml (or
+the first --config), further --config files, --set, the options above. Every key is described in
+pretrain/finetune_settings.py and pretrain/objectives/ctc.py.
+"""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="pretrain/finetune.py",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--encoder", type=Path, metavar="RUN", help="run folder of a finished pre-training"
+    )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        choices=("pretrained", "initial", "random"),
+        help="weights to begin with: pretrained (default), initial (those that the pre-training "
+        "began with) or random (drawn anew)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="run folder (default: runs/finetune-HASH)"
+    )
+    parser.add_argument(
+        "--evaluate-on",
+        choices=("dev", "test"),
+        default="dev",
+        help="test: decodes the test split too, now or of a run that has finished",
+    )
+    add_settings_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parse(arguments)
+    # Heavy imports come after the command line is known to be right.
+    from pretrain.config_files import read_tree
+    from pretrain.data.places import runs_folder
+    from pretrain.engine.finetune_run import evaluate_on_test, finetune
+    from pretrain.engine.launch import end_processes
+    from pretrain.engine.run_folder import RunFolder
+    from pretrain.finetune_settings import DEFAULT_CONFIG, resolve_finetune
+
+    tree = read_tree(options.config or [DEFAULT_CONFIG], options.set, options.corpus)
+    if options.encoder is not None:
+        tree.put("encoder", str(options.encoder), f"--encoder {options.encoder}")
+    if options.start is not None:
+        tree.put("start", options.start, f"--from {options.start}")
+    settings = resolve_finetune(tree)
+    path = options.out or runs_folder() / f"finetune-{settings.hash[:8]}"
+    finished = finetune(settings, path, resume=options.resume == "auto")
+    end_processes()
+    if not finished:
+        return STOPPED
+    if is_first_process():
+        if options.evaluate_on == "test":
+            evaluate_on_test(path, settings.run)
+        description = RunFolder(path).description()
+        assert description is not None
+        print(f"dev: {in_words(description)}")
+        if "test" in description:
+            print(f"test: {in_words(description['test'])}")
+    return 0
+
+
+def in_words(scores: dict[str, object]) -> str:
+    """Returns the error rates in percent beside those of the best constant answers."""
+    return (
+        f"CER {scores['cer']:.1%}, WER {scores['wer']:.1%}; best constants "
+        f"{scores['constant']!r} CER {scores['constant_cer']:.1%}, "
+        f"{scores['constant_words']!r} WER {scores['constant_wer']:.1%}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_for_users(main))

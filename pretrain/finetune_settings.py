@@ -1,0 +1,97 @@
+"""All settings of a fine-tuning run."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+from pretrain.config_files import SettingsTree, flatten
+from pretrain.data.loader import DataSettings
+from pretrain.engine.health import HealthSettings
+from pretrain.engine.optimizer import OptimizerSettings
+from pretrain.model.masking import MaskSettings
+from pretrain.objectives.ctc import CtcSettings
+from pretrain.settings import CHANGE_NO_NUMBER, TrainingSettings, hash_of
+from pretrain.settings_class import settings
+
+DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "finetune" / "default.toml"
+
+FREE_BETWEEN_STARTS = ("name", "seed", "encoder", "start", "data.corpus", *CHANGE_NO_NUMBER)
+"""Settings in which runs may differ and still show what a start is worth."""
+
+
+@settings
+class FinetuneSettings:
+    """Everything that a fine-tuning run depends on."""
+
+    encoder: str
+    """Run folder of the pre-trained encoder."""
+
+    start: Literal["pretrained", "initial", "random"] = "pretrained"
+    """Weights to begin with: `pretrained`; `initial`, those that the pre-training began with; or
+    `random`, the same sizes drawn anew from `seed`."""
+
+    name: str = ""
+    """Name in tables; the encoder folder's name, `ctc` and the start when empty."""
+
+    seed: int = 0
+    """Seed of the head and of every draw."""
+
+    dropout: float = 0.0
+    """Dropout in the Transformer while fine-tuning (the pre-training may have had another). Above
+    0 the results depend on the number of processes."""
+
+    dev_share: float = 0.1
+    """Where the corpus has no `dev` split: so many of the training utterances, by speaker, are
+    held out for decoding. Not specified by the paper."""
+
+    ctc: CtcSettings = dataclasses.field(default_factory=CtcSettings)
+    mask: MaskSettings = dataclasses.field(default_factory=MaskSettings)
+    data: DataSettings = dataclasses.field(default_factory=DataSettings)
+    optimizer: OptimizerSettings = dataclasses.field(default_factory=OptimizerSettings)
+    training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
+    health: HealthSettings = dataclasses.field(
+        default_factory=lambda: HealthSettings(warmup_fraction=0.5)
+    )
+    """Looks later than in pre-training: CTC rightly begins with blanks only."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"`seed` must be in 0 .. 2^32 - 1, but is {self.seed} instead.")
+        for name in ("dropout", "dev_share"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(
+                    f"`{name}` must be in [0, 1), but is {getattr(self, name)} instead."
+                )
+        if self.dev_share == 0.0:
+            raise ValueError("`dev_share` must be above 0, but is 0 instead.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ResolvedFinetune:
+    """A fine-tuning run's settings, complete and checked; follows `RunSettings`."""
+
+    run: FinetuneSettings
+
+    @property
+    def name(self) -> str:
+        return self.run.name or f"{Path(self.run.encoder).name}-ctc-{self.run.start}"
+
+    @property
+    def hash(self) -> str:
+        """Hash of all settings on which a number depends."""
+        flat = flatten(self.tree())
+        return hash_of({k: v for k, v in flat.items() if not k.startswith(CHANGE_NO_NUMBER)})
+
+    def tree(self) -> dict[str, Any]:
+        """Returns the settings as nested tables of plain values."""
+        return dataclasses.asdict(self.run)
+
+    def compared(self) -> dict[str, Any]:
+        """Returns the settings that two starts must share to be compared, with dotted keys."""
+        flat = flatten(self.tree())
+        return {k: v for k, v in flat.items() if not k.startswith(FREE_BETWEEN_STARTS)}
+
+
+def resolve_finetune(tree: SettingsTree) -> ResolvedFinetune:
+    """Builds the settings; raises `SettingsError` that lists every fault with its place."""
+    return ResolvedFinetune(run=tree.build(FinetuneSettings))

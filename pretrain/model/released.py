@@ -1,0 +1,157 @@
+"""Released encoders: folders in the format of `transformers`, with safetensors weights.
+
+Needs the extra `released` (transformers). Nothing is downloaded and nothing is unpickled.
+
+Shapes: B batch, S samples, T frames (S / 320 rounded up), D model dim, L layers.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pretrain.model.encoder import EncoderOutput
+from pretrain.model.encoder_settings import (
+    CONV_KERNELS,
+    CONV_STRIDES,
+    SAMPLES_PER_FRAME,
+    num_frames_of,
+)
+
+CLASSES = {
+    "wav2vec2": "Wav2Vec2Model",
+    "data2vec-audio": "Data2VecAudioModel",
+    "hubert": "HubertModel",
+}
+"""`model_type` in config.json to the class that loads it; a CTC head on top is left out."""
+
+CONFIG_FILE = "config.json"
+
+MAY_BE_MISSING = {"masked_spec_embed"}
+"""Weights that only masking reads, which some releases lack."""
+
+
+class ReleasedError(ValueError):
+    """A released folder that cannot be used; the message says why and what to do."""
+
+
+class ReleasedEncoder(nn.Module):
+    """A model of `transformers` that answers as our `Encoder` does."""
+
+    def __init__(self, model: nn.Module, name: str) -> None:
+        super().__init__()
+        self.model = model
+        self.name = name
+        config: Any = model.config
+        self.dim = int(config.hidden_size)
+        self.num_layers = int(config.num_hidden_layers)
+        # An attention mask does not keep padding out everywhere, and such rows are encoded one by
+        # one: wav2vec 2.0 BASE's GroupNorm takes its statistics over the whole row, and data2vec
+        # zeroes padding before the first of its five positional convolutions only.
+        self.row_by_row = (
+            config.model_type == "data2vec-audio" or config.feat_extract_norm == "group"
+        )
+
+    def forward(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
+        """Encodes normalised `waveforms` (B, S) with `num_samples` (B,) valid samples.
+
+        Returns L + 1 layers (B, T, D): the input of block 1, then the output of every block.
+        Frames beyond a row's valid ones are 0. A row needs at least 400 valid samples.
+        """
+        width = -(-waveforms.shape[1] // SAMPLES_PER_FRAME)
+        if self.row_by_row:
+            rows = [
+                self._encode(waveforms[row : row + 1, :count], None)
+                for row, count in enumerate(num_samples.tolist())
+            ]
+            layers = [
+                torch.cat([_pad_frames(state, width) for state in states])
+                for states in zip(*rows, strict=True)
+            ]
+        else:
+            positions = torch.arange(waveforms.shape[1], device=waveforms.device)
+            mask = positions < num_samples[:, None]
+            layers = [_pad_frames(x, width) for x in self._encode(waveforms, mask.long())]
+        num_frames = num_frames_of(num_samples)
+        valid = torch.arange(width, device=waveforms.device) < num_frames[:, None]
+        layers = [torch.where(valid[:, :, None], layer, 0.0) for layer in layers]
+        return EncoderOutput(layers=layers, num_frames=num_frames)
+
+    def _encode(self, waveforms: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
+        output = self.model(waveforms, attention_mask=mask, output_hidden_states=True)
+        states: tuple[Tensor, ...] = output.hidden_states
+        return states
+
+
+def is_released(folder: Path) -> bool:
+    """Tells whether `folder` is one in the format of `transformers` rather than a run of ours."""
+    return "model_type" in _read_config(folder)
+
+
+def load_released(folder: Path) -> ReleasedEncoder:
+    """Loads a released folder in eval mode, on the CPU.
+
+    Raises `ReleasedError` when it is of another kind, another frame rate, or not in safetensors.
+    """
+    config = _read_config(folder)
+    kind = config.get("model_type")
+    if kind not in CLASSES:
+        raise ReleasedError(
+            f"`{folder / CONFIG_FILE}` must have `model_type` {', '.join(sorted(CLASSES))}, but "
+            f"has {kind!r} instead."
+        )
+    if not any(folder.glob("model*.safetensors")):
+        raise ReleasedError(
+            f"`{folder}` has no model.safetensors, and pickled weights (.bin, .pt) are not read, "
+            "since they may run code. Save the model again with `save_pretrained("
+            "safe_serialization=True)`."
+        )
+    try:
+        import transformers
+    except ImportError as error:
+        raise ReleasedError(
+            f"`{folder}` is a released encoder, for which `transformers` is needed: "
+            "pip install -e '.[released]'."
+        ) from error
+    try:
+        description = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        # Masks and dropped layers would make the states of a trained encoder random.
+        description.apply_spec_augment = False
+        description.layerdrop = 0.0
+        model, info = getattr(transformers, CLASSES[kind]).from_pretrained(
+            folder,
+            config=description,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ReleasedError(f"`{folder}` cannot be loaded: {error}") from error
+    missing = sorted(set(info["missing_keys"]) - MAY_BE_MISSING)
+    if missing:
+        raise ReleasedError(
+            f"`{folder}` lacks {len(missing)} weights of its encoder, the first is {missing[0]!r}. "
+            "Copy it again."
+        )
+    strides = tuple(model.config.conv_stride), tuple(model.config.conv_kernel)
+    if strides != (CONV_STRIDES, CONV_KERNELS):
+        raise ReleasedError(
+            f"`{folder}` must have the strides {CONV_STRIDES} and kernels {CONV_KERNELS}, so that "
+            f"its frames are those of the other stream, but has {strides[0]} and {strides[1]}."
+        )
+    return ReleasedEncoder(model.eval(), str(folder.resolve().name))
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _pad_frames(states: Tensor, width: int) -> Tensor:
+    return F.pad(states, (0, 0, 0, width - states.shape[1]))
