@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pretrain import grid
+from mfsn.command_line import parse as parse_mfsn
+from pretrain import finetune, grid
 from pretrain import run as pretrain_run
 from probe import run as probe_run
 from reports import run as reports_run
@@ -18,6 +19,8 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PARSERS: dict[str, Callable[[list[str]], object]] = {
     "pretrain/run.py": pretrain_run.parse,
     "pretrain/grid.py": grid.parse,
+    "pretrain/finetune.py": finetune.parse,
+    "mfsn/run.py": parse_mfsn,
     "probe/run.py": probe_run.parse_arguments,
     "reports/run.py": lambda arguments: reports_run.parser().parse_args(arguments),
 }
@@ -53,7 +56,7 @@ def test_ci_calls_what_the_readme_names() -> None:
 
 
 def test_folders_files_and_pictures_that_are_named_exist() -> None:
-    named = re.findall(r"`((?:pretrain|probe|reports|configs|benchmarks)/[^` ]*)`", README)
+    named = re.findall(r"`((?:pretrain|probe|mfsn|reports|configs|benchmarks)/[^` ]*)`", README)
     named += re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
     assert len(named) > 5
     for name in named:

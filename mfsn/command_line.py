@@ -1,0 +1,202 @@
+"""The command line of MFSN, without anything heavy."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from probe.splits import PROTOCOLS
+
+DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "mfsn" / "reduced.toml"
+
+DESCRIPTION = """\
+MFSN: emotion from two frozen or trained encoders, one for what is said (TEC) and one for how it is
+said (SEC), joined by a searched fusion. Give `ACTION --help` for each of:
+"""
+
+EPILOG = """\
+The same command reuses what is finished, goes on where it was interrupted, and may be started
+several times at once: every process takes the next free fold. `accelerate launch mfsn/run.py ...`
+gives each process a GPU of its own.
+"""
+
+ACTIONS = {
+    "search": (
+        "search the fusion of two encoders, fold by fold, and test what was found",
+        "python mfsn/run.py search --tec runs/ctc --sec runs/continuous-k4 \\\n"
+        "      --corpus emodb=/data/emodb --protocol speaker --seed 0 --seed 1 --out runs/mfsn",
+    ),
+    "train": (
+        "train a network of fixed structure: one encoder alone, both, or a genotype",
+        "python mfsn/run.py train --variant both --tec runs/ctc --sec runs/continuous-k4 \\\n"
+        "      --corpus emodb=/data/emodb --out runs/both\n"
+        "  python mfsn/run.py train --tec runs/ctc --sec runs/continuous-k4 \\\n"
+        "      --genotype runs/mfsn/tasks/mfsn/seed-0/03/genotype.json \\\n"
+        "      --corpus emodb=/data/emodb --out runs/derived",
+    ),
+    "evaluate": (
+        "test the networks of a finished run on a corpus that they were not trained on",
+        "python mfsn/run.py evaluate --run runs/mfsn --corpus mine=/data/mine/manifest.csv \\\n"
+        "      --out runs/mfsn-on-mine",
+    ),
+    "ablate": (
+        "the paper's Table 5: each encoder alone, both without search, both with search",
+        "python mfsn/run.py ablate --tec runs/ctc --sec-quantized runs/quantized-g4v8 \\\n"
+        "      --sec-continuous runs/continuous-k4 --corpus emodb=/data/emodb --out runs/table5",
+    ),
+    "exhaust": (
+        "train every structure of the search space, to judge a search against the truth",
+        "python mfsn/run.py exhaust --tec runs/ctc --sec runs/continuous-k4 \\\n"
+        "      --corpus emodb=/data/emodb --fold 03 --fold 08 --search runs/mfsn "
+        "--out runs/exhaust",
+    ),
+}
+"""What each action does, and an example."""
+
+ENCODERS = {
+    "tec": "encoder of textual content: a CTC-fine-tuned run folder, or a released one",
+    "sec": "encoder of speech content: a pre-training run folder, or a released one",
+    "sec-quantized": "the SEC encoder with quantized targets",
+    "sec-continuous": "the SEC encoder with continuous targets, also used with TEC",
+}
+
+OF_ACTION = {
+    "search": ("tec", "sec"),
+    "train": ("tec", "sec"),
+    "evaluate": (),
+    "ablate": ("tec", "sec-quantized", "sec-continuous"),
+    "exhaust": ("tec", "sec"),
+}
+"""Encoders that each action takes."""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line; raises SystemExit with a message for wrong input."""
+    parser = argparse.ArgumentParser(
+        prog="mfsn/run.py",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for action, (does, example) in ACTIONS.items():
+        _add_arguments(
+            actions.add_parser(
+                action,
+                help=f"{does} (--out DIR)",
+                description=f"{does[0].upper()}{does[1:]}.",
+                epilog=f"example:\n  {example}\n\n{EPILOG}",
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            ),
+            action,
+        )
+    parsed = parser.parse_args(arguments)
+    _check(parsed, parser)
+    return parsed
+
+
+def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
+    for role in OF_ACTION[action]:
+        parser.add_argument(
+            f"--{role}",
+            type=Path,
+            metavar="DIR",
+            required=action != "train",
+            help=ENCODERS[role],
+        )
+    if action == "train":
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument(
+            "--variant",
+            choices=("tec", "sec", "both"),
+            help="Co-attention on one encoder alone, or both encoders straight to the head",
+        )
+        what.add_argument("--genotype", type=Path, metavar="FILE", help="a structure, as JSON")
+    if action == "evaluate":
+        parser.add_argument(
+            "--run", type=Path, required=True, metavar="DIR", help="a finished run folder of MFSN"
+        )
+    if action == "exhaust":
+        parser.add_argument(
+            "--search",
+            type=Path,
+            metavar="DIR",
+            help="run folder of a search: mark what it found in the same fold and seed",
+        )
+    parser.add_argument(
+        "--corpus",
+        required=True,
+        metavar="SPEC",
+        help="emodb=PATH, ravdess=PATH, NAME=manifest.csv or synthetic:...",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="run folder")
+    if action == "evaluate":
+        return
+    parser.add_argument(
+        "--protocol",
+        default="speaker",
+        choices=tuple(PROTOCOLS),
+        help="what is left out for testing (default: one speaker after the other); under "
+        "random10 the speakers are in training too",
+    )
+    parser.add_argument(
+        "--seed",
+        action="append",
+        type=int,
+        metavar="N",
+        help="seed of weights and draws; may be given several times (default: 0)",
+    )
+    parser.add_argument(
+        "--fold",
+        action="append",
+        metavar="NAME",
+        help="only this fold, named after whom it tests; may be given several times",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="TOML file of settings; may be given several times, a later one wins (default: "
+        "configs/mfsn/reduced.toml; the paper's setting for a GPU is configs/mfsn/paper.toml)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting, for example fit.lr=1e-3; may be given several times",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the folds on this machine (default: 1)",
+    )
+    parser.add_argument(
+        "--optimistic",
+        action="store_true",
+        help="also note the score at the epoch that the test part would choose, in rows of their "
+        "own; training and selection do not see it",
+    )
+
+
+def _check(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Reports what argparse cannot know."""
+    if parsed.action == "evaluate":
+        return
+    if parsed.jobs < 1:
+        parser.error(f"`--jobs` must be at least 1, but is {parsed.jobs} instead.")
+    for seed in parsed.seed or ():
+        if not 0 <= seed < 2**32:
+            parser.error(f"`--seed` must be in 0 .. 2^32 - 1, but is {seed} instead.")
+    if parsed.action != "train":
+        return
+    needed = {"tec": ("tec",), "sec": ("sec",)}.get(parsed.variant or "", ("tec", "sec"))
+    for role in ("tec", "sec"):
+        given = getattr(parsed, role) is not None
+        if given != (role in needed):
+            what = f"--variant {parsed.variant}" if parsed.variant else "--genotype"
+            verb = "needs" if role in needed else "does not take"
+            parser.error(f"{what} {verb} --{role}.")

@@ -1,0 +1,125 @@
+"""The corpus of an experiment: utterances with a class, and who is in which part of a fold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pretrain.data.table import table_hash
+from probe.corpora import read_probe_corpus
+from probe.evaluate import Part, parts_of
+from probe.grid import read_corpus
+from probe.splits import PARTS, drop_duplicates
+from probe.tasks import EMOTION, Task, find_tasks
+
+WHOLE = "all"
+"""Name of the only fold of a corpus that is tested as a whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmotionCorpus:
+    """Utterances that have a class; rows are places in `table`."""
+
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+    folds: pd.DataFrame
+    """fold, id, part"""
+
+    parts: dict[str, Part]
+    """By the name of the fold; only the folds that were asked for."""
+
+    described: dict[str, Any]
+    """`corpus` in run.json."""
+
+    def targets(self, rows: npt.NDArray[Any]) -> list[str]:
+        """Returns the class names of these utterances."""
+        return [str(name) for name in self.table["emotion"].iloc[rows]]
+
+
+def read_emotion_corpus(
+    spec: str, protocol: str, folds: Sequence[str] | None = None
+) -> EmotionCorpus:
+    """Reads a corpus and keeps the utterances with a class.
+
+    Args:
+        spec: As given to `--corpus`.
+        protocol: A key of `probe.splits.PROTOCOLS`.
+        folds: Only these, or all.
+
+    Raises:
+        ValueError: The corpus has no classes, a fold is unknown, or a part of a fold is empty.
+    """
+    corpus = read_corpus(spec, protocol)
+    task = _emotion_of(corpus.tasks, f"{corpus.name} ({spec})")
+    table = corpus.table[task.labelled].reset_index(drop=True)
+    frame = corpus.folds[corpus.folds["id"].isin(set(table["id"]))].reset_index(drop=True)
+    parts = {part.fold: part for part in parts_of(table, frame)}
+    if unknown := [name for name in folds or () if name not in parts]:
+        raise ValueError(
+            f"--fold {unknown[0]}: the folds of {corpus.name} under protocol {protocol} are "
+            f"{', '.join(parts)}."
+        )
+    wanted = [name for name in parts if folds is None or name in folds]
+    for name in wanted:
+        for part in PARTS:
+            if not len(getattr(parts[name], part)):
+                raise ValueError(
+                    f"Corpus {corpus.name}: fold {name} has no utterance with a class in its "
+                    f"{part} part. Leave it out: name the other folds with --fold."
+                )
+    notes = [*corpus.described["notes"], *_note_on(task)]
+    return EmotionCorpus(
+        table=table,
+        classes=task.classes,
+        folds=frame[frame["fold"].isin(wanted)][["fold", "id", "part"]].reset_index(drop=True),
+        parts={name: parts[name] for name in wanted},
+        described={**corpus.described, "notes": notes},
+    )
+
+
+def read_whole_corpus(spec: str) -> EmotionCorpus:
+    """Reads a corpus that is only tested: one fold, all of it the test part.
+
+    Raises:
+        ValueError: The corpus has no classes.
+    """
+    everything, notes = drop_duplicates(read_probe_corpus(spec))
+    name = str(everything["source"].iloc[0])
+    task = _emotion_of(find_tasks(everything), f"{name} ({spec})")
+    table = everything[task.labelled].reset_index(drop=True)
+    rows = np.arange(len(table))
+    return EmotionCorpus(
+        table=table,
+        classes=task.classes,
+        folds=pd.DataFrame({"fold": WHOLE, "id": table["id"], "part": "test"}),
+        parts={WHOLE: Part(fold=WHOLE, train=rows[:0], dev=rows[:0], test=rows)},
+        described={
+            "name": name,
+            "spec": spec,
+            "num_utterances": len(table),
+            "speakers": table["speaker"].nunique(),
+            "sessions": table["session"].nunique(),
+            "hours": float((table["frames"] / table["sample_rate"]).sum() / 3600),
+            "table_hash": table_hash(everything),
+            "synthetic": name == "synthetic",
+            "classes": list(task.classes),
+            "num_folds": 1,
+            "overlap": {"speakers": 0, "sessions": 0, "audio": 0},
+            "notes": [*notes, *_note_on(task)],
+        },
+    )
+
+
+def _emotion_of(tasks: Sequence[Task], where: str) -> Task:
+    for task in tasks:
+        if task.name == EMOTION:
+            return task
+    raise ValueError(f"Corpus {where}: MFSN needs at least two classes in the column `emotion`.")
+
+
+def _note_on(task: Task) -> list[str]:
+    left_out = int((~task.labelled).sum())
+    return [f"{left_out} utterances without a class: left out."] if left_out else []

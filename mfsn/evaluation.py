@@ -1,0 +1,181 @@
+"""Tests the saved networks of a finished run on a corpus that they were not trained on."""
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from mfsn.build import make_network
+from mfsn.corpus import EmotionCorpus, read_emotion_corpus, read_whole_corpus
+from mfsn.encoders import describe_encoder
+from mfsn.experiment import Experiment
+from mfsn.fold import Fold
+from mfsn.genotype import Genotype
+from mfsn.operations import OPERATIONS
+from mfsn.prepare import origin
+from mfsn.results import FINISHED, ResultsError, TaskOutput, read_run, read_table
+from mfsn.run_folder import RunFolder
+from mfsn.saved import load_network
+from mfsn.settings import settings_of
+from mfsn.streams import levels_of, load_frame_encoder
+from mfsn.tasks import Task, list_tasks
+from mfsn.variants import Variant
+from pretrain.data.places import runs_folder
+from probe.evaluate import Part
+
+
+def prepare_evaluation(
+    parsed: argparse.Namespace, device: torch.device
+) -> tuple[Experiment, list[Task], RunFolder, bool]:
+    """Reads a finished run and the corpus, and opens the run folder of the evaluation.
+
+    On the run's own corpus, unchanged, every network is tested on the test part of its fold. Any
+    other corpus is tested as a whole, by the network of every fold.
+
+    Returns:
+        What `mfsn.prepare.prepare` returns
+
+    Raises:
+        ValueError: Something that the user has to correct, such as a corpus that shares speakers
+            or recordings with what was trained on.
+    """
+    run = read_run(parsed.run)
+    if run["action"] == "exhaust" or run["action"] == "evaluate":
+        raise ResultsError(f"--run {parsed.run}: an {run['action']} run keeps no networks.")
+    if run["status"] != FINISHED:
+        raise ResultsError(
+            f"--run {parsed.run}: is {run['status']!r}, not finished. Give its command again."
+        )
+    settings = settings_of(run["settings"], str(parsed.run / "run.json"))
+    described = {}
+    for role, entry in run["encoders"].items():
+        described[role] = describe_encoder(Path(entry["folder"]), role)
+        if described[role]["hashes"]["files"] != entry["hashes"]["files"]:
+            raise ResultsError(
+                f"--run {parsed.run}: its encoder {role}, {entry['folder']}, has changed since. "
+                "Restore it, or train again."
+            )
+    corpus = _corpus(parsed, run)
+    experiment = Experiment(
+        corpus=corpus,
+        variants={entry["name"]: _variant(entry) for entry in run["variants"]},
+        encoders={
+            role: load_frame_encoder(Path(entry["folder"]), device=device)
+            for role, entry in described.items()
+        },
+        settings=settings,
+        states_folder=runs_folder() / "states",
+        device=device,
+        trained=parsed.run,
+    )
+    tasks = list_tasks(parsed.out, list(experiment.variants), run["seeds"], run["folds"])
+    inputs = {
+        "action": parsed.action,
+        "run": run["inputs"],
+        "corpus": corpus.described["table_hash"],
+    }
+    sec = next((v.sec for v in reversed(list(experiment.variants.values())) if v.sec), "")
+    kept = ("protocol", "settings", "faults", "variants", "seeds", "folds", "trained_parts")
+    description = {
+        **{key: run[key] for key in (*kept, "selection")},
+        "action": parsed.action,
+        "name": parsed.out.resolve().name,
+        **origin(device),
+        "run": str(parsed.run.resolve()),
+        "corpus": corpus.described,
+        "encoders": described,
+        "levels": list(levels_of(experiment.encoders[sec].num_layers)) if sec else [],
+        "operations": list(OPERATIONS),
+        "optimistic": False,
+        "notes": [
+            f"Networks of {parsed.run.resolve()}, trained on {run['corpus']['name']}; each "
+            "utterance is predicted by the network of every fold that did not train on it."
+        ],
+    }
+    folder = RunFolder(parsed.out)
+    return experiment, tasks, folder, folder.open(inputs, description)
+
+
+def test_saved(task: Task, experiment: Experiment) -> TaskOutput:
+    """Tests one saved network."""
+    assert experiment.trained is not None
+    started = time.monotonic()
+    source = dataclasses.replace(task, out=experiment.trained)
+    variant = experiment.variants[task.variant]
+    genotype_file = source.folder / "genotype.json"
+    genotype = Genotype.load(genotype_file) if genotype_file.is_file() else None
+    network = make_network(variant, experiment, task.seed, genotype)
+    streams = experiment.streams_of(variant)
+    bins = load_network(source.folder, network, streams)
+    fold = Fold(task, experiment, streams=streams, bins=bins)
+    scores = fold.tested(network.to(experiment.device))
+    tested = fold.score(scores)
+    return TaskOutput(
+        result={
+            "test_ua": tested.ua,
+            "test_wa": tested.wa,
+            "seconds": round(time.monotonic() - started, 2),
+        },
+        tables={"predictions": fold.predictions(fold.selection, scores.argmax(axis=1))},
+    )
+
+
+def _variant(entry: dict[str, Any]) -> Variant:
+    tec = "tec" if "tec" in entry["streams"] else ""
+    return Variant(
+        name=entry["name"],
+        label=entry["label"],
+        tec=tec,
+        sec=entry["sec"],
+        search=entry["search"],
+    )
+
+
+def _corpus(parsed: argparse.Namespace, run: dict[str, Any]) -> EmotionCorpus:
+    """Returns what each fold's network is to be tested on."""
+    whole = read_whole_corpus(parsed.corpus)
+    if whole.described["table_hash"] == run["corpus"]["table_hash"]:
+        return read_emotion_corpus(parsed.corpus, run["protocol"], run["folds"])
+    trained_classes = run["corpus"]["classes"]
+    if unknown := sorted(set(whole.classes) - set(trained_classes)):
+        raise ResultsError(
+            f"--corpus {parsed.corpus}: has the class {unknown[0]!r}, which the networks of "
+            f"{parsed.run} do not know; they know {', '.join(trained_classes)}. Rename the "
+            "classes, or leave such utterances without emotion."
+        )
+    _refuse_known(parsed, run, whole.table)
+    rows = whole.parts["all"].test
+    none = rows[:0]
+    return dataclasses.replace(
+        whole,
+        classes=tuple(trained_classes),
+        parts={name: Part(fold=name, train=none, dev=none, test=rows) for name in run["folds"]},
+        folds=pd.concat(
+            [whole.folds.assign(fold=name) for name in run["folds"]], ignore_index=True
+        ),
+    )
+
+
+def _refuse_known(parsed: argparse.Namespace, run: dict[str, Any], table: pd.DataFrame) -> None:
+    """Raises `ResultsError` if a speaker or a recording was trained on, or chose the epoch."""
+    known = read_table(parsed.run / "utterances.csv")
+    recordings = set(known["audio_hash"]) - {""}
+    shared = table[table["audio_hash"].isin(recordings)]
+    if len(shared):
+        raise ResultsError(
+            f"--corpus {parsed.corpus}: {len(shared)} of its recordings were in the corpus that "
+            f"{parsed.run} was trained on (the first is {shared['id'].iloc[0]!r}). Give a corpus "
+            "without them, or exactly the corpus of that run."
+        )
+    if str(table["source"].iloc[0]) == run["corpus"]["name"]:
+        speakers = sorted(set(table["speaker"]) & set(known["speaker"]) - {""})
+        if speakers:
+            raise ResultsError(
+                f"--corpus {parsed.corpus}: its speaker {speakers[0]!r} was in the corpus of the "
+                f"same name that {parsed.run} was trained on. Give a corpus without these "
+                f"speakers ({len(speakers)} in all), or another NAME if they are other people."
+            )

@@ -1,0 +1,244 @@
+"""From a command line to an experiment, its tasks and its run folder; whatever can be wrong with a
+command is found here, before minutes of computing."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mfsn.build import check_networks
+from mfsn.corpus import EmotionCorpus, read_emotion_corpus
+from mfsn.encoders import describe_encoder
+from mfsn.experiment import Experiment
+from mfsn.genotype import Genotype
+from mfsn.operations import OPERATIONS
+from mfsn.results import DEV, OPTIMISTIC, ResultsError, read_run
+from mfsn.run_folder import RunFolder
+from mfsn.settings import MfsnSettings, read_settings
+from mfsn.streams import levels_of, load_frame_encoder
+from mfsn.tasks import Task, list_tasks
+from mfsn.variants import (
+    CONTINUOUS,
+    QUANTIZED,
+    SEC,
+    TEC,
+    Variant,
+    ablation,
+    derived,
+    exhausted,
+    of_train,
+    searched,
+)
+from pretrain.config_files import flatten
+from pretrain.data.places import runs_folder
+from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
+
+
+def variants_of(parsed: argparse.Namespace) -> list[Variant]:
+    """Returns the variants that a command trains."""
+    if parsed.action == "ablate":
+        return ablation()
+    if parsed.action == "search":
+        return [searched()]
+    if parsed.action == "exhaust":
+        return [exhausted()]
+    return [derived()] if parsed.genotype else [of_train(parsed.variant)]
+
+
+def encoder_folders(parsed: argparse.Namespace) -> dict[str, Path]:
+    """Returns the folders of the encoders by role."""
+    names = {role: role.replace("-", "_") for role in (TEC, SEC, QUANTIZED, CONTINUOUS)}
+    return {
+        role: folder
+        for role, name in names.items()
+        if (folder := getattr(parsed, name, None)) is not None
+    }
+
+
+def prepare(
+    parsed: argparse.Namespace, device: torch.device
+) -> tuple[Experiment, list[Task], RunFolder, bool]:
+    """Reads everything that a command names and opens its run folder.
+
+    Returns:
+        - What all tasks share
+        - All tasks
+        - The run folder
+        - Whether the run is already finished
+
+    Raises:
+        ValueError: Something that the user has to correct.
+    """
+    settings = read_settings(parsed.config, parsed.set)
+    if settings.faults.test_selection and parsed.optimistic:
+        raise ValueError(
+            "--optimistic adds what `faults.test_selection` does anyway: leave one of them out."
+        )
+    variants = variants_of(parsed)
+    described = {
+        role: describe_encoder(path, role) for role, path in encoder_folders(parsed).items()
+    }
+    genotype = _genotype(getattr(parsed, "genotype", None), settings)
+    seeds = sorted(set(parsed.seed or [0]))
+    corpus = read_emotion_corpus(parsed.corpus, parsed.protocol, parsed.fold)
+    found = {}
+    if getattr(parsed, "search", None) is not None:
+        found = _found(parsed.search, described, corpus, parsed.protocol, seeds)
+    encoders = {
+        role: load_frame_encoder(Path(entry["folder"]), device=device)
+        for role, entry in described.items()
+    }
+    experiment = Experiment(
+        corpus=corpus,
+        variants={variant.name: variant for variant in variants},
+        encoders=encoders,
+        settings=settings,
+        states_folder=runs_folder() / "states",
+        device=device,
+        optimistic=parsed.optimistic,
+        genotype=genotype,
+        found=found,
+    )
+    check_networks(experiment)
+    tasks = list_tasks(parsed.out, list(experiment.variants), seeds, list(corpus.parts))
+    inputs = inputs_of(parsed.action, parsed.protocol, experiment, described, seeds)
+    sec = next((variant.sec for variant in reversed(variants) if variant.sec), "")
+    description = {
+        "action": parsed.action,
+        "name": parsed.out.resolve().name,
+        **origin(device),
+        "protocol": parsed.protocol,
+        "corpus": corpus.described,
+        "encoders": described,
+        "settings": settings.tree(),
+        "faults": list(settings.faults.active()),
+        "variants": [variant.described() for variant in variants],
+        "seeds": seeds,
+        "folds": list(corpus.parts),
+        "levels": list(levels_of(encoders[sec].num_layers)) if sec else [],
+        "operations": list(OPERATIONS),
+        "trained_parts": trained_parts(variants, settings),
+        "selection": "test part" if settings.faults.test_selection else "dev part",
+        "selections": _selections(settings, parsed.optimistic),
+        "optimistic": parsed.optimistic,
+        "genotype": vars(genotype) if genotype else None,
+        "notes": notes_of(corpus, variants),
+    }
+    folder = RunFolder(parsed.out)
+    return experiment, tasks, folder, folder.open(inputs, description)
+
+
+def inputs_of(
+    action: str,
+    protocol: str,
+    experiment: Experiment,
+    described: Mapping[str, Mapping[str, Any]],
+    seeds: Sequence[int],
+) -> dict[str, Any]:
+    """Returns everything that the numbers of a run depend on, with dotted keys."""
+    found = {f"{seed}/{fold}": g.to_json() for (seed, fold), g in experiment.found.items()}
+    return {
+        "action": action,
+        "protocol": protocol,
+        "corpus": experiment.corpus.described["table_hash"],
+        **{f"encoders.{role}": entry["hashes"]["files"] for role, entry in described.items()},
+        "variants": list(experiment.variants),
+        "seeds": list(seeds),
+        "folds": list(experiment.corpus.parts),
+        "optimistic": experiment.optimistic,
+        "genotype": experiment.genotype.to_json() if experiment.genotype else "",
+        "found": found,
+        **{f"settings.{k}": v for k, v in flatten(experiment.settings.tree()).items()},
+    }
+
+
+def origin(device: torch.device) -> dict[str, Any]:
+    """Returns where the numbers of this process come from."""
+    return {
+        "command": command_line(),
+        "git": git_state(),
+        "packages": package_versions(),
+        "hardware": hardware(1, device),
+    }
+
+
+def trained_parts(variants: Sequence[Variant], settings: MfsnSettings) -> list[str]:
+    """Returns what is trained, as the report names it."""
+    parts = ["head"]
+    if any(variant.search or variant.name in ("derived", "exhaust") for variant in variants):
+        parts.append("fusion")
+    if settings.train_sec_encoder and any(variant.sec for variant in variants):
+        parts.append("sec encoder")
+    return parts
+
+
+def notes_of(corpus: EmotionCorpus, variants: Sequence[Variant]) -> list[str]:
+    """Returns what a reader of the numbers has to know."""
+    notes = [f"{corpus.described['name']}: {note}" for note in corpus.described["notes"]]
+    shared = corpus.described["overlap"]
+    if shared.get("speakers"):
+        notes.append("Speaker-dependent: speakers of the test part are in the training part too.")
+    elif shared.get("sessions"):
+        notes.append(
+            "Sessions of the test part are in the training part too: a speaker's partner in "
+            "dialogue may be trained on."
+        )
+    if any(variant.name == "exhaust" for variant in variants):
+        notes.append("Every structure was trained from scratch, from the same initial weights.")
+    return notes
+
+
+def _selections(settings: MfsnSettings, optimistic: bool) -> list[str]:
+    if settings.faults.test_selection:
+        return [OPTIMISTIC]
+    return [DEV, OPTIMISTIC] if optimistic else [DEV]
+
+
+def _genotype(path: Path | None, settings: MfsnSettings) -> Genotype | None:
+    if path is None:
+        return None
+    if path.is_dir():
+        path = path / "genotype.json"
+    return Genotype.load(path)
+
+
+def _found(
+    folder: Path,
+    described: Mapping[str, Mapping[str, Any]],
+    corpus: EmotionCorpus,
+    protocol: str,
+    seeds: Sequence[int],
+) -> dict[tuple[int, str], Genotype]:
+    """Reads what a search found in the same folds.
+
+    Raises:
+        ResultsError: The search was on another corpus, protocol or encoder, or lacks a fold.
+    """
+    run = read_run(folder)
+    theirs = run.get("inputs", {})
+    sec = CONTINUOUS if run["action"] == "ablate" else SEC
+    pairs = {
+        "corpus": (theirs.get("corpus"), corpus.described["table_hash"]),
+        "protocol": (theirs.get("protocol"), protocol),
+        TEC: (theirs.get(f"encoders.{TEC}"), described[TEC]["hashes"]["files"]),
+        SEC: (theirs.get(f"encoders.{sec}"), described[SEC]["hashes"]["files"]),
+    }
+    for key, (there, here) in pairs.items():
+        if there != here:
+            raise ResultsError(
+                f"--search {folder}: its {key} ({there}) is not the one given here ({here}), so "
+                "what it found cannot be judged by this. Give the run folder of a search with the "
+                "same corpus, protocol and encoders."
+            )
+    found = {}
+    for task in list_tasks(folder, ["mfsn"], seeds, list(corpus.parts)):
+        path = task.folder / "genotype.json"
+        if not task.is_finished or not path.is_file():
+            raise ResultsError(
+                f"--search {folder}: has found nothing for seed {task.seed}, fold {task.fold}. "
+                "Finish it, or name other seeds and folds."
+            )
+        found[task.seed, task.fold] = Genotype.load(path)
+    return found

@@ -1,0 +1,220 @@
+"""The results folder of MFSN: what tasks write, how it becomes the tables of the run. No torch.
+
+A task (one variant, seed and fold) writes its own small tables. When all tasks are finished, they
+are joined to the tables of the run, and the scores are computed over all folds together.
+"""
+
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from probe.metrics import score_task
+
+KIND = "mfsn"
+FORMAT = 1
+
+DEV = "dev"
+OPTIMISTIC = "test-selected (optimistic)"
+"""Ways in which the epoch was selected: by the dev part, or by the test part itself."""
+
+RUNNING, STOPPED, FINISHED = "running", "stopped", "finished"
+"""What run.json says of the run's state."""
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "scores": ("variant", "seed", "selection", "metric", "value"),
+    "predictions": (
+        "variant", "seed", "selection", "fold", "id", "speaker", "session", "target", "prediction",
+    ),
+    "folds": ("fold", "id", "part"),
+    "epochs": (
+        "variant", "seed", "fold", "epoch", "train_loss", "dev_loss", "dev_ua", "dev_wa",
+        "seconds", "entropy", "leading",
+    ),
+    "alpha": ("variant", "seed", "fold", "epoch", "cell", "operation", "weight"),
+    "levels": ("variant", "seed", "fold", "level", "layer", "dev_ua", "dev_wa"),
+    "structures": (
+        "variant", "seed", "fold", "level", "layer", "operations", "dev_ua", "dev_wa", "epoch",
+        "test_ua", "test_wa",
+    ),
+    "exhaustive": (
+        "seed", "fold", "level", "layer", "operations", "dev_ua", "dev_wa", "dev_loss", "test_ua",
+        "test_wa", "seconds", "found",
+    ),
+}  # fmt: skip
+"""Columns of the CSV files, by the name of the file. Scores are fractions."""
+
+OF_TASKS = ("predictions", "epochs", "alpha", "levels", "structures", "exhaustive")
+"""Tables that are joined from the tasks' own."""
+
+KEY = ("variant", "seed", "fold")
+"""Columns that name the task; a task's own tables leave them out."""
+
+RESULT_FILE = "result.json"
+"""Written last: a task is finished when it is there."""
+
+
+class ResultsError(ValueError):
+    """A run folder of MFSN is missing, damaged or of another kind; the message says which."""
+
+
+@dataclass(kw_only=True)
+class TaskOutput:
+    """What one task found."""
+
+    result: dict[str, Any]
+    """Plain values: seconds, parameters, ..."""
+
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Lines of the tables in `OF_TASKS`, without the columns that name the task."""
+
+
+def write_output(folder: Path, output: TaskOutput) -> None:
+    """Writes a task's tables, and then its result file in one step."""
+    for name, lines in output.tables.items():
+        columns = [column for column in COLUMNS[name] if column not in KEY]
+        write_table(folder / f"{name}.csv", pd.DataFrame(lines, columns=columns))
+    write_json(folder / RESULT_FILE, output.result)
+
+
+def merge(
+    folder: Path, tasks: Sequence[tuple[Mapping[str, Any], Path]], folds: pd.DataFrame
+) -> list[dict[str, Any]]:
+    """Joins the tables of all tasks in `folder` and scores the pooled predictions.
+
+    Args:
+        folder: The run folder.
+        tasks: The columns that name each task, and its folder.
+        folds: fold, id, part.
+
+    Returns:
+        The result of each task, with the columns that name it.
+    """
+    frames: dict[str, list[pd.DataFrame]] = {name: [] for name in OF_TASKS}
+    results = []
+    for names, path in tasks:
+        results.append({**names, **read_json(path / RESULT_FILE)})
+        for name in OF_TASKS:
+            if (path / f"{name}.csv").is_file():
+                frames[name].append(read_table(path / f"{name}.csv").assign(**names))
+    tables = {
+        name: pd.concat(parts, ignore_index=True)[list(COLUMNS[name])]
+        for name, parts in frames.items()
+        if parts
+    }
+    tables["folds"] = folds
+    if "predictions" in tables:
+        tables["scores"] = scores_of(tables["predictions"])
+    for name in COLUMNS:
+        if name in tables:
+            write_table(folder / f"{name}.csv", tables[name][list(COLUMNS[name])])
+        else:
+            (folder / f"{name}.csv").unlink(missing_ok=True)
+    return results
+
+
+def scores_of(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Scores predictions pooled over all folds, per variant, seed and way of selection."""
+    lines = []
+    key = ["variant", "seed", "selection"]
+    for names, frame in predictions.groupby(key, sort=False):
+        scores = score_task("emotion", frame["target"].tolist(), frame["prediction"].tolist())
+        for metric, value in scores.items():
+            lines.append({**dict(zip(key, names, strict=True)), "metric": metric, "value": value})
+    return pd.DataFrame(lines, columns=list(COLUMNS["scores"]))
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Writes a table beside `path`, then renames: a file is complete or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    frame.to_csv(beside, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+    os.replace(beside, path)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Reads a table as text, so that joining it changes no digit.
+
+    Raises:
+        ResultsError: The file is missing or damaged.
+    """
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise ResultsError(
+            f"{path} cannot be read ({error}): remove its folder and give the same command again."
+        ) from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes plain values in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    beside.write_text(text + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Raises:
+        ResultsError: The file is missing or damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise ResultsError(
+            f"{path} is not valid JSON ({error}): remove its folder and give the same command "
+            "again."
+        ) from error
+    if not isinstance(content, dict):
+        raise ResultsError(f"{path} must hold a JSON object, but holds something else.")
+    return content
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Reads run.json of a run folder of MFSN.
+
+    Raises:
+        ResultsError: The folder holds no run of MFSN, or one of another format.
+    """
+    if not (folder / "run.json").is_file():
+        raise ResultsError(f"{folder} is not a run folder of MFSN: it has no run.json.")
+    run = read_json(folder / "run.json")
+    if run.get("kind") != KIND:
+        raise ResultsError(f"{folder} is not a run folder of MFSN, but of {run.get('kind')!r}.")
+    if run.get("format") != FORMAT:
+        raise ResultsError(
+            f"{folder / 'run.json'} has the format {run.get('format')!r}, but this version reads "
+            f"{FORMAT}: run it again."
+        )
+    return run
+
+
+def append_line(path: Path, content: Mapping[str, Any]) -> None:
+    """Adds one object to a file of JSON lines, in place of one that a crash cut off."""
+    lines = [*read_lines(path), content]
+    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Reads the complete lines that `append_line` wrote; one cut off by a crash is left out."""
+    if not path.is_file():
+        return []
+    complete = path.read_text(encoding="utf-8").split("\n")[:-1]
+    try:
+        return [json.loads(line) for line in complete]
+    except ValueError as error:
+        raise ResultsError(f"{path} is damaged ({error}): remove it.") from error

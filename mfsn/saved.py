@@ -1,0 +1,78 @@
+"""Trained networks on disk: weights, what was trained of the encoders, and the normalisation."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from mfsn.dataset import SegmentData
+from mfsn.normalization import BinRange
+from mfsn.results import ResultsError
+from mfsn.training_state import restore, trained_state
+
+FILE = "network.safetensors"
+
+
+def bins_of(data: SegmentData) -> BinRange:
+    """Returns the normalisation that was fitted on a training part."""
+    assert data._range is not None, "the normalisation is not fitted"
+    return data._range
+
+
+def with_bins(data: SegmentData, bins: BinRange) -> SegmentData:
+    """Returns the same segments under the normalisation of a saved network."""
+    fitted = copy.copy(data)
+    fitted.seen = set()
+    fitted._range = bins
+    return fitted
+
+
+def save_network(folder: Path, network: nn.Module, streams: nn.Module, bins: BinRange) -> None:
+    """Writes everything that this training changed, in one step."""
+    groups = {
+        "network": trained_state(network),
+        "streams": trained_state(streams),
+        "bins": {"low": bins.low, "high": bins.high},
+    }
+    tensors = {
+        f"{group}.{name}": tensor.detach().cpu().clone().contiguous()
+        for group, named in groups.items()
+        for name, tensor in named.items()
+    }
+    beside = folder / f".{FILE}.{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, beside)
+    os.replace(beside, folder / FILE)
+
+
+def load_network(folder: Path, network: nn.Module, streams: nn.Module) -> BinRange:
+    """Puts the saved weights into the modules and returns the normalisation.
+
+    Raises:
+        ResultsError: The file is missing, damaged, or of another network.
+    """
+    path = folder / FILE
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ResultsError(
+            f"{path} cannot be read ({error}): remove its folder and give the command of that run "
+            "again."
+        ) from error
+    groups: dict[str, dict[str, Tensor]] = {"network": {}, "streams": {}, "bins": {}}
+    for name, tensor in tensors.items():
+        group, _, rest = name.partition(".")
+        groups.setdefault(group, {})[rest] = tensor
+    modules: dict[str, Any] = {"network": network, "streams": streams}
+    for group, module in modules.items():
+        if differing := trained_state(module).keys() ^ groups[group].keys():
+            raise ResultsError(
+                f"{path} holds another network than its run describes: {sorted(differing)[0]} "
+                "is only in one of them."
+            )
+        restore(module, groups[group])
+    return BinRange(**groups["bins"])

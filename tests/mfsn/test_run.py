@@ -1,0 +1,276 @@
+"""The commands of MFSN from end to end on a small made-up corpus, with tiny encoders."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from mfsn.fold import Fold
+from mfsn.predict import FloatArray, NetworkFunction
+from mfsn.results import COLUMNS, read_run, read_table
+from mfsn.run import main
+from pretrain.draws import generator
+from pretrain.model.encoder import build_encoder
+from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.weights import save_encoder
+from tests.conftest import PROJECT
+
+SIZES = EncoderSettings(
+    conv_dim=8, model_dim=16, ffn_dim=16, num_layers=2, num_heads=2, position_groups=2
+)
+TINY = str(PROJECT / "configs" / "mfsn" / "tiny.toml")
+
+
+def make_corpus(folder: Path, speakers: range, *, draw: str = "mfsn") -> str:
+    """Six utterances of each speaker, two classes, one of them longer than a segment."""
+    folder.mkdir()
+    lines = ["path,speaker,session,emotion"]
+    for speaker in speakers:
+        for number in range(6):
+            num_samples = 12_000 if number else 60_000
+            samples = generator(draw, speaker, number).normal(0, 0.05, num_samples)
+            samples *= 1 + np.sin(np.arange(num_samples) / (200 if number % 2 else 20))
+            name = f"{speaker}-{number}.wav"
+            soundfile.write(folder / name, samples, 16_000)
+            lines.append(f"{name},s{speaker},p{speaker},{'angry' if number % 2 else 'sad'}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return f"mine={folder / 'manifest.csv'}"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a corpus of three speakers and three encoders."""
+    folder = tmp_path_factory.mktemp("mfsn")
+    make_corpus(folder / "corpus", range(3))
+    for seed, name in enumerate(("tec", "quantized", "continuous")):
+        (folder / name).mkdir()
+        save_encoder(folder / name, build_encoder(SIZES, seed=seed))
+        run = {"kind": "pretrain", "status": "finished", "name": name, "mode": name}
+        (folder / name / "run.json").write_text(json.dumps(run))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNS", str(place / "runs"))
+
+
+def command(place: Path, action: str, out: Path, *more: str) -> list[str]:
+    encoders = ["--sec", str(place / "continuous")]
+    if action == "ablate":
+        encoders = ["--sec-quantized", str(place / "quantized"), "--sec-continuous"]
+        encoders.append(str(place / "continuous"))
+    return [
+        action, "--tec", str(place / "tec"), *encoders, "--out", str(out), "--config", TINY,
+        "--corpus", f"mine={place / 'corpus' / 'manifest.csv'}", *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def searched(place: Path) -> Path:
+    """The run folder of a finished search over two seeds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNS", str(place / "runs"))
+        assert main(command(place, "search", place / "searched", "--seed", "0", "--seed", "1")) == 0
+    return place / "searched"
+
+
+def test_a_search_leaves_tables_networks_and_genotypes(searched: Path) -> None:
+    run = read_run(searched)
+    assert run["status"] == "finished"
+    assert run["folds"] == ["s0", "s1", "s2"]
+    assert run["levels"] == [1, 1, 2]
+    assert run["trained_parts"] == ["head", "fusion"]
+    assert run["variants"][0]["parameters"] > 0
+    assert run["encoders"]["tec"]["name"] == "tec"
+    for name in ("scores", "predictions", "folds", "epochs", "alpha", "levels", "structures"):
+        assert tuple(read_table(searched / f"{name}.csv").columns) == COLUMNS[name], name
+    predictions = read_table(searched / "predictions.csv")
+    assert len(predictions) == 2 * 18
+    assert not predictions.duplicated(["seed", "id"]).any()
+    assert set(read_table(searched / "levels.csv")["level"]) == {"0", "1", "2"}
+    for seed in (0, 1):
+        for fold in run["folds"]:
+            task = searched / "tasks" / "mfsn" / f"seed-{seed}" / fold
+            assert {"result.json", "genotype.json", "network.safetensors"} <= {
+                path.name for path in task.iterdir()
+            }
+            assert not (task / "checkpoints").exists()
+
+
+def test_the_same_command_reuses_and_another_is_refused(
+    searched: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = command(place, "search", searched, "--seed", "1", "--seed", "0")
+    before = (searched / "scores.csv").stat().st_mtime_ns
+    assert main(same) == 0
+    assert "Already finished" in capsys.readouterr().out
+    assert (searched / "scores.csv").stat().st_mtime_ns == before
+    assert main([*same, "--set", "fit.lr=0.1"]) == 2
+    assert "settings.fit.lr: 0.001 in the folder, 0.1 now" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--set", "fit.lrr=1"], "did you mean `fit.lr`?"),
+        (["--set", "head.image_height=8"], "must be at least"),
+        (["--fold", "s9"], "the folds of mine under protocol speaker are s0, s1, s2"),
+        (["--tec", "nowhere"], "`--tec` must be the folder of an encoder"),
+        (["--corpus", "mine=nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_wrong_input_is_refused_in_words(
+    more: list[str], message: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(place, "search", tmp_path / "out", *more)) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_no_test_utterance_is_seen_before_it_is_tested(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_before: list[tuple[set[int], set[int]]] = []
+    tested = Fold.tested
+
+    def watched(fold: Fold, network: NetworkFunction) -> FloatArray:
+        seen_before.append((set(fold.data.seen), set(fold.test.tolist())))
+        return tested(fold, network)
+
+    monkeypatch.setattr(Fold, "tested", watched)
+    assert main(command(place, "ablate", tmp_path / "out", "--fold", "s1")) == 0
+    assert len(seen_before) == 5
+    for seen, test in seen_before:
+        assert len(seen) == 12
+        assert len(test) == 6
+        assert not seen & test
+
+
+def test_optimistic_scores_are_rows_of_their_own_and_change_nothing(
+    place: Path, tmp_path: Path
+) -> None:
+    for name, more in (("plain", ()), ("optimistic", ("--optimistic",))):
+        assert main(command(place, "search", tmp_path / name, "--fold", "s1", *more)) == 0
+    plain = read_table(tmp_path / "plain" / "predictions.csv")
+    both = read_table(tmp_path / "optimistic" / "predictions.csv")
+    pd.testing.assert_frame_equal(plain, both[both["selection"] == "dev"].reset_index(drop=True))
+    assert set(both["selection"]) == {"dev", "test-selected (optimistic)"}
+
+
+def test_several_processes_share_the_tasks_of_an_ablation(place: Path, tmp_path: Path) -> None:
+    out = tmp_path / "ablation"
+    done = run_script(place, command(place, "ablate", out, "--jobs", "2", "--fold", "s0"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("18 utterances") == 1
+    assert done.stdout.count("[5/5]") == 1
+    scores = read_table(out / "scores.csv")
+    assert set(scores["variant"]) == {"tec", "sec-quantized", "sec-continuous", "both", "mfsn"}
+    assert [entry["search"] for entry in read_run(out)["variants"]] == [False] * 4 + [True]
+
+
+def test_ctrl_c_loses_nothing_and_the_end_is_that_of_a_straight_run(
+    place: Path, tmp_path: Path
+) -> None:
+    more = ("--fold", "s0", "--set", "fit.max_epochs=60", "--set", "fit.patience=60")
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    assert main(command(place, "search", straight, *more)) == 0
+    process = start_script(place, command(place, "search", stopped, *more))
+    task = stopped / "tasks" / "mfsn" / "seed-0" / "s0"
+    wait_for(lambda: list((task / "checkpoints").glob("update-*")), process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+    assert read_run(stopped)["status"] == "stopped"
+    assert main(command(place, "search", stopped, *more)) == 0
+    for name in ("predictions", "alpha", "structures"):
+        assert (straight / f"{name}.csv").read_bytes() == (stopped / f"{name}.csv").read_bytes()
+
+
+def test_saved_networks_give_the_same_answers_again(
+    searched: Path, place: Path, tmp_path: Path
+) -> None:
+    corpus = f"mine={place / 'corpus' / 'manifest.csv'}"
+    out = tmp_path / "again"
+    assert main(["evaluate", "--run", str(searched), "--corpus", corpus, "--out", str(out)]) == 0
+    assert (out / "predictions.csv").read_bytes() == (searched / "predictions.csv").read_bytes()
+    assert read_run(out)["action"] == "evaluate"
+
+
+def test_an_evaluation_refuses_who_was_trained_on_and_takes_others(
+    searched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", "--run", str(searched), "--out", str(tmp_path / "out"), "--corpus"]
+    copied = make_corpus(tmp_path / "copied", range(4))
+    assert main([*arguments, copied]) == 2
+    assert "18 of its recordings were in the corpus" in capsys.readouterr().err
+    same_speakers = make_corpus(tmp_path / "same", range(2), draw="other")
+    assert main([*arguments, same_speakers]) == 2
+    assert "its speaker 's0' was in the corpus" in capsys.readouterr().err
+    others = make_corpus(tmp_path / "others", range(7, 9), draw="other")
+    assert main([*arguments, others]) == 0
+    predictions = read_table(tmp_path / "out" / "predictions.csv")
+    assert len(predictions) == 2 * 3 * 12
+    assert set(predictions["speaker"]) == {"s7", "s8"}
+
+
+def test_a_found_structure_is_trained_from_scratch(
+    searched: Path, place: Path, tmp_path: Path
+) -> None:
+    genotype = searched / "tasks" / "mfsn" / "seed-0" / "s1" / "genotype.json"
+    more = ("--genotype", str(genotype), "--fold", "s1")
+    assert main(command(place, "train", tmp_path / "derived", *more)) == 0
+    found = json.loads(genotype.read_text())
+    (line,) = read_table(tmp_path / "derived" / "structures.csv").to_dict("records")
+    assert line["operations"] == "+".join(found["operations"])
+    assert int(line["level"]) == found["level"]
+
+
+def test_all_structures_are_trained_and_the_found_one_is_marked(
+    searched: Path, place: Path, tmp_path: Path
+) -> None:
+    more = ("--fold", "s1", "--search", str(searched), "--set", "fit.max_epochs=1")
+    assert main(command(place, "exhaust", tmp_path / "all", *more)) == 0
+    table = read_table(tmp_path / "all" / "exhaustive.csv")
+    assert tuple(table.columns) == COLUMNS["exhaustive"]
+    assert len(table) == 24
+    assert not table.duplicated(["level", "operations"]).any()
+    found = table[table["found"] == "True"]
+    genotype = searched / "tasks" / "mfsn" / "seed-0" / "s1" / "genotype.json"
+    assert found["operations"].tolist() == [
+        "+".join(json.loads(genotype.read_text())["operations"])
+    ]
+
+
+def start_script(place: Path, arguments: list[str]) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "RUNS": str(place / "runs"), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, str(PROJECT / "mfsn" / "run.py"), *arguments],
+        cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def run_script(place: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":
+    process = start_script(place, arguments)
+    out, error = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, error)
+
+
+def wait_for(condition: Any, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
