@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from reports import page
+from reports.certainty import difference_tables, interval_table, variance_table
 from reports.collect import collect
+from reports.evidence import evidence
 from reports.fairness import Check, check_probes, check_rows
 from reports.figures.confusion import confusion_figure
 from reports.figures.drawing import SavedFigure, save
@@ -43,11 +45,17 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
     searched = fusion(mfsn_grids(collection.mfsn, notices), lambda drawing: save(drawing, figures))
     sections = []
     for grid in found:
-        drawings = (overview_figure(grid), layer_figure(grid), confusion_figure(grid))
+        sure = evidence(grid)
+        notices += [f"{grid.title}: {fault}" for fault in sure.faults]
+        drawings = (overview_figure(grid, sure), layer_figure(grid), confusion_figure(grid))
         sections.append(
             page.Section(
                 grid=grid,
                 table=table_4(grid, marks),
+                evidence=sure,
+                intervals=interval_table(grid, sure),
+                differences=difference_tables(grid, sure, marks),
+                variance=variance_table(grid, sure),
                 layers=layer_tables(grid),
                 figures=[save(drawing, figures) for drawing in drawings if drawing],
             )
@@ -73,8 +81,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         command=command,
     )
     for table in (
-        *(section.table for section in sections),
-        *(table for section in sections for table in section.layers),
+        *(table for section in sections for table in section.tables),
         result.runs,
         result.paper,
         *([result.sweep] if result.sweep else []),

@@ -1,7 +1,7 @@
 """One table as data; `reports/formats.py` and the page write the same object."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,9 @@ class Column:
     text: bool = False
     """Whether the column holds words, set flush left."""
 
+    limits_beside: bool = False
+    """Whether the page sets limits beside the number, rather than below it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -28,6 +31,10 @@ class Cell:
     worse_than_constant: bool = False
     flag: str = ""
     """A word of warning beside the text, such as "collapsed"."""
+
+    low: str = ""
+    high: str = ""
+    """Limits of the number's interval: small text on the page, columns in the files."""
 
 
 EMPTY = Cell(text="")
@@ -75,6 +82,27 @@ class Table:
         for line in self.lines:
             found.setdefault(line.part, []).append(line)
         return list(found.items())
+
+
+def with_limits(table: Table) -> Table:
+    """Returns the table with the limits of its cells as columns `KEY_low` and `KEY_high`."""
+    cells = [line.cells for line in table.lines]
+    wide = {c.key for c in table.columns if any(x.get(c.key, EMPTY).low for x in cells)}
+    columns: list[Column] = []
+    for column in table.columns:
+        columns.append(column)
+        if column.key in wide:
+            columns += [
+                replace(column, key=f"{column.key}_{end}", title=end) for end in ("low", "high")
+            ]
+    lines = []
+    for line in table.lines:
+        limits = {}
+        for key in wide:
+            cell = line.cells.get(key, EMPTY)
+            limits |= {f"{key}_low": Cell(text=cell.low), f"{key}_high": Cell(text=cell.high)}
+        lines.append(replace(line, cells={**line.cells, **limits}))
+    return replace(table, columns=columns, lines=lines)
 
 
 WORSE = "\u2020"

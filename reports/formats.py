@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reports.cells import EMPTY, WORSE, Cell, Column, Line, Table, plain
+from reports.cells import EMPTY, WORSE, Cell, Column, Line, Table, plain, with_limits
 from reports.figures.drawing import write_bytes
 
 _LATEX = {
@@ -48,6 +48,7 @@ def markdown_text(text: str) -> str:
 
 def to_csv(table: Table) -> str:
     """Returns plain values; a last column `marks` names the marked cells."""
+    table = with_limits(table)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["part", *(column.key for column in table.columns), "marks"])
@@ -65,6 +66,7 @@ def to_csv(table: Table) -> str:
 
 def to_markdown(table: Table) -> str:
     """Returns a pipe table with title and notes."""
+    table = with_limits(table)
     heads = [
         markdown_text(f"{column.group}: {column.title}" if column.group else column.title)
         for column in table.columns
@@ -81,6 +83,7 @@ def to_markdown(table: Table) -> str:
 
 def to_latex(table: Table) -> str:
     """Returns a booktabs table; the notes stand below it."""
+    table = with_limits(table)
     layout = "".join("l" if column.text else "r" for column in table.columns)
     lines = [
         r"% Needs \usepackage{booktabs} and \usepackage[T1]{fontenc}.",

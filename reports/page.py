@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import summary
 from reports.cells import WORSE, Table
+from reports.evidence import Evidence
 from reports.fairness import Check
 from reports.figures.drawing import SavedFigure, write_bytes
 from reports.fusion.runs import FinetuneRun, MfsnRun
@@ -28,8 +29,22 @@ class Section:
 
     grid: Grid
     table: Table
+    evidence: Evidence
+    intervals: Table | None
+    """None where there are no predictions to compute them from."""
+
+    differences: Sequence[Table]
+    variance: Table | None
+    """None with one seed."""
+
     layers: Sequence[Table]
     figures: Sequence[SavedFigure]
+
+    @property
+    def tables(self) -> list[Table]:
+        """All of them, in the page's order."""
+        found = [self.table, self.intervals, *self.differences, self.variance, *self.layers]
+        return [table for table in found if table]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +85,10 @@ def render(page: Page) -> str:
     return environment.get_template(TEMPLATE).render(
         page=page,
         design=_design(page, grids),
-        conclusions={grid.slug: summary.conclusions(grid) for grid in grids},
-        not_tested=summary.NOT_TESTED,
+        conclusions={
+            section.grid.slug: summary.conclusions(section.grid, section.evidence)
+            for section in page.sections
+        },
         synthetic=_synthetic(page),
         commands=_commands(page),
         hashes=_hashes(page),

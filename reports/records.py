@@ -115,6 +115,12 @@ def setting_label(mode: str, setting: Mapping[str, Any], name: str) -> str:
     return name
 
 
+def row_words(row: Row) -> str:
+    """Returns a row as sentences and narrow tables name it."""
+    label = setting_label(row.mode, row.setting, row.name)
+    return row.name if label == row.name else f"{row.mode} {label}"
+
+
 def num_centres(setting: Mapping[str, Any]) -> int | None:
     """Returns V^G of a quantized row, None for the others."""
     if {"codebooks", "entries"} <= set(setting):

@@ -36,7 +36,14 @@ import pandas as pd
 
 from reports.crossed import half_width, influence_values, mean_squares, t_p_value
 from reports.sign_flips import sign_flip_p, smallest_p
-from reports.speaker_sums import Array, Metric, has_seeds, metric_named, speaker_sums
+from reports.speaker_sums import (
+    Array,
+    Metric,
+    SpeakerSums,
+    has_seeds,
+    metric_named,
+    speaker_sums,
+)
 
 BETTER = "better"
 WORSE = "worse"
@@ -127,9 +134,14 @@ def interval(table: pd.DataFrame, metric: str, level: float = 0.95) -> Interval:
     :param metric: ua, wa, macro_f1, mse or ccc; also mse_valence and the like.
     :param level: Share of intervals that are to cover the true value.
     """
-    _check_level(level)
     chosen = metric_named(metric)
     (sums,) = speaker_sums(chosen, [table])
+    return interval_of(chosen, sums, level)
+
+
+def interval_of(chosen: Metric, sums: SpeakerSums, level: float = 0.95) -> Interval:
+    """Like `interval`, from speaker sums, which one call makes for all rows of a table."""
+    _check_level(level)
     num_speakers = sums.values.shape[-2]
     if num_speakers == 1:
         value = float(chosen.score(sums.values.sum(-2)).mean())
@@ -170,6 +182,11 @@ def variance_split(table: pd.DataFrame, metric: str) -> VarianceSplit:
     """Returns what share seeds and speakers have in a metric's variance; see `interval`."""
     chosen = metric_named(metric)
     (sums,) = speaker_sums(chosen, [table])
+    return split_of(chosen, sums)
+
+
+def split_of(chosen: Metric, sums: SpeakerSums) -> VarianceSplit:
+    """Like `variance_split`, from speaker sums."""
     num_seeds, num_speakers, _ = sums.values.shape
     if num_speakers == 1:
         return VarianceSplit(speakers=np.nan, seeds=np.nan, residual=np.nan)
@@ -195,14 +212,20 @@ def compare(
     :param level: 1 - alpha, for the interval and the verdict.
     :raises ValueError: The rows have different utterances, targets or seeds.
     """
-    _check_level(level)
     chosen = metric_named(metric)
     _check_pairs(first, second)
-    tables = [_in_order(table) for table in (first, second)]
-    sums = speaker_sums(chosen, tables)
-    num_seeds = max(row.num_seeds for row in sums)
-    shape = (max(num_seeds, 1), *sums[0].values.shape[1:])
-    ours, theirs = (np.broadcast_to(row.values, shape) for row in sums)
+    ours, theirs = speaker_sums(chosen, [_in_order(table) for table in (first, second)])
+    return compare_sums(chosen, ours, theirs, level)
+
+
+def compare_sums(
+    chosen: Metric, first: SpeakerSums, second: SpeakerSums, level: float = 0.95
+) -> Comparison:
+    """Like `compare`, from speaker sums of the same utterances, with seeds in the same order."""
+    _check_level(level)
+    num_seeds = max(first.num_seeds, second.num_seeds)
+    shape = (max(num_seeds, 1), *first.values.shape[1:])
+    ours, theirs = (np.broadcast_to(row.values, shape) for row in (first, second))
     num_speakers = shape[1]
     difference = float((chosen.score(ours.sum(-2)) - chosen.score(theirs.sum(-2))).mean())
     p_speakers = float(sign_flip_p(ours, theirs, chosen.score))

@@ -1,14 +1,12 @@
 """The report's first paragraphs: what was compared, and what came out, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from reports.records import PretrainRun, Row, setting_label
-from reports.scores import CCC, Grid, corpus_words, protocol_words
-
-NOT_TESTED = (
-    "No difference between rows is tested in this version: with one seed and few speakers, gaps of "
-    "a few points can be chance."
-)
+from reports.certainty import METRIC_WORDS, reach
+from reports.evidence import Evidence
+from reports.records import PretrainRun, Row, row_words
+from reports.scores import CCC, MSE, Grid, corpus_words, protocol_words
+from reports.verdicts import verdicts
 
 
 def design(pretrain: Sequence[PretrainRun], grids: Sequence[Grid]) -> str:
@@ -48,85 +46,67 @@ def design(pretrain: Sequence[PretrainRun], grids: Sequence[Grid]) -> str:
     return text[0].upper() + text[1:]
 
 
-def conclusions(grid: Grid) -> list[str]:
-    """Returns what one grid says, one sentence each, from the numbers alone."""
+def conclusions(grid: Grid, found: Evidence) -> list[str]:
+    """Returns what one grid says, one sentence each; what is better only by a verdict."""
     sentences = []
     rows = {row.name: row for row in grid.rows if row.group == "row"}
     measures = [("UA", ["ua"])] + ([("Mean CCC", list(CCC))] if grid.has_dimensions else [])
     for title, metrics in measures:
         values = {name: grid.average(name, metrics) for name in rows}
         known = {name: value for name, value in values.items() if value is not None}
-        if not known:
-            continue
-        order = sorted(known, key=lambda name: -known[name])
-        text = f"{title}: best is {_label(rows[order[0]])} with {_show(title, known[order[0]])}"
-        if len(order) > 1:
-            text += (
-                f", then {_label(rows[order[1]])} with {_show(title, known[order[1]])}; the rows "
-                f"span {_show(title, known[order[0]] - known[order[-1]], gap=True)}"
-            )
-        sentences.append(text + ".")
-        sentences += _families(title, rows, order, known)
-        sentences += _against_baselines(grid, title, metrics, known)
-    sentences += _worse_than_constant(grid, list(rows))
-    return sentences
+        if known:
+            sentences.append(_order(title, rows, known, found))
+            sentences += _missing(grid, title, metrics)
+    sentences += verdicts(grid, found)
+    sentences += _beside_constant(grid, list(rows), found)
+    return sentences + reach(grid, found)
 
 
-def _families(
-    title: str, rows: dict[str, Row], order: Sequence[str], known: dict[str, float]
-) -> list[str]:
-    """The paper's question in one sentence: the best of each family side by side."""
-    best = {
-        mode: next((name for name in order if rows[name].mode == mode), None)
-        for mode in ("quantized", "continuous")
-    }
-    quantized, continuous = best["quantized"], best["continuous"]
-    if quantized is None or continuous is None:
+def _order(
+    title: str, rows: Mapping[str, Row], known: Mapping[str, float], found: Evidence
+) -> str:
+    """Describes the numbers; whether they differ is for the verdicts to say."""
+    order = sorted(known, key=lambda name: -known[name])
+    first = order[0]
+    sure = found.intervals.get((first, "ua")) if title == "UA" else None
+    text = f"{title}: the highest number is {_show(title, known[first])}"
+    text += f" [{100 * sure.low:.1f}, {100 * sure.high:.1f}]" if sure else ""
+    text += f" ({row_words(rows[first])})"
+    if len(order) > 1:
+        text += f", then {_show(title, known[order[1]])} ({row_words(rows[order[1]])}); the rows "
+        text += f"span {_show(title, known[first] - known[order[-1]], gap=True)}"
+    return text + (". CCC is not tested, MSE is." if title != "UA" else ".")
+
+
+def _missing(grid: Grid, title: str, metrics: Sequence[str]) -> list[str]:
+    absent = [name for name in _WORDS if grid.average(name, metrics) is None]
+    if not absent:
         return []
-    gap = known[continuous] - known[quantized]
-    ahead = "continuous" if gap > 0 else "quantized"
     return [
-        f"{title}, best of each family: quantized {_show(title, known[quantized])}, continuous "
-        f"{_show(title, known[continuous])}; {ahead} is ahead by "
-        f"{_show(title, abs(gap), gap=True)}."
+        f"{title}: no score of {', '.join(_WORDS[name] for name in absent)}, so part of the "
+        "question whether pre-training helps stays open."
     ]
 
 
-def _against_baselines(
-    grid: Grid, title: str, metrics: Sequence[str], known: dict[str, float]
-) -> list[str]:
-    parts, absent = [], []
-    for name in ("untrained", "log-mel", "constant"):
-        level = grid.average(name, metrics)
-        if level is None:
-            absent.append(name)
-            continue
-        above = sum(value > level for value in known.values())
-        number = f"all {above}" if above == len(known) else f"{above or 'none'} of {len(known)}"
-        parts.append(f"{number} above {_WORDS[name]} ({_show(title, level)})")
-    sentences = (
-        [f"{title}, pre-trained rows against baselines: {'; '.join(parts)}."] if parts else []
-    )
-    if absent:
-        sentences.append(
-            f"{title}: no score of {', '.join(_WORDS[name] for name in absent)}, so part of the "
-            "question whether pre-training helps stays open."
-        )
-    return sentences
-
-
-def _worse_than_constant(grid: Grid, names: Sequence[str]) -> list[str]:
+def _beside_constant(grid: Grid, names: Sequence[str], found: Evidence) -> list[str]:
+    """Names the measures in which rows are not clear of an answer that needs no features."""
     faults = []
-    for metric in ("mse_valence", "mse_arousal", "mse_dominance"):
+    for metric, words in METRIC_WORDS.items():
         limit = grid.value("constant", metric)
-        values = [grid.value(name, metric) for name in names]
-        known = [value for value in values if value is not None]
-        if limit is not None and known:
-            worse = sum(value >= limit for value in known)
-            faults += [f"{metric.removeprefix('mse_')} {worse} of {len(known)}"] if worse else []
+        sure = [found.intervals[name, metric] for name in names if (name, metric) in found.intervals]
+        if limit is None or not sure:
+            continue
+        lower = metric in MSE
+        # Not "low < limit": an interval that is not known is not clear of anything.
+        unclear = sum(not (x.high < limit if lower else x.low > limit) for x in sure)
+        if unclear:
+            faults.append(f"{words} {unclear} of {len(sure)}")
     if not faults:
         return []
-    return [f"MSE no better than the constant predictor: {', '.join(faults)} rows."]
+    return [
+        "Rows whose interval is not clear of the constant predictor's number: "
+        f"{', '.join(faults)}."
+    ]
 
 
 _WORDS = {
@@ -134,11 +114,6 @@ _WORDS = {
     "log-mel": "log-mel statistics",
     "constant": "the constant predictor",
 }
-
-
-def _label(row: Row) -> str:
-    label = setting_label(row.mode, row.setting, row.name)
-    return row.name if label == row.name else f"{row.mode} {label}"
 
 
 def _show(title: str, value: float, *, gap: bool = False) -> str:

@@ -266,7 +266,7 @@ def _missing_lines(grid: Grid, setups: Sequence[str]) -> list[Line]:
 
 
 def _best(grid: Grid, metrics: Sequence[str]) -> dict[str, str]:
-    """Returns metric -> best controlled row, by the value as shown."""
+    """Returns metric -> first of the controlled rows, by the value alone."""
     names = [name for name in grid.names if grid.row(name).group == "row"]
     best = {}
     for metric in metrics:
@@ -295,5 +295,8 @@ def _notes(grid: Grid, setups: Sequence[str], constants: Mapping[str, float | No
             )
     if any(grid.seeds(name) > 1 for name in grid.names):
         notes.append("Values are means over seeds.")
-    notes.append("Bold: best of the controlled rows. No difference is tested in this version.")
+    notes.append(
+        "Bold: the first of the controlled rows by its number alone. Whether it differs from "
+        "another row is for the tests below to say."
+    )
     return notes

@@ -142,6 +142,7 @@ def test_sources_are_ascii(package: str) -> None:
         "pretrain/grid.py",
         "pretrain/finetune.py",
         "probe/run.py",
+        "probe/check_corpora.py",
         "mfsn/run.py",
         "reports/run.py",
     ],

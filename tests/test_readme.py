@@ -10,7 +10,8 @@ import pytest
 from mfsn.command_line import parse as parse_mfsn
 from pretrain import finetune, grid
 from pretrain import run as pretrain_run
-from probe import run as probe_run
+from probe import check_corpora
+from probe.command_line import parse_arguments as parse_probe
 from reports import run as reports_run
 from tests.conftest import PROJECT
 
@@ -21,7 +22,8 @@ PARSERS: dict[str, Callable[[list[str]], object]] = {
     "pretrain/grid.py": grid.parse,
     "pretrain/finetune.py": finetune.parse,
     "mfsn/run.py": parse_mfsn,
-    "probe/run.py": probe_run.parse_arguments,
+    "probe/run.py": parse_probe,
+    "probe/check_corpora.py": check_corpora.parse_arguments,
     "reports/run.py": lambda arguments: reports_run.parser().parse_args(arguments),
 }
 

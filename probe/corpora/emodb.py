@@ -8,12 +8,14 @@ The sessions are ours, not the corpus's: five pairs of a man and a woman, disjoi
 """
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
 from pretrain.data.readers.assemble import make_listing
-from probe.corpora.file_names import parse_names, warn_of_missing
+from probe.corpora.completeness import count_lines, settle
+from probe.corpora.file_names import parse_names
 
 EMOTIONS = {
     "W": "anger",
@@ -67,10 +69,10 @@ NAME = re.compile(
 )
 
 
-def list_emodb(path: Path, source: str) -> pd.DataFrame:
+def list_emodb(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
     """Lists EmoDB's files below `path` (wav, or a copy in another format).
 
-    Warns, speaker by speaker and emotion by emotion, where the 535 published ones are not there.
+    Refuses, speaker by speaker and emotion by emotion, what differs from the 535 published ones.
     """
     rows = [
         {
@@ -84,6 +86,8 @@ def list_emodb(path: Path, source: str) -> pd.DataFrame:
         for file, match in parse_names(path, source=source, pattern=NAME).items()
     ]
     listing = make_listing(pd.DataFrame(rows))
-    warn_of_missing(listing["emotion"], PUBLISHED_EMOTIONS, source=source, what="emotion")
-    warn_of_missing(listing["speaker"], PUBLISHED_SPEAKERS, source=source, what="speaker")
+    published = {"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS}
+    settle(
+        count_lines(listing, published, source=source), source=source, path=path, options=options
+    )
     return listing

@@ -2,24 +2,34 @@
 
 import re
 import warnings
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.readers.folder import audio_files, existing_folder
+from probe.corpora.completeness import shown
 
-NUM_SHOWN = 5
+
+def stem_of(file: str) -> str:
+    """Returns the file's name without folder and ending."""
+    return Path(file).stem
 
 
-def parse_names(path: Path, *, source: str, pattern: re.Pattern[str]) -> dict[str, re.Match[str]]:
-    """Returns {path: match} of the audio files below `path` whose name without ending matches.
+def parse_names(
+    path: Path,
+    *,
+    source: str,
+    pattern: re.Pattern[str],
+    name_of: Callable[[str], str] = stem_of,
+) -> dict[str, re.Match[str]]:
+    """Returns {path: match} of the audio files below `path` whose name matches `pattern`.
 
-    Raises `ValueError` when none does, or when a name occurs twice. Warns of the other files.
+    `name_of` gives the name of a file. Raises `ValueError` when none matches, or when a name occurs
+    twice. Warns of the other files.
     """
     folder = existing_folder(path, what=f"The corpus {source}")
     files = audio_files(folder)
-    matches = {file: pattern.fullmatch(Path(file).stem) for file in files}
+    matches = {file: pattern.fullmatch(name_of(file)) for file in files}
     found = {file: match for file, match in matches.items() if match}
     others = [file for file, match in matches.items() if not match]
     if not found:
@@ -28,46 +38,19 @@ def parse_names(path: Path, *, source: str, pattern: re.Pattern[str]) -> dict[st
             f"fits; the first file is {others[0]}. Any other corpus can be read with a manifest."
         )
     if others:
-        shown = ", ".join(others[:NUM_SHOWN]) + (", ..." if len(others) > NUM_SHOWN else "")
-        _warn(f"{len(others)} files in {folder} are not named like {source} and left out: {shown}")
-    first: dict[str, str] = {}
-    for file in found:
-        stem = Path(file).stem
-        if stem in first:
-            raise ValueError(
-                f"Every file of {source} must be there once, but {stem} is there twice: "
-                f"{first[stem]} and {file}. Point to one copy (some downloads hold two)."
-            )
-        first[stem] = file
-    return found
-
-
-def warn_of_missing(
-    values: Iterable[str], published: Mapping[str, int], *, source: str, what: str
-) -> None:
-    """Warns, value by value, where a count differs from the published one."""
-    counts = Counter(values)
-    lines = [
-        f"{what} {name}: {counts[name]} instead of {published.get(name, 0)} "
-        f"({counts[name] - published.get(name, 0):+d})"
-        for name in sorted(set(counts) | set(published))
-        if counts[name] != published.get(name, 0)
-    ]
-    if lines:
-        total, expected = sum(counts.values()), sum(published.values())
-        _warn(
-            f"{source} holds {total} utterances ({expected} are published); by {what}: "
-            + "; ".join(lines)
+        warnings.warn(
+            f"{len(others)} files in {folder} are not named like {source} and left out: "
+            + shown(others),
+            CorpusWarning,
+            stacklevel=3,
         )
-
-
-def warn_of_missing_names(stems: Iterable[str], published: set[str], *, source: str) -> None:
-    """Warns with the first published names that are not there."""
-    missing = sorted(published - set(stems))
-    if missing:
-        shown = ", ".join(missing[:NUM_SHOWN]) + (", ..." if len(missing) > NUM_SHOWN else "")
-        _warn(f"{source} lacks {len(missing)} of {len(published)} published files: {shown}")
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, CorpusWarning, stacklevel=3)
+    first: dict[str, str] = {}
+    for file, match in found.items():
+        name = match.string
+        if name in first:
+            raise ValueError(
+                f"Every file of {source} must be there once, but {name} is there twice: "
+                f"{first[name]} and {file}. Point to one copy (some downloads hold two)."
+            )
+        first[name] = file
+    return found

@@ -9,13 +9,15 @@ The sessions are ours, not the corpus's: actors 1 and 2, 3 and 4, ..., disjoint 
 """
 
 import re
+from collections.abc import Collection
 from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from pretrain.data.readers.assemble import make_listing
-from probe.corpora.file_names import parse_names, warn_of_missing, warn_of_missing_names
+from probe.corpora.completeness import count_lines, name_lines, settle
+from probe.corpora.file_names import parse_names
 
 EMOTIONS = {
     "01": "neutral",
@@ -50,10 +52,10 @@ PUBLISHED_EMOTIONS = {name: 96 if name == "neutral" else 192 for name in EMOTION
 PUBLISHED_SPEAKERS = dict.fromkeys(ACTORS, 60)
 
 
-def list_ravdess(path: Path, source: str) -> pd.DataFrame:
+def list_ravdess(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
     """Lists the speech files of RAVDESS below `path` (wav, or a copy in another format).
 
-    Songs and videos are left out. Warns of what is missing of the 1440 published files: by name,
+    Songs and videos are left out. Refuses what differs from the 1440 published files: by name,
     by actor and by emotion.
     """
     rows = [
@@ -69,7 +71,10 @@ def list_ravdess(path: Path, source: str) -> pd.DataFrame:
     ]
     listing = make_listing(pd.DataFrame(rows))
     names = [name.removeprefix(f"{source}/") for name in listing["id"]]
-    warn_of_missing_names(names, PUBLISHED_NAMES, source=source)
-    warn_of_missing(listing["emotion"], PUBLISHED_EMOTIONS, source=source, what="emotion")
-    warn_of_missing(listing["speaker"], PUBLISHED_SPEAKERS, source=source, what="speaker")
+    published = {"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS}
+    lines = [
+        *name_lines(names, PUBLISHED_NAMES, source=source),
+        *count_lines(listing, published, source=source),
+    ]
+    settle(lines, source=source, path=path, options=options)
     return listing

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from reports.figures.drawing import INK, Drawing
 from reports.figures.palette import LINES, colours
-from reports.records import setting_label
+from reports.evidence import Evidence
+from reports.records import row_words
 from reports.scores import CCC, SELECTED, Grid
 
 TITLES = {
@@ -19,27 +20,35 @@ TITLES = {
 }
 
 
-def overview_figure(grid: Grid) -> Drawing | None:
+def overview_figure(grid: Grid, found: Evidence) -> Drawing | None:
     """Returns the headline scores as points, or None when nothing was scored."""
     wanted = ("ua", *CCC) if grid.has_dimensions else ("ua", "wa")
     metrics = [m for m in wanted if any(grid.value(name, m) is not None for name in grid.names)]
     names = [name for name in grid.names if grid.row(name).group != "baseline"]
     if not metrics or not names:
         return None
+    whiskers = (
+        "Thin lines with ends: 95 % interval of the mean, speakers as the units. Rows share "
+        "the speakers, so differences are to be read from the tables, not from overlap. "
+        if found.intervals
+        else ""
+    )
     return Drawing(
         name=f"overview-{grid.slug}",
         title=f"Scores at a glance: {grid.title}",
         caption="Higher is better in every panel. Points: one per seed, on a stem from the mean to "
-        "the untrained encoder, so that the stem is what pre-training added or took. Vertical "
-        "lines: the baselines.",
+        "the untrained encoder, so that the stem is what pre-training added or took. "
+        f"{whiskers}Vertical lines: the baselines.",
         runs=grid.folders,
         width=12.0,
         height=1.6 + 0.42 * len(names),
-        draw=partial(_draw, grid=grid, metrics=metrics, names=names),
+        draw=partial(_draw, grid=grid, found=found, metrics=metrics, names=names),
     )
 
 
-def _draw(figure: Figure, *, grid: Grid, metrics: list[str], names: list[str]) -> None:
+def _draw(
+    figure: Figure, *, grid: Grid, found: Evidence, metrics: list[str], names: list[str]
+) -> None:
     all_axes: Any = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     palette = colours(grid.rows)
     baselines = [name for name in grid.names if grid.row(name).group == "baseline"]
@@ -66,6 +75,18 @@ def _draw(figure: Figure, *, grid: Grid, metrics: list[str], names: list[str]) -
                     alpha=0.55,
                     solid_capstyle="butt",
                 )
+            sure = found.intervals.get((name, metric))
+            if sure is not None and sure.low == sure.low:
+                axes.errorbar(
+                    scale * mean,
+                    place,
+                    xerr=[[scale * (mean - sure.low)], [scale * (sure.high - mean)]],
+                    ecolor=INK,
+                    elinewidth=1.0,
+                    capsize=4.0,
+                    capthick=1.0,
+                    fmt="none",
+                )
             scores = grid.scores
             each = scores[
                 (scores["row"] == name)
@@ -86,12 +107,7 @@ def _draw(figure: Figure, *, grid: Grid, metrics: list[str], names: list[str]) -
         axes.margins(x=0.08)
         axes.tick_params(axis="y", length=0)
     first = all_axes[0]
-    labels = []
-    for name in names:
-        row = grid.row(name)
-        label = setting_label(row.mode, row.setting, name)
-        labels.append(label if label == name else f"{row.mode} {label}")
-    first.set_yticks(range(len(names)), labels)
+    first.set_yticks(range(len(names)), [row_words(grid.row(name)) for name in names])
     for tick in first.get_yticklabels():
         tick.set_color(INK)
     first.set_ylim(len(names) - 0.5, -0.5)

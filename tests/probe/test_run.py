@@ -13,8 +13,9 @@ from pretrain.draws import generator
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder
+from probe.command_line import parse_arguments
 from probe.results import read_results
-from probe.run import parse_arguments, run
+from probe.run import run
 
 SIZES = EncoderSettings(
     conv_dim=8, model_dim=16, ffn_dim=16, num_layers=2, num_heads=2, position_groups=2

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from probe import metrics
+
 LAYERS = ["0", "1", "2", "3", "4"]
 FOUR = ("angry", "happy", "neutral", "sad")
 DIMENSIONS = ("valence", "arousal", "dominance")
@@ -200,29 +202,19 @@ def make_probe(
             name, seed = entry["name"], entry["seed"]
             skill = {"untrained": -0.06, "log-mel": -0.03, "constant": -1.0}.get(name)
             skill = ROWS.get(name, ("", {}, 0.01))[2] if skill is None else skill
-            for layer in layers if name not in ("log-mel", "constant") else ("selected",):
-                depth = 0.03 * (2 - abs(int(layer) - 2.5)) if layer != "selected" else 0.05
+            start = [name, "" if seed is None else seed, *key]
+            numbered = [layer for layer in layers if layer != "selected"]
+            for layer in numbered if name not in ("log-mel", "constant") else ():
+                depth = 0.03 * (2 - abs(int(layer) - 2.5))
                 for metric, value in fake_scores(skill, depth, dimensions, len(classes), draws):
-                    scores.append([name, "" if seed is None else seed, *key, layer, metric, value])
-            accuracy = 0.45 + skill if name != "constant" else 0.0
-            for i in range(480):
-                right = draws.uniform() < accuracy
-                guess = truth[i] if right else str(draws.choice(np.array(classes)))
-                guess = classes[0] if name == "constant" else guess
-                predictions.append(
-                    [
-                        name,
-                        "" if seed is None else seed,
-                        *key,
-                        "emotion",
-                        i % 8,
-                        ids[i],
-                        f"s{i % 8}",
-                        f"e{i % 4}",
-                        truth[i],
-                        guess,
-                    ]
-                )
+                    scores.append([*start, layer, metric, value])
+            answers = fake_answers(skill, truth, classes, draws, number=dimensions)
+            for task, (target, prediction, found) in answers.items():
+                scores += [[*start, "selected", metric, value] for metric, value in found.items()]
+                predictions += [
+                    [*start, task, i % 8, ids[i], f"s{i % 8}", f"e{i % 4}", target[i], guess]
+                    for i, guess in enumerate(prediction)
+                ]
     write_csv(folder / "scores.csv", "row seed corpus protocol head layer metric value", scores)
     write_csv(
         folder / "predictions.csv",
@@ -231,6 +223,42 @@ def make_probe(
     )
     write_csv(folder / "folds.csv", "corpus protocol fold id part", folds)
     return folder
+
+
+def fake_answers(
+    skill: float,
+    truth: list[str],
+    classes: Sequence[str],
+    draws: np.random.Generator,
+    *,
+    number: bool,
+) -> dict[str, tuple[list[Any], list[Any], dict[str, float]]]:
+    """Returns task -> targets, predictions, and the scores of the predictions.
+
+    A skill of -1 is the constant predictor; the numbers to predict are the same for every row.
+    """
+    constant = skill == -1.0
+    right = draws.uniform(size=len(truth)) < 0.45 + skill
+    guesses = draws.choice(np.array(classes), size=len(truth))
+    labels = [
+        classes[0] if constant else true if hit else str(guess)
+        for true, hit, guess in zip(truth, right, guesses, strict=True)
+    ]
+    scores = (("ua", metrics.ua), ("wa", metrics.wa), ("macro_f1", metrics.macro_f1))
+    found: dict[str, tuple[list[Any], list[Any], dict[str, float]]] = {
+        "emotion": (truth, labels, {name: score(truth, labels) for name, score in scores})
+    }
+    for index, name in enumerate(DIMENSIONS if number else ()):
+        target = np.random.default_rng(100 + index).normal(3.0, 0.8, len(truth))
+        share = 0.0 if constant else 0.5 + skill
+        noise = 0.0 if constant else draws.normal(0.0, 0.3, len(truth))
+        numbers = target.mean() + share * (target - target.mean()) + noise
+        values = {
+            f"mse_{name}": metrics.mse(target, numbers),
+            f"ccc_{name}": metrics.ccc(target, numbers),
+        }
+        found[name] = target.tolist(), numbers.tolist(), values
+    return found
 
 
 def fake_scores(
