@@ -93,11 +93,12 @@ def with_limits(table: Table) -> Table:
         columns.append(column)
         if column.key in wide:
             columns += [
-                replace(column, key=f"{column.key}_{end}", title=end) for end in ("low", "high")
+                replace(column, key=f"{column.key}_{end}", title=f"{column.title}, {end}")
+                for end in ("low", "high")
             ]
     lines = []
     for line in table.lines:
-        limits = {}
+        limits: dict[str, Cell] = {}
         for key in wide:
             cell = line.cells.get(key, EMPTY)
             limits |= {f"{key}_low": Cell(text=cell.low), f"{key}_high": Cell(text=cell.high)}

@@ -57,7 +57,7 @@ def to_csv(table: Table) -> str:
         for column in table.columns:
             cell = line.cells.get(column.key, EMPTY)
             marks += [f"{column.key}: worse than constant"] if cell.worse_than_constant else []
-            marks += [f"{column.key}: best"] if cell.best else []
+            marks += [f"{column.key}: first by its number"] if cell.best else []
             marks += [cell.flag] if cell.flag else []
         cells = [_not_a_formula(line.cells.get(column.key, EMPTY).text) for column in table.columns]
         writer.writerow([line.part, *cells, "; ".join(marks)])

@@ -62,9 +62,7 @@ def conclusions(grid: Grid, found: Evidence) -> list[str]:
     return sentences + reach(grid, found)
 
 
-def _order(
-    title: str, rows: Mapping[str, Row], known: Mapping[str, float], found: Evidence
-) -> str:
+def _order(title: str, rows: Mapping[str, Row], known: Mapping[str, float], found: Evidence) -> str:
     """Describes the numbers; whether they differ is for the verdicts to say."""
     order = sorted(known, key=lambda name: -known[name])
     first = order[0]
@@ -93,7 +91,9 @@ def _beside_constant(grid: Grid, names: Sequence[str], found: Evidence) -> list[
     faults = []
     for metric, words in METRIC_WORDS.items():
         limit = grid.value("constant", metric)
-        sure = [found.intervals[name, metric] for name in names if (name, metric) in found.intervals]
+        sure = [
+            found.intervals[name, metric] for name in names if (name, metric) in found.intervals
+        ]
         if limit is None or not sure:
             continue
         lower = metric in MSE
@@ -104,8 +104,7 @@ def _beside_constant(grid: Grid, names: Sequence[str], found: Evidence) -> list[
     if not faults:
         return []
     return [
-        "Rows whose interval is not clear of the constant predictor's number: "
-        f"{', '.join(faults)}."
+        f"Rows whose interval is not clear of the constant predictor's number: {', '.join(faults)}."
     ]
 
 

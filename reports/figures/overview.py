@@ -5,9 +5,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from reports.evidence import Evidence
 from reports.figures.drawing import INK, Drawing
 from reports.figures.palette import LINES, colours
-from reports.evidence import Evidence
 from reports.records import row_words
 from reports.scores import CCC, SELECTED, Grid
 

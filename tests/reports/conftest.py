@@ -264,17 +264,16 @@ def fake_answers(
 def fake_scores(
     skill: float, depth: float, dimensions: bool, num_classes: int, draws: np.random.Generator
 ) -> list[tuple[str, float]]:
-    """Returns metric and value; a skill of -1 is the constant predictor."""
+    """Returns metric and value at one numbered layer, of which no predictions are kept."""
     noise = draws.normal(scale=0.012, size=9)
-    constant = skill == -1.0
-    level = 1 / num_classes if constant else 0.44 + skill + depth + noise[0]
+    level = 1.76 / num_classes + skill + depth + noise[0]
     found = [("ua", level), ("wa", level + 0.01), ("macro_f1", level - 0.02)]
     if dimensions:
         for index, (name, variance, top) in enumerate(
             zip(DIMENSIONS, (0.81, 0.55, 0.6), (0.02, 0.55, 0.42), strict=True)
         ):
-            share = 0.0 if constant else top + 2 * skill * (top > 0.1) + depth + noise[index + 1]
-            found.append((f"mse_{name}", variance * (1.02 - share) if not constant else variance))
+            share = top + 2 * skill * (top > 0.1) + depth + noise[index + 1]
+            found.append((f"mse_{name}", variance * (1.02 - share)))
             found.append((f"ccc_{name}", max(0.0, share)))
     return found
 

@@ -72,7 +72,7 @@ def test_the_report_is_complete_and_loads_nothing(tmp_path: Path, make_runs: Mak
         "Same masks",
         "paper: IEMOCAP, leave one speaker out",
         "Synthetic speech",
-        "UA, quantized against continuous rows, 1 pair",
+        "UA, rows against baselines and quantized against continuous rows: no significant",
         "No collapse",
         "configs/table4/continuous-k4.toml",
         "not run",
