@@ -14,6 +14,7 @@ from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder
 from probe.command_line import parse_arguments
+from probe.corpora.completeness import IncompleteCorpusError, IncompleteCorpusWarning
 from probe.results import read_results
 from probe.run import run
 
@@ -74,6 +75,24 @@ def test_results_hold_every_row_beside_the_baselines(
     assert set(own["layer"]) == {"selected", "0", "1", "2"}
     assert results.run["corpora"][0]["overlap"] == {"speakers": 0, "sessions": 0, "audio": 0}
     assert len(results.predictions) == 4 * 2 * 12
+
+
+def test_an_incomplete_corpus_needs_the_flag(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
+    corpus = tmp_path / "emodb"
+    corpus.mkdir()
+    soundfile.write(corpus / "03a01Fa.wav", generator("run").normal(0, 0.05, 12_000), 16_000)
+    arguments = ["--encoder", str(encoder), "--corpus", f"emodb={corpus}"]
+    arguments += ["--out", str(tmp_path / "out")]
+    with pytest.raises(IncompleteCorpusError, match="speaker 03: 1 instead of 49"):
+        run(parse_arguments(arguments))
+    with (
+        pytest.warns(IncompleteCorpusWarning, match="speaker 03: 1 instead of 49"),
+        pytest.raises(ValueError, match="at least 3 speakers"),  # the next thing that is wrong
+    ):
+        run(parse_arguments([*arguments, "--allow-incomplete"]))
 
 
 def test_the_command_refuses_wrong_input_in_words(tmp_path: Path) -> None:

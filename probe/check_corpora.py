@@ -1,0 +1,88 @@
+"""Prints a card per corpus: `python probe/check_corpora.py --help`."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+EXAMPLE = """example:
+  python probe/check_corpora.py emodb=/data/emodb ravdess=/data/ravdess --out runs/corpora-check
+
+Corpora are given as to probe/run.py. The counts of emodb, ravdess, savee, cremad and iemocap are
+compared with the published ones; a corpus that differs makes the command fail (exit status 1),
+after its card, unless --allow-incomplete is given.
+"""
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parses the command line; raises SystemExit with a message for wrong input."""
+    parser = argparse.ArgumentParser(
+        description="Reads emotion corpora and prints what they hold: counts against the published "
+        "ones, hours, lengths, labels per class, speaker and session, ratings, duplicates by audio "
+        "hash, unusable files.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "corpus",
+        nargs="+",
+        metavar="NAME=PATH",
+        help="emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, NAME=manifest.csv, "
+        "folder=PATH or synthetic",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="also write DIR/corpora.html, with plots"
+    )
+    parser.add_argument(
+        "--allow-incomplete",
+        action="store_true",
+        help="do not fail for corpora that differ from the published ones",
+    )
+    # So that corpora may also stand after options.
+    return parser.parse_intermixed_args(arguments)
+
+
+def run(parsed: argparse.Namespace) -> list[str]:
+    """Prints the cards, writes the page, and returns what is wrong."""
+    from probe.corpora.card import make_card
+    from probe.corpora.completeness import INCOMPLETE
+    from probe.corpora.options import split_options
+
+    if parsed.out is not None and parsed.out.exists() and not parsed.out.is_dir():
+        raise ValueError(f"--out must be a folder, but {parsed.out} is a file instead.")
+    cards = []
+    wrong = []
+    for spec in parsed.corpus:
+        card = make_card(spec)
+        cards.append(card)
+        print(card.text(), flush=True)
+        if card.error:
+            wrong.append(f"{spec} cannot be read")
+            continue
+        allowed = parsed.allow_incomplete or INCOMPLETE in split_options(spec)[1]
+        if card.incomplete and not allowed:
+            wrong.append(f"{spec} is not as published (--allow-incomplete lets it pass)")
+        if card.too_many_unusable:
+            wrong.append(f"{spec} has so many unusable files that runs will refuse it")
+    if parsed.out is not None:
+        from probe.corpora.card_page import write_page
+
+        command = shlex.join(["python", "probe/check_corpora.py", *sys.argv[1:]])
+        print(f"Page: {write_page(cards, parsed.out, command=command).resolve()}")
+    return wrong
+
+
+def main() -> None:
+    parsed = parse_arguments()
+    try:
+        wrong = run(parsed)
+    except (ValueError, OSError) as error:
+        sys.exit(f"check_corpora: {error}")
+    except KeyboardInterrupt:
+        sys.exit("check_corpora: stopped. Files looked at so far are not looked at again.")
+    if wrong:
+        sys.exit("check_corpora: " + "; ".join(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""The command line of the probe; nothing heavy is imported here."""
+
+import argparse
+from pathlib import Path
+
+from probe.splits import PROTOCOLS
+
+EXAMPLE = """example:
+  python probe/run.py --encoder runs/quantized-g2v2 --encoder runs/continuous-k1 \\
+      --corpus emodb=/data/emodb --protocol speaker --out runs/probe
+"""
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parses the command line; raises SystemExit with a message for wrong input."""
+    parser = argparse.ArgumentParser(
+        description="Fits linear heads on every layer of frozen encoders and tests them on "
+        "speakers (or sessions) that they have not heard, beside the constant predictor, log-mel "
+        "statistics and the untrained encoder.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--encoder",
+        action="extend",
+        nargs="+",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folders of finished pre-training runs, one per row and seed of the table",
+    )
+    parser.add_argument(
+        "--corpus",
+        action="append",
+        required=True,
+        metavar="NAME=PATH",
+        help="emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, NAME=manifest.csv "
+        "or synthetic; may be repeated",
+    )
+    parser.add_argument(
+        "--protocol",
+        default="speaker",
+        metavar="{" + ",".join(PROTOCOLS) + "}",
+        help="left out for testing: a speaker (default), a session, or 1 of 10 (speaker-dependent)",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="results folder")
+    parser.add_argument(
+        "--seed",
+        action="append",
+        type=int,
+        help="probe only encoders pre-trained with this seed; may be repeated (default: all)",
+    )
+    parser.add_argument(
+        "--allow-uncontrolled",
+        action="store_true",
+        help="put encoders that differ in more than their target in a part of their own",
+    )
+    parser.add_argument(
+        "--allow-incomplete",
+        action="store_true",
+        help="take corpora that differ from what was published (as NAME:incomplete=PATH does)",
+    )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="DIR",
+        help="where features are kept (default: features beside all generated runs)",
+    )
+    parser.add_argument("--bf16", action="store_true", help="extract features in bfloat16")
+    parsed = parser.parse_args(arguments)
+    if parsed.protocol not in PROTOCOLS:
+        parser.error(
+            f"`--protocol` must be one of {', '.join(PROTOCOLS)}, but is {parsed.protocol!r} "
+            "instead."
+        )
+    return parsed

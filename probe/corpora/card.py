@@ -1,0 +1,198 @@
+"""A corpus card: what a corpus holds, what is missing, what is odd. Text here, a page elsewhere."""
+
+import tempfile
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from pretrain.data.describe import hours_of
+from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.table import LABEL_COLUMNS, read_csv
+from probe.corpora import read_with_extras
+from probe.corpora.completeness import IncompleteCorpusWarning
+from probe.corpora.options import READERS, Reader, allow_incomplete
+
+MAX_BAD_SHARE = 0.05
+"""As in runs: with more unusable files than this a corpus is refused."""
+
+MAX_VALUES = 12
+"""Columns that only this corpus has are counted if they have at most so many values."""
+
+TOLD_ELSEWHERE = ("exactly the same audio more than once", "cannot be used; the list with reasons")
+"""Of the warnings; the card has sections of its own for them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What was found out about one corpus."""
+
+    spec: str
+    name: str
+    error: str = ""
+    """Why it cannot be read at all; then there is nothing else."""
+
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """The usable utterances, with `seconds`."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """Title to table, ready to be shown."""
+
+    incomplete: list[str] = field(default_factory=list)
+    """In what it differs from the published corpus."""
+
+    duplicates: list[str] = field(default_factory=list)
+    unusable: list[str] = field(default_factory=list)
+    """Path and reason."""
+
+    too_many_unusable: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def lists(self) -> dict[str, list[str]]:
+        """Returns the findings by title."""
+        return {
+            "Not as published": self.incomplete,
+            "Duplicates (by audio hash)": self.duplicates,
+            "Unusable files": self.unusable,
+            "Notes": self.notes,
+        }
+
+    def text(self) -> str:
+        """Returns the card for a terminal."""
+        if self.error:
+            return f"== {self.spec}\nCannot be read: {self.error}\n"
+        width = max(map(len, self.facts))
+        lines = [f"== {self.spec}"]
+        lines += [f"{key:{width}}  {value}" for key, value in self.facts.items()]
+        for title, table in self.tables.items():
+            lines += ["", title, table.to_string()]
+        for title, found in self.lists().items():
+            lines += ["", f"{title}: {len(found) or 'none'}"]
+            lines += [f"  {line}" for text in found for line in text.splitlines()]
+        return "\n".join(lines) + "\n"
+
+
+def make_card(spec: str) -> Card:
+    """Reads the corpus, incomplete or not, and says what it holds."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        quarantine = Path(folder) / "quarantine.csv"
+        try:
+            table, extras = read_with_extras(
+                allow_incomplete(spec), max_bad_share=1.0, quarantine_file=quarantine
+            )
+            bad = read_csv(quarantine, encoding_errors="surrogateescape")
+        except ValueError as error:
+            return Card(spec=spec, name=spec, error=str(error))
+    told = [warning for warning in caught if issubclass(warning.category, CorpusWarning)]
+    incomplete: list[str] = []
+    notes: list[str] = []
+    for warning in told:
+        message = str(warning.message)
+        if issubclass(warning.category, IncompleteCorpusWarning):
+            incomplete += message.splitlines()
+        elif not any(part in message for part in TOLD_ELSEWHERE):
+            notes.append(message)
+    table = table.assign(seconds=table["frames"] / table["sample_rate"])
+    name = str(table["source"].iloc[0])
+    reader = None if spec.lower().endswith(".csv") else READERS.get(name)
+    known = not incomplete if reader else None
+    return Card(
+        spec=spec,
+        name=name,
+        table=table,
+        facts=_facts(table, len(bad), known),
+        tables=_tables(table, extras),
+        incomplete=incomplete,
+        duplicates=_duplicates(table),
+        unusable=[f"{row.path}: {row.reason}" for row in bad.itertuples()],
+        too_many_unusable=len(bad) > MAX_BAD_SHARE * (len(bad) + len(table)),
+        notes=notes + (_odd(table, reader) if reader else []),
+    )
+
+
+def _facts(table: pd.DataFrame, num_bad: int, complete: bool | None) -> dict[str, str]:
+    seconds = table["seconds"]
+    rates = table["sample_rate"].value_counts().sort_index()
+    texts = table.loc[table["text"] != "", "text"]
+    spoken = f"{texts.nunique()} different, {len(table) - len(texts)} utterances without"
+    counts = {True: "as published", False: "NOT as published, see below", None: "none to compare"}
+    return {
+        "utterances": f"{len(table)} usable, {num_bad} not",
+        "counts": counts[complete],
+        "hours": f"{hours_of(table):.2f}",
+        "seconds": f"shortest {seconds.min():.2f}, median {seconds.median():.2f}, "
+        f"longest {seconds.max():.2f}",
+        "sample rate": ", ".join(f"{rate} Hz ({count})" for rate, count in rates.items()),
+        "speakers": _named(table["speaker"]),
+        "sessions": _named(table["session"]),
+        "texts": spoken if len(texts) else "none",
+    }
+
+
+def _named(values: pd.Series) -> str:
+    known = values[values != ""]
+    without = len(values) - len(known)
+    if not len(known):
+        return "none"
+    return f"{known.nunique()}" + (f", {without} utterances without" if without else "")
+
+
+def _tables(table: pd.DataFrame, extras: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    tables: dict[str, pd.DataFrame] = {}
+    labelled = table[table["emotion"] != ""]
+    if len(labelled):
+        groups = labelled.groupby("emotion")
+        tables["Emotions"] = pd.DataFrame(
+            {
+                "utterances": groups.size(),
+                "percent": (100 * groups.size() / len(labelled)).round(1),
+                "hours": (groups["seconds"].sum() / 3600).round(2),
+                "speakers": groups["speaker"].nunique(),
+            }
+        )
+    for column in ("speaker", "session", "split"):
+        if table[column].nunique() > 1:
+            emotion = table["emotion"].replace("", "no emotion")
+            crossed = pd.crosstab(table[column].replace("", "none"), emotion)
+            tables[f"Emotions by {column}"] = crossed.assign(all=crossed.sum(axis=1))
+    rated = [name for name in LABEL_COLUMNS if table[name].notna().any()]
+    if rated:
+        described = table[rated].describe().T
+        named = described[["count", "min", "mean", "std", "max"]].round(3)
+        tables["Ratings"] = named.astype({"count": int})
+    for column in map(str, extras.columns):
+        values = extras[column].astype(str).replace("", "none")
+        if 1 < values.nunique() <= MAX_VALUES:
+            tables[f"{column} (of this corpus only)"] = values.value_counts().to_frame("utterances")
+    return tables
+
+
+def _duplicates(table: pd.DataFrame) -> list[str]:
+    same = table[table["audio_hash"].duplicated(keep=False)]
+    lines = []
+    for _, group in same.groupby("audio_hash", sort=False):
+        speakers = sorted(set(group["speaker"]))
+        across = f" (speakers {', '.join(speakers)})" if len(speakers) > 1 else ""
+        lines.append(" = ".join(group["id"]) + across)
+    return lines
+
+
+def _odd(table: pd.DataFrame, reader: Reader) -> list[str]:
+    """Returns in what audio differs from the published one, where that need not be wrong."""
+    notes = []
+    other = int((table["sample_rate"] != reader.sample_rate).sum())
+    if other:
+        notes.append(f"{other} files are not at the published {reader.sample_rate} Hz.")
+    if reader.seconds:
+        least, most = reader.seconds
+        # Published to a tenth of a second.
+        outside = table[(table["seconds"] < least - 0.05) | (table["seconds"] > most + 0.05)]
+        if len(outside):
+            notes.append(
+                f"{len(outside)} utterances are not {least} to {most} s long, as published; the "
+                f"first is {outside['id'].iloc[0]}."
+            )
+    return notes

@@ -1,0 +1,108 @@
+"""Corpus cards as one self-contained HTML page with plots."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from pretrain.data.table import LABEL_COLUMNS
+from probe.corpora.card import Card
+
+FILE_NAME = "corpora.html"
+
+COLOUR = "#0072b2"
+"""Blue of the colour-blind safe palette by Okabe and Ito."""
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em;
+       color: #222; }
+table { border-collapse: collapse; margin: .5em 0 1.5em; font-variant-numeric: tabular-nums; }
+th, td { padding: .15em .7em; text-align: right; border-bottom: 1px solid #ddd; }
+th:first-child, .facts td { text-align: left; }
+img { max-width: 100%; }
+pre { white-space: pre-wrap; margin: 0; }
+.wrong { border-left: 4px solid #d55e00; padding-left: 1em; }
+.wide { overflow-x: auto; }
+"""
+
+
+def write_page(cards: Sequence[Card], folder: Path, *, command: str) -> Path:
+    """Writes the page into `folder`, which is made if need be, and returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    body = "".join(_section(card) for card in cards)
+    place = folder / FILE_NAME
+    place.write_text(
+        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Corpora</title>"
+        f"<style>{STYLE}</style><h1>Corpora</h1>{body}"
+        f"<p>Made by <code>{html.escape(command)}</code></p></html>\n",
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
+    return place
+
+
+def _section(card: Card) -> str:
+    title = f"<h2>{html.escape(card.spec)}</h2>"
+    if card.error:
+        error = html.escape(card.error)
+        return f"{title}<div class='wrong'><pre>Cannot be read: {error}</pre></div>"
+    facts = "".join(
+        f"<tr><td>{html.escape(key)}</td><td>{html.escape(value)}</td></tr>"
+        for key, value in card.facts.items()
+    )
+    parts = [title, f"<table class='facts'>{facts}</table>"]
+    for name, found in card.lists().items():
+        if found:
+            lines = html.escape("\n".join(found))
+            wrong = "" if name == "Notes" else " class='wrong'"
+            parts.append(f"<div{wrong}><h3>{name}: {len(found)}</h3><pre>{lines}</pre></div>")
+    parts.append(f"<img alt='plots of {html.escape(card.name)}' src='{_plots(card)}'>")
+    for name, table in card.tables.items():
+        shown = table.to_html(border=0)
+        parts.append(f"<h3>{html.escape(name)}</h3><div class='wide'>{shown}</div>")
+    return "".join(parts)
+
+
+def _plots(card: Card) -> str:
+    """Returns lengths, classes, classes by speaker and ratings as one PNG in a data URL."""
+    table = card.table
+    rated = [name for name in LABEL_COLUMNS if table[name].notna().any()]
+    crossed = card.tables.get("Emotions by speaker")
+    names = ["seconds"]
+    names += ["emotion"] if "Emotions" in card.tables else []
+    names += ["speakers"] if crossed is not None else []
+    names += rated
+    num_rows = (len(names) + 1) // 2
+    height = 2.8 * num_rows + (0.05 * len(crossed) if crossed is not None else 0.0)
+    figure = Figure(figsize=(11, height), layout="constrained")
+    for place, name in enumerate(names, start=1):
+        axes = figure.add_subplot(num_rows, min(2, len(names)), place)
+        if name == "emotion":
+            counts = card.tables["Emotions"]["utterances"]
+            axes.barh(counts.index.astype(str), counts, color=COLOUR)
+            axes.invert_yaxis()
+            axes.set(xlabel="utterances", title="Utterances per emotion")
+        elif name == "speakers":
+            assert crossed is not None
+            by_speaker = crossed.drop(columns="all")
+            drawn = axes.imshow(by_speaker.T, aspect="auto", cmap="Blues", vmin=0)
+            axes.set_yticks(range(by_speaker.shape[1]), by_speaker.columns)
+            every = max(1, len(by_speaker) // 12)
+            axes.set_xticks(
+                range(0, len(by_speaker), every), by_speaker.index[::every], rotation=90
+            )
+            axes.set(xlabel="speaker", title="Utterances per emotion and speaker")
+            figure.colorbar(drawn, ax=axes)
+        else:
+            values = np.asarray(table[name].dropna(), dtype=np.float64)
+            axes.hist(values, bins=40, color=COLOUR)
+            unit = "s" if name == "seconds" else "the corpus's own scale"
+            what = "Length" if name == "seconds" else name.capitalize()
+            axes.set(xlabel=unit, ylabel="utterances", title=f"{what} of utterances")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

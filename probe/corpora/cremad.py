@@ -1,0 +1,153 @@
+"""CREMA-D: 91 actors, twelve English sentences, six emotions, votes by crowd workers.
+
+Cao, Cooper, Keutmann, Gur, Nenkova, Verma, "CREMA-D: Crowd-sourced Emotional Multimodal Actors
+Dataset", IEEE Transactions on Affective Computing 5(4), 2014. A name such as 1001_IEO_ANG_HI
+consists of actor, sentence, emotion that was acted and intensity (LO, MD, HI for the sentence IEO
+with an emotion, else XX). 20 of the 7,462 combinations were never published. One published file,
+1076_MTI_SAD_XX, has no sound: the scan sets it aside.
+
+The label is the emotion that was *acted*, from the file's name. The option `voice` takes the
+majority of the listeners instead who only heard the voice (`VoiceVote` of the corpus's own
+`processedResults/summaryTable.csv`, which sums up `finishedResponses.csv`): where it is tied there
+is no label. The two are far apart: listeners chose the acted emotion alone in 3,099 files (42 %).
+
+The sessions are ours, not the corpus's: ten groups of nine or ten actors, disjoint in speakers, so
+that protocol `session` makes 10 folds where `speaker` makes 91.
+"""
+
+import re
+import warnings
+from collections.abc import Collection
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+
+from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.readers.assemble import make_listing
+from pretrain.data.readers.folder import existing_folder
+from pretrain.data.table import read_csv
+from probe.corpora.completeness import count_lines, name_lines, settle
+from probe.corpora.file_names import parse_names
+
+VOICE = "voice"
+OPTIONS = {VOICE: "the label is what most listeners heard, not what was acted"}
+
+EMOTIONS = {
+    "ANG": "anger",
+    "DIS": "disgust",
+    "FEA": "fear",
+    "HAP": "happy",
+    "NEU": "neutral",
+    "SAD": "sad",
+}
+
+TEXTS = {
+    "DFA": "Don't forget a jacket.",
+    "IEO": "It's eleven o'clock.",
+    "IOM": "I'm on my way to the meeting.",
+    "ITH": "I think I have a doctor's appointment.",
+    "ITS": "I think I've seen this before.",
+    "IWL": "I would like a new alarm clock.",
+    "IWW": "I wonder what this is about.",
+    "MTI": "Maybe tomorrow it will be cold.",
+    "TAI": "The airplane is almost full.",
+    "TIE": "That is exactly what happened.",
+    "TSI": "The surface is slick.",
+    "WSI": "We'll stop in a couple of minutes.",
+}
+
+ACTORS = [str(number) for number in range(1001, 1092)]
+SESSIONS = {actor: f"{int(actor) % 10 + 1:02d}" for actor in ACTORS}
+
+NAME = re.compile(
+    rf"(?P<actor>{'|'.join(ACTORS)})_(?P<text>{'|'.join(TEXTS)})"
+    rf"_(?P<emotion>{'|'.join(EMOTIONS)})_(?P<level>LO|MD|HI|XX)"
+)
+
+NEVER_PUBLISHED = {"1002_TIE_NEU_XX", "1076_ITS_NEU_XX"} | {
+    f"{actor}_{text}_{emotion}_XX"
+    for (actor, text), emotion in product(
+        (("1008", "WSI"), ("1009", "MTI"), ("1019", "ITH")), EMOTIONS
+    )
+}
+PUBLISHED_NAMES = frozenset(
+    f"{actor}_{text}_{emotion}_{level}"
+    for actor, text, emotion in product(ACTORS, TEXTS, EMOTIONS)
+    for level in (("LO", "MD", "HI") if text == "IEO" and emotion != "NEU" else ("XX",))
+) - frozenset(NEVER_PUBLISHED)
+
+PUBLISHED_EMOTIONS = {name: 1087 if name == "neutral" else 1271 for name in EMOTIONS.values()}
+PUBLISHED_SPEAKERS = dict.fromkeys(ACTORS, 82) | {
+    "1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 81,
+}  # fmt: skip
+
+VOTES = Path("processedResults") / "summaryTable.csv"
+
+
+def list_cremad(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
+    """Lists CREMA-D's `AudioWAV` in or at `path`, with what was acted and what was heard.
+
+    Two columns more than other corpora: `acted`, and `voice_vote` ("" where it is tied) if the vote
+    table is there. Refuses what differs from the 7,442 published files: by name, actor and acted
+    emotion.
+    """
+    folder = existing_folder(path, what=f"The corpus {source}")
+    audio = folder / "AudioWAV"
+    found = parse_names(audio if audio.is_dir() else folder, source=source, pattern=NAME)
+    rows = [
+        {
+            "id": f"{source}/{match.string}",
+            "path": file,
+            "speaker": match["actor"],
+            "session": SESSIONS[match["actor"]],
+            "acted": EMOTIONS[match["emotion"]],
+            "text": TEXTS[match["text"]],
+        }
+        for file, match in found.items()
+    ]
+    listing = make_listing(pd.DataFrame(rows))
+    names = [match.string for match in found.values()]
+    published = {"acted": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS}
+    lines = [
+        *name_lines(names, PUBLISHED_NAMES, source=source),
+        *count_lines(listing, published, source=source),
+    ]
+    settle(lines, source=source, path=path, options=options)
+    listing["emotion"] = listing["acted"]
+    places = [place / VOTES for place in (folder, folder.parent)]
+    table = next((place for place in places if place.is_file()), None)
+    if table is not None:
+        votes = _votes(table)
+        unknown = [name for name in names if name not in votes]
+        if unknown:
+            raise ValueError(f"{table} must hold the votes on every file, but not {unknown[0]}.")
+        listing["voice_vote"] = [votes[name] for name in names]
+    if VOICE in options:
+        if table is None:
+            raise ValueError(
+                f"{source}:{VOICE} needs the corpus's vote table, but {places[0]} is not there."
+            )
+        listing["emotion"] = listing["voice_vote"]
+        warnings.warn(
+            f"{source}: labels are the listeners' votes on the voice; "
+            f"{int((listing['emotion'] == '').sum())} of {len(listing)} are tied and have none.",
+            CorpusWarning,
+            stacklevel=2,
+        )
+    return listing
+
+
+def _votes(table: Path) -> dict[str, str]:
+    """Returns the majority vote on the voice per file name, "" where it is tied (A:D)."""
+    frame = read_csv(table)
+    if missing := {"FileName", "VoiceVote"} - set(frame.columns):
+        raise ValueError(f"{table} must have the column {sorted(missing)[0]}, but has not.")
+    names = {code[0]: emotion for code, emotion in EMOTIONS.items()}
+    wrong = [vote for vote in frame["VoiceVote"] if not set(vote.split(":")) <= set(names)]
+    if wrong:
+        raise ValueError(f"{table}: `VoiceVote` must be of {', '.join(names)}, but is {wrong[0]!r}")
+    return {
+        name: names.get(vote, "")
+        for name, vote in zip(frame["FileName"], frame["VoiceVote"], strict=True)
+    }

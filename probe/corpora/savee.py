@@ -1,0 +1,81 @@
+"""SAVEE, the Surrey Audio-Visual Expressed Emotion database: four men, English, seven emotions.
+
+Haq, Jackson, "Multimodal Emotion Recognition", in Machine Audition, IGI Global 2010. A name such as
+DC_sa07 consists of the speaker's initials, a letter or two for the emotion and the sentence's
+number within that emotion. Two layouts are in circulation: DC/sa07.wav, as in the corpus's own
+`AudioData` folder, and DC_sa07.wav in one folder. Recorded at 44.1 kHz.
+
+The corpus has no sessions. Which of its TIMIT sentences a number stands for is not in the names,
+so texts are left empty.
+"""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+
+from pretrain.data.readers.assemble import make_listing
+from probe.corpora.completeness import count_lines, name_lines, settle
+from probe.corpora.file_names import parse_names
+
+SPEAKERS = ("DC", "JE", "JK", "KL")
+
+EMOTIONS = {
+    "a": "anger",
+    "d": "disgust",
+    "f": "fear",
+    "h": "happiness",
+    "n": "neutral",
+    "sa": "sadness",
+    "su": "surprise",
+}
+
+NUM_SENTENCES = {code: 30 if code == "n" else 15 for code in EMOTIONS}
+"""Per speaker; neutral repeats the common and the emotions' own sentences."""
+
+NAME = re.compile(
+    rf"(?P<speaker>{'|'.join(SPEAKERS)})_"
+    r"(?P<emotion>n(?=0[1-9]|[12]\d|30)|(?:sa|su|[adfh])(?=0[1-9]|1[0-5]))\d\d"
+)
+
+PUBLISHED_NAMES = frozenset(
+    f"{speaker}_{code}{number:02d}"
+    for speaker in SPEAKERS
+    for code, num_sentences in NUM_SENTENCES.items()
+    for number in range(1, num_sentences + 1)
+)
+PUBLISHED_EMOTIONS = {EMOTIONS[code]: 4 * number for code, number in NUM_SENTENCES.items()}
+PUBLISHED_SPEAKERS = dict.fromkeys(SPEAKERS, sum(NUM_SENTENCES.values()))
+
+
+def list_savee(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
+    """Lists SAVEE's files below `path`, in either layout (wav, or a copy in another format).
+
+    Refuses what differs from the 480 published files: by name, by speaker and by emotion.
+    """
+    found = parse_names(path, source=source, pattern=NAME, name_of=_full_name)
+    rows = [
+        {
+            "id": f"{source}/{match.string}",
+            "path": file,
+            "speaker": match["speaker"],
+            "emotion": EMOTIONS[match["emotion"]],
+        }
+        for file, match in found.items()
+    ]
+    listing = make_listing(pd.DataFrame(rows))
+    names = [match.string for match in found.values()]
+    published = {"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS}
+    lines = [
+        *name_lines(names, PUBLISHED_NAMES, source=source),
+        *count_lines(listing, published, source=source),
+    ]
+    settle(lines, source=source, path=path, options=options)
+    return listing
+
+
+def _full_name(file: str) -> str:
+    """Returns DC_a01 for DC/a01.wav, where the folder says who speaks, and for DC_a01.wav."""
+    here = Path(file)
+    return here.stem if "_" in here.stem else f"{here.parent.name}_{here.stem}"
