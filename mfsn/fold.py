@@ -171,9 +171,12 @@ def _search(fold: Fold) -> TaskOutput:
     )
     chosen = found.retrained or found
     output = _test(fold, found.network, found.observed, chosen.best_epoch)
-    output.tables.update(epochs=found.epochs, alpha=found.alphas, levels=found.levels)
+    epochs = [{**line, "phase": "search"} for line in found.epochs]
+    if found.retrained is not None:
+        epochs += [{**line, "phase": "retrain"} for line in found.retrained.epochs]
+    output.tables.update(epochs=epochs, alpha=found.alphas, levels=found.levels)
     output.result.update(dev_ua=chosen.dev_ua, dev_wa=chosen.dev_wa)
-    _add_structure(fold, output, found.genotype)
+    _add_structure(fold, output, found.genotype, found)
     return output
 
 
@@ -229,16 +232,23 @@ def _test(fold: Fold, network: nn.Module, observed: dict[str, Any], best_epoch: 
     return TaskOutput(result=result, tables={"predictions": lines})
 
 
-def _add_structure(fold: Fold, output: TaskOutput, genotype: Genotype) -> None:
+def _add_structure(
+    fold: Fold, output: TaskOutput, genotype: Genotype, found: SearchResult | None = None
+) -> None:
+    """Writes down a structure: when and by which dev scores it was found, and what it is worth."""
     genotype.save(fold.task.folder / "genotype.json")
-    line = {
+    line: dict[str, Any] = {
         "level": genotype.level,
         "layer": genotype.layer,
         "operations": "+".join(genotype.operations),
     }
-    scores = {k: output.result[k] for k in ("dev_ua", "dev_wa", "epoch", "test_ua", "test_wa")}
-    output.tables["structures"] = [{**line, **scores}]
-    output.result["structure"] = line
+    result = output.result
+    scores = {k: result[k] for k in ("dev_ua", "dev_wa", "epoch", "test_ua", "test_wa")}
+    if found is not None:
+        scores |= {"dev_ua": found.dev_ua, "dev_wa": found.dev_wa, "epoch": found.best_epoch}
+    trained = {"trained_epoch": result["epoch"], "trained_dev_ua": result["dev_ua"]}
+    output.tables["structures"] = [{**line, **scores, **trained}]
+    result["structure"] = line
 
 
 def _checkpoints(fold: Fold) -> Path:

@@ -34,20 +34,22 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "folds": ("fold", "id", "part"),
     "epochs": (
         "variant", "seed", "fold", "epoch", "train_loss", "dev_loss", "dev_ua", "dev_wa",
-        "seconds", "entropy", "leading",
+        "seconds", "entropy", "leading", "phase",
     ),
     "alpha": ("variant", "seed", "fold", "epoch", "cell", "operation", "weight"),
     "levels": ("variant", "seed", "fold", "level", "layer", "dev_ua", "dev_wa"),
     "structures": (
         "variant", "seed", "fold", "level", "layer", "operations", "dev_ua", "dev_wa", "epoch",
-        "test_ua", "test_wa",
+        "test_ua", "test_wa", "trained_epoch", "trained_dev_ua",
     ),
     "exhaustive": (
         "seed", "fold", "level", "layer", "operations", "dev_ua", "dev_wa", "dev_loss", "test_ua",
         "test_wa", "seconds", "found",
     ),
 }  # fmt: skip
-"""Columns of the CSV files, by the name of the file. Scores are fractions."""
+"""Columns of the CSV files, by the name of the file. Scores are fractions. `phase` is "search" or
+"retrain", empty for a fixed structure. Of a structure, `epoch` and the dev scores are those by
+which the search kept it, the trained ones those of the weights that were tested."""
 
 OF_TASKS = ("predictions", "epochs", "alpha", "levels", "structures", "exhaustive")
 """Tables that are joined from the tasks' own."""
