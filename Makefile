@@ -10,14 +10,15 @@ RUN := $(VENV)/bin/python
 DEMO := $(RUNS)/demo$(if $(filter-out small,$(SIZE)),-$(SIZE))
 PROBE_HOURS := $(if $(filter tiny,$(SIZE)),0.05,0.33)
 CTC_HOURS := $(if $(filter tiny,$(SIZE)),0.02,0.5)
-CTC := --set training.updates=$(if $(filter tiny,$(SIZE)),2,60) --set data.shard_seconds=8.0
+CTC := --set training.updates=$(if $(filter tiny,$(SIZE)),2,300)
 MFSN := $(if $(filter tiny,$(SIZE)),tiny.toml,reduced.toml --set fit.max_epochs=5)
+ROWS := $(if $(filter tiny,$(SIZE)),,--set data.crop_seconds=5.0 --set data.shard_seconds=5.0)
 
 .PHONY: demo test check clean-demo
 
 demo: $(VENV)/installed
 	@echo "== 1 of 5: pre-training the six rows of Table 4 (SIZE=$(SIZE))"
-	@$(RUN) pretrain/grid.py --rows configs/table4 --config configs/size/$(SIZE).toml --out $(DEMO)/rows
+	@$(RUN) pretrain/grid.py --rows configs/table4 --config configs/size/$(SIZE).toml $(ROWS) --out $(DEMO)/rows
 	@echo "== 2 of 5: probing them"
 	@$(RUN) probe/run.py --encoder $(DEMO)/rows/* --corpus synthetic:part=probe,hours=$(PROBE_HOURS) --protocol session --out $(DEMO)/probe
 	@echo "== 3 of 5: fine-tuning a quantized row on transcripts"
@@ -25,7 +26,7 @@ demo: $(VENV)/installed
 	@echo "== 4 of 5: MFSN and its ablation"
 	@$(RUN) mfsn/run.py ablate --tec $(DEMO)/ctc --sec-quantized $(DEMO)/rows/quantized-g4v8 --sec-continuous $(DEMO)/rows/continuous-k4 --corpus synthetic:part=probe,hours=$(PROBE_HOURS) --protocol session --config configs/mfsn/$(MFSN) --jobs 2 --out $(DEMO)/mfsn
 	@echo "== 5 of 5: writing the report"
-	@$(RUN) reports/run.py --runs '$(DEMO)/rows/*' '$(DEMO)/probe' '$(DEMO)/mfsn' --out $(DEMO)/report
+	@$(RUN) reports/run.py --runs '$(DEMO)/rows/*' '$(DEMO)/probe' '$(DEMO)/ctc' '$(DEMO)/mfsn' --out $(DEMO)/report
 
 test: $(VENV)/installed
 	$(RUN) -m pytest
