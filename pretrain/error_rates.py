@@ -5,7 +5,7 @@ characters.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import jiwer
@@ -23,7 +23,13 @@ WORDS_START = 0xE000
 """Words are searched like characters, as code points of Unicode's private area from here on."""
 
 MAX_WORDS = 6000
-"""Rarer words are no candidates of a constant; the private area holds 6400."""
+"""Rarer words are one word in the search of a constant; the private area holds 6400."""
+
+MAX_PIECES = 200
+"""So many of the most frequent words are put into a constant; the rest may only stay in one."""
+
+BLOCK = 1024
+"""Candidates that are compared at once: bounds the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,18 +58,21 @@ def best_constant(references: Sequence[str]) -> str:
     """
     counts = _sampled(references)
     characters = sorted(set().union(*map(set, counts)) - {" "})
-    return _descend(counts, characters, ["", *characters, *counts])
+    return _descend(counts, ["", *characters, *counts], lambda text: _neighbours(text, characters))
 
 
 def best_constant_words(references: Sequence[str]) -> str:
-    """Returns the text with about the lowest WER on `references`, see `best_constant`."""
+    """Returns the text with about the lowest WER on `references`: as `best_constant`, with words in
+    place of characters. Inserted are the `MAX_PIECES` most frequent words."""
     frequent = Counter(word for text in references for word in text.split()).most_common(MAX_WORDS)
     symbol_of = {word: chr(WORDS_START + rank) for rank, (word, _) in enumerate(frequent)}
     word_of = {symbol: word for word, symbol in symbol_of.items()}
     rare = chr(WORDS_START + MAX_WORDS)
     coded = ["".join(symbol_of.get(word, rare) for word in text.split()) for text in references]
-    best = best_constant(coded)
-    return " ".join(word_of[symbol] for symbol in best if symbol in word_of)
+    counts, pieces = _sampled(coded), list(word_of)[:MAX_PIECES]
+    starts = ["", *pieces, *(text for text in counts if rare not in text)]
+    best = _descend(counts, starts, lambda text: list(_steps(text, pieces, pieces)))
+    return " ".join(word_of[symbol] for symbol in best)
 
 
 def _sampled(references: Sequence[str]) -> dict[str, int]:
@@ -76,7 +85,9 @@ def _sampled(references: Sequence[str]) -> dict[str, int]:
     return dict(counts)
 
 
-def _descend(counts: dict[str, int], symbols: list[str], candidates: list[str]) -> str:
+def _descend(
+    counts: dict[str, int], candidates: list[str], neighbours: Callable[[str], list[str]]
+) -> str:
     texts = list(counts)
     weights = np.array(list(counts.values()), dtype=np.float64)
     best, fewest = "", np.inf
@@ -86,25 +97,34 @@ def _descend(counts: dict[str, int], symbols: list[str], candidates: list[str]) 
         if edits[index] >= fewest:
             return best
         best, fewest = candidates[index], float(edits[index])
-        candidates = _neighbours(best, symbols) or [best]
+        candidates = neighbours(best) or [best]
 
 
 def _edits(
     candidates: list[str], texts: list[str], weights: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    distances = cdist(candidates, texts, scorer=Levenshtein.distance, dtype=np.int32)
-    return np.asarray(distances @ weights, dtype=np.float64)
+    blocks = [candidates[start : start + BLOCK] for start in range(0, len(candidates), BLOCK)]
+    edits = [
+        cdist(block, texts, scorer=Levenshtein.distance, dtype=np.int32) @ weights
+        for block in blocks
+    ]
+    return np.concatenate(edits)
 
 
 def _neighbours(text: str, symbols: list[str]) -> list[str]:
     """Returns the texts one step away that have no spaces at their ends and no doubled ones; a
     new word comes with its space, since neither would be allowed alone."""
-    places = range(len(text) + 1)
     pieces = [*symbols, *(s + " " for s in symbols), *(" " + s for s in symbols)]
-    inserted = [text[:place] + piece + text[place:] for place in places for piece in pieces]
-    replaced = [
-        text[:place] + s + text[place + 1 :] for place in places[:-1] for s in (*symbols, " ")
-    ]
-    deleted = [text[:place] + text[place + 1 :] for place in places[:-1]]
-    steps = inserted + replaced + deleted
+    steps = _steps(text, pieces, [*symbols, " "])
     return [step for step in steps if step == " ".join(step.split())]
+
+
+def _steps(text: str, pieces: Sequence[str], symbols: Sequence[str]) -> Iterator[str]:
+    """Yields `text` with one of `pieces` put in, with one place replaced by one of `symbols`, and
+    with one place deleted."""
+    for place in range(len(text) + 1):
+        before, after = text[:place], text[place:]
+        yield from (before + piece + after for piece in pieces)
+        if after:
+            yield from (before + symbol + after[1:] for symbol in symbols)
+            yield before + after[1:]

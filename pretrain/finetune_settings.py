@@ -24,7 +24,7 @@ class FinetuneSettings:
     """Everything that a fine-tuning run depends on."""
 
     encoder: str
-    """Run folder of the pre-trained encoder."""
+    """Run folder of the pre-trained encoder; written down as an absolute path."""
 
     start: Literal["pretrained", "initial", "random"] = "pretrained"
     """Weights to begin with: `pretrained`; `initial`, those that the pre-training began with; or
@@ -94,4 +94,7 @@ class ResolvedFinetune:
 
 def resolve_finetune(tree: SettingsTree) -> ResolvedFinetune:
     """Builds the settings; raises `SettingsError` that lists every fault with its place."""
-    return ResolvedFinetune(run=tree.build(FinetuneSettings))
+    run = tree.build(FinetuneSettings)
+    # The same folder is the same run, from wherever and in whatever way it is named.
+    encoder = str(Path(run.encoder).expanduser().resolve())
+    return ResolvedFinetune(run=dataclasses.replace(run, encoder=encoder))

@@ -1,5 +1,6 @@
 """The transcribed part of a corpus: what is trained on, what is decoded, what is left out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,8 +13,12 @@ from pretrain.draws import generator
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
 from pretrain.text import frames_needed, normalize_text
 
-DEV_NAMES = ("dev", "validation", "valid")
-TEST_NAMES = ("test",)
+PART_NAMES = {
+    "train": ("train", "training", "pretrain"),
+    "dev": ("dev", "devel", "development", "val", "valid", "validation"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+"""Part -> the word that its splits begin with; more may follow, as in LibriSpeech's `dev-other`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +38,14 @@ class TranscribedParts:
 def split_transcribed(
     table: pd.DataFrame, *, min_seconds: float, max_seconds: float, dev_share: float, seed: int
 ) -> TranscribedParts:
-    """Splits by the column `split`; without a dev part there, speakers of the rest are held out.
+    """Splits by the column `split` (an empty one is trained on, see `part_of`); without a dev part
+    there, speakers of the rest are held out.
 
     Left out are utterances without transcript, those shorter than `min_seconds`, and for training
     those longer than `max_seconds` (a crop has no transcript) or too short for their transcript
     (CTC needs a frame per character and one between equal neighbours).
+
+    Raises `TableError` when a split's name tells no part, or nothing is left to train or decode.
     """
     num_samples = [
         num_samples_16k(int(frames), int(rate))
@@ -49,16 +57,19 @@ def split_transcribed(
     left_out = {"no transcript": int(without_text.sum()), "too short": int(too_short.sum())}
     table = table[~without_text & ~too_short]
 
-    split = table["split"].str.lower()
-    is_test, is_dev = split.isin(TEST_NAMES), split.isin(DEV_NAMES)
+    part = _parts(table["split"])
+    is_test, is_dev = part == "test", part == "dev"
     dev_is = "the corpus's dev split"
     if not is_dev.any():
         is_dev = ~is_test & _held_out(table[~is_test], dev_share, seed).reindex(
             table.index, fill_value=False
         )
+        unknown = int((table.loc[~is_test, "speaker"] == "").sum())
         dev_is = "held-out speakers of the training part"
-        if not set(table.loc[is_dev, "speaker"]) - {""}:
+        if unknown == int((~is_test).sum()):
             dev_is = "held-out utterances of the training part, speakers unknown"
+        elif unknown:
+            dev_is += f" ({unknown} utterances of unknown speakers are trained on)"
     train = table[~is_test & ~is_dev]
     frames = train["num_samples"].map(lambda count: int(num_frames_of(int(count))))
     too_long = train["num_samples"] > round(max_seconds * SAMPLE_RATE_HZ)
@@ -87,14 +98,38 @@ def split_transcribed(
     return parts
 
 
+def part_of(split: str) -> str:
+    """Returns train, dev or test for the name of a split, or "" where it tells none of them."""
+    for part, names in PART_NAMES.items():
+        # A letter more makes another word: Common Voice's `validated` is no dev split.
+        if re.match(rf"({'|'.join(names)})(?![a-z])", split.lower()):
+            return part
+    return ""
+
+
+def _parts(splits: "pd.Series[str]") -> "pd.Series[str]":
+    """Returns the part of every row; raises `TableError` that names what tells none."""
+    parts = {split: part_of(split or "train") for split in set(splits)}
+    if unknown := sorted(split for split, part in parts.items() if not part):
+        names = "; ".join(f"{part}: {', '.join(PART_NAMES[part])}" for part in PART_NAMES)
+        raise TableError(
+            "`split` must tell whether an utterance is to train on, to decode or to test on, but "
+            f"is {', '.join(map(repr, unknown))} instead. Its name must begin with a word of "
+            f"these, or be empty, which is to train on: {names}."
+        )
+    return splits.map(parts)
+
+
 def _held_out(table: pd.DataFrame, share: float, seed: int) -> "pd.Series[bool]":
     """Tells which rows are held out: whole speakers in a seeded order, until `share` of the
-    utterances is reached; single utterances where no speaker is known."""
-    known = (table["speaker"] != "").any()
-    groups = table["speaker"] if known else table["id"]
-    order = sorted(set(groups))
+    utterances is reached; single utterances where no speaker is known. Where only some are known,
+    the rest is never held out: its speakers may be any."""
+    known = table["speaker"] != ""
+    groups = table["speaker"].where(known) if known.any() else table["id"]
+    order = sorted(set(groups.dropna()))
     generator(seed, "finetune", "dev").shuffle(order)
     counts = groups.value_counts()
     sizes = np.cumsum([int(counts[group]) for group in order])
     num_groups = int(np.searchsorted(sizes, share * len(table))) + 1
-    return groups.isin(order[: min(num_groups, len(order) - 1)])
+    most = len(order) - (not groups.isna().any())  # something must be left to train on
+    return groups.isin(order[: min(num_groups, most)])

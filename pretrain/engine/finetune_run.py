@@ -7,14 +7,15 @@ from typing import Any
 import pandas as pd
 
 from pretrain.config_files import SettingsError
-from pretrain.data.table import load_table, write_csv
+from pretrain.data.readers import read_corpus
+from pretrain.data.table import load_table, table_hash, write_csv
 from pretrain.data.transcribed import TranscribedParts, split_transcribed
-from pretrain.engine.run_folder import RunFolder
+from pretrain.engine.run_folder import RunFolder, RunFolderError
 from pretrain.engine.run_in_folder import run_in_folder
 from pretrain.error_rates import best_constant, best_constant_words, error_rates
 from pretrain.finetune_settings import FinetuneSettings, ResolvedFinetune
 from pretrain.model.encoder import Encoder, build_encoder
-from pretrain.model.weights import load_encoder
+from pretrain.model.weights import load_encoder, weights_hash
 from pretrain.objectives.ctc import CtcObjective, class_shares
 from pretrain.objectives.objective import Objective
 from pretrain.recognizer import Recognizer, load_recognizer
@@ -24,8 +25,12 @@ from pretrain.text import Vocabulary, vocabulary_of
 def finetune(settings: ResolvedFinetune, path: Path, *, resume: bool) -> bool:
     """Fine-tunes in the folder `path`, or continues or reuses what is there.
 
-    Returns False when a signal ended it early; the same command then continues it.
+    Returns False when a signal ended it early; the same command then continues it. Raises
+    `RunFolderError` when what is there was made of other settings, weights or utterances.
     """
+    folder = RunFolder(path)
+    if folder.open(settings, resume=resume) == "finished":
+        check_made_of(settings.run, folder)
     return run_in_folder(settings, Finetuning(settings.run), path, resume=resume)
 
 
@@ -99,6 +104,20 @@ def evaluate_on_test(path: Path, settings: FinetuneSettings) -> dict[str, Any]:
     assert description is not None
     folder.describe({**description, "test": scores})
     return scores
+
+
+def check_made_of(settings: FinetuneSettings, folder: RunFolder) -> None:
+    """Raises `RunFolderError` when the finished run in `folder` began with other weights than the
+    encoder's folder has now, or read other utterances, of any part, than the corpus has now."""
+    initial = weights_hash(starting_encoder(settings))
+    folder.check_unchanged("initial_weights", initial)
+    before = table_hash(load_table(folder.path / "utterances.csv"))
+    corpus = read_corpus(settings.data.corpus, max_bad_share=settings.data.max_bad_share)
+    if (now := table_hash(corpus)) != before:
+        raise RunFolderError(
+            f"{folder.path}: `data.corpus` {settings.data.corpus} changed since this run was "
+            f"finished (hash {before}, now {now}). Restore what it was, or choose another --out."
+        )
 
 
 def parts_of(table: pd.DataFrame, settings: FinetuneSettings) -> TranscribedParts:

@@ -107,7 +107,8 @@ def spread_labels(
 ) -> None:
     """Writes each (x, y, text, colour) to the right of its point, moved apart where they touch.
 
-    Call it after the limits are final. A thin line joins a moved label to its point.
+    Call it after the limits are final. A thin line joins a moved label to its point. The label of
+    a point above or below the axes stands at their edge; far outside it would leave them no room.
     """
     if not labels:
         return
@@ -115,7 +116,10 @@ def spread_labels(
     figure.draw_without_rendering()
     to_points = 72.0 / figure.dpi
     right = axes.transAxes.transform((1.0, 0.0))[0]
-    ordered = sorted(labels, key=lambda label: label[1])
+    low, high = sorted(axes.get_ylim())
+    inside = [(x, min(max(y, low), high), text, colour) for x, y, text, colour in labels]
+    # By their true heights: several may stand at one edge.
+    ordered = [label for _, label in sorted(zip([y for _, y, _, _ in labels], inside, strict=True))]
     wanted = np.array([axes.transData.transform((x, y))[1] * to_points for x, y, _, _ in ordered])
     placed = _apart(wanted, gap_points)
     for (x, y, text, colour), place, want in zip(ordered, placed, wanted, strict=True):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reports.figures.drawing import INK, Drawing
 from reports.figures.names import shorten
-from reports.fusion.exhaustive import Check
+from reports.fusion.exhaustive import Check, places_words
 from reports.fusion.grid import MfsnGrid
 
 DOT, FOUND, BEST_DEV, MEAN = "#9aa7b4", "#c8590b", "#1b62a5", "#4d4d4d"
@@ -24,7 +24,8 @@ def exhaustive_figure(grid: MfsnGrid, found: list[Check]) -> Drawing | None:
         caption="A dot per structure: its UA on the test part of the fold, trained from scratch. "
         "Diamond: the structure that the search found. Triangle: the best by the dev part. Line: "
         "the mean, what a structure drawn at random gets. Dots are moved up and down only to be "
-        "told apart. A fold has few test utterances, so that small distances are chance.",
+        "told apart; structures of equal UA share their ranks. A fold has few test utterances, so "
+        "that small distances are chance.",
         runs=grid.folders,
         width=9.5,
         height=1.7 + 0.62 * len(found),
@@ -69,7 +70,7 @@ def _draw(figure: Figure, *, found: list[Check]) -> None:
                 markeredgecolor="white",
                 markeredgewidth=0.9,
             )
-            rank = f"rank {check.rank()} of {check.size}"
+            rank = f"rank {places_words(check.places())} of {check.size}"
         axes.text(
             1.01,
             place,

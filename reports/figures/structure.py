@@ -21,10 +21,22 @@ FORMULAS = {
     "attention_reverse": "softmax(y x^T / \u221aD) x",
     "concat_fc": "LN(ReLU(W [x; y]))",
     "concat_fc_reverse": "LN(ReLU(W [y; x]))",
-    "ism": "x + gate(x, y) \u00b7 V y",
-    "ism_reverse": "y + gate(y, x) \u00b7 V x",
 }
 """Operation -> what it computes of text x and speech y, in short."""
+
+ISM = {
+    "gated": "{x} + gate({x}, {y}) \u00b7 V {y}",
+    "channel": "{x} + {y} \u00b7 \u03c3(conv(mean {y}))",
+}
+"""Setting `fusion.ism` -> what stands in for the Information Supplement Module."""
+
+
+def formula(operation: str, ism: str) -> str:
+    """Returns what `operation` computes under the setting `fusion.ism`; "" for an unknown one."""
+    if operation.removesuffix("_reverse") == "ism":
+        x, y = ("y", "x") if operation.endswith("_reverse") else ("x", "y")
+        return ISM.get(ism, "").format(x=x, y=y)
+    return FORMULAS.get(operation, "")
 
 
 def structure_figure(grid: MfsnGrid, found: list[Found]) -> Drawing | None:
@@ -33,6 +45,8 @@ def structure_figure(grid: MfsnGrid, found: list[Found]) -> Drawing | None:
         return None
     one, times = most_frequent(found)
     sec = next((v.sec for v in grid.variants if v.name == SEARCHED and v.sec), "sec")
+    ism = str(grid.setting("fusion", "ism") or "")
+    has_ism = any(name.startswith("ism") for name in one.operations)
     return Drawing(
         name=f"structure-{grid.slug}",
         title=("The structure that won most often" if times > 1 else "The structure of one search")
@@ -40,13 +54,15 @@ def structure_figure(grid: MfsnGrid, found: list[Found]) -> Drawing | None:
         caption=f"Found in {times} of {len(found)} searches (folds and seeds): {one.words}. "
         "x: textual content (TEC), y: the level of speech content (SEC) that won, detached: no "
         "gradient reaches the SEC encoder through the cells (dashed). The last level goes to the "
-        "emotion head beside the cells' output. ISM's formula is not known from the paper.",
+        "emotion head beside the cells' output."
+        + (f" ISM's formula is not known from the paper; here: {ism}." if has_ism and ism else ""),
         runs=grid.folders,
         width=max(9.5, 6.9 + 2.35 * len(one.operations)),
         height=4.3,
         draw=partial(
             _draw,
             one=one,
+            formulas=[formula(name, ism) for name in one.operations],
             tec=_name(grid, "tec"),
             sec=_name(grid, sec),
         ),
@@ -57,7 +73,7 @@ def _name(grid: MfsnGrid, role: str) -> str:
     return str(grid.encoders.get(role, {}).get("name") or role)
 
 
-def _draw(figure: Figure, *, one: Found, tec: str, sec: str) -> None:
+def _draw(figure: Figure, *, one: Found, formulas: list[str], tec: str, sec: str) -> None:
     axes: Any = figure.subplots()
     right = 6.9 + 2.35 * len(one.operations)
     axes.set_xlim(0, right)
@@ -92,7 +108,7 @@ def _draw(figure: Figure, *, one: Found, tec: str, sec: str) -> None:
             3.05,
             1.95,
             0.95,
-            f"{name}\n{FORMULAS.get(name, '')}",
+            f"{name}\n{formulas[index]}",
             GREEN,
             heading=f"Fusion Cell {index + 1}",
         )

@@ -1,6 +1,7 @@
 """How the searches went: entropy of alpha, dev UA, and the weights of one search."""
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,9 @@ OPERATIONS = (
 )  # fmt: skip
 """Colours of the operations: a hue per pair, the reverse lighter (and dashed)."""
 
+RETRAINING = "retrain"
+"""The phase of epochs.csv that is no search."""
+
 
 def trajectory_figures(grid: MfsnGrid, found: list[Found]) -> list[Drawing]:
     """Returns the figures that epochs.csv and alpha.csv allow."""
@@ -30,6 +34,9 @@ def _curves(grid: MfsnGrid, found: list[Found]) -> Drawing | None:
     if frame.empty:
         return None
     frame = frame[frame["variant"] == SEARCHED]
+    # Folders of before there was a retraining have no column `phase`.
+    phase = frame["phase"] if "phase" in frame else pd.Series("", index=frame.index)
+    frame, again = frame[phase != RETRAINING], frame[phase == RETRAINING]
     if frame["entropy"].dropna().empty:
         return None
     operations = max(2, len(grid.operations))
@@ -38,32 +45,40 @@ def _curves(grid: MfsnGrid, found: list[Found]) -> Drawing | None:
         title=f"How the searches went: {grid.title}",
         caption="One line per search (fold), coloured by seed. Left: entropy of the softmax of "
         f"alpha, mean over cells; ln {operations} means that no operation is preferred, 0 that one "
-        "has all the weight. Right: UA on the dev part of the leading structure. Dots: the epoch "
-        "that was kept.",
+        f"has all the weight. {'Right' if again.empty else 'Middle'}: UA on the dev part of the "
+        "leading structure."
+        + (
+            ""
+            if again.empty
+            else " Right: the same of the found structure, trained anew from initial weights."
+        )
+        + " Dots: the epoch that was kept.",
         runs=grid.folders,
-        width=11.5,
+        width=11.5 if again.empty else 13.5,
         height=4.3,
-        draw=partial(_draw_curves, frame=frame, found=found, operations=operations),
+        draw=partial(_draw_curves, frame=frame, again=again, found=found, operations=operations),
     )
 
 
 def _draw_curves(
-    figure: Figure, *, frame: pd.DataFrame, found: list[Found], operations: int
+    figure: Figure,
+    *,
+    frame: pd.DataFrame,
+    again: pd.DataFrame,
+    found: list[Found],
+    operations: int,
 ) -> None:
-    left, right = figure.subplots(1, 2)
+    all_axes: Any = figure.subplots(1, 2 if again.empty else 3)
+    left, right = all_axes[:2]
     seeds = sorted(set(frame["seed"]), key=number_first)
-    handles: dict[str, Any] = {}
-    for (seed, fold), part in frame.groupby(["seed", "fold"], sort=False):
-        colour = SEEDS[seeds.index(str(seed)) % len(SEEDS)]
-        part = part.sort_values("epoch")
-        kept = [one.epoch for one in found if (one.seed, one.fold) == (seed, fold)]
-        for axes, column, scale in ((left, "entropy", 1.0), (right, "dev_ua", 100.0)):
-            (line,) = axes.plot(
-                part["epoch"], scale * part[column], color=colour, linewidth=1.1, alpha=0.6
-            )
-            handles.setdefault(f"seed {seed}", line)
-            at = part[part["epoch"].isin(kept)]
-            axes.plot(at["epoch"], scale * at[column], "o", color=colour, markersize=4.5)
+    kept = {(one.seed, one.fold): one.epoch for one in found}
+    handles = _lines(left, frame, "entropy", seeds, kept)
+    _lines(right, frame, "dev_ua", seeds, kept)
+    if not again.empty:
+        trained = {(one.seed, one.fold): one.trained_epoch for one in found}
+        _lines(all_axes[2], again, "dev_ua", seeds, trained)
+        all_axes[2].set_title("Retraining: UA on the dev part, %")
+        right.sharey(all_axes[2])
     limit = math.log(operations)
     left.axhline(limit, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
     lowest = float(frame["entropy"].min())
@@ -80,13 +95,35 @@ def _draw_curves(
         transform=left.get_yaxis_transform(),
     )
     left.set_title("Entropy of alpha, nats")
-    right.set_title("UA on the dev part, %")
-    for axes in (left, right):
+    right.set_title(("" if again.empty else "Search: ") + "UA on the dev part, %")
+    for axes in all_axes:
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.legend(
         handles.values(), handles.keys(), loc="outside lower center", ncols=6, fontsize=10
     )
+
+
+def _lines(
+    axes: Any,
+    frame: pd.DataFrame,
+    column: str,
+    seeds: list[str],
+    kept: Mapping[tuple[str, str], int | None],
+) -> dict[str, Any]:
+    """Draws a line per seed and fold, a dot at the kept epoch; returns a handle per seed."""
+    handles: dict[str, Any] = {}
+    scale = 100.0 if column == "dev_ua" else 1.0
+    for (seed, fold), part in frame.groupby(["seed", "fold"], sort=False):
+        colour = SEEDS[seeds.index(str(seed)) % len(SEEDS)]
+        part = part.sort_values("epoch")
+        (line,) = axes.plot(
+            part["epoch"], scale * part[column], color=colour, linewidth=1.1, alpha=0.6
+        )
+        handles.setdefault(f"seed {seed}", line)
+        at = part[part["epoch"] == kept.get((str(seed), str(fold)))]
+        axes.plot(at["epoch"], scale * at[column], "o", color=colour, markersize=4.5)
+    return handles
 
 
 def _alpha(grid: MfsnGrid, found: list[Found]) -> Drawing | None:

@@ -32,7 +32,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 NUMBERS = (
     "value", "epoch", "train_loss", "dev_loss", "dev_ua", "dev_wa", "test_ua", "test_wa", "seconds",
-    "entropy", "weight",
+    "entropy", "weight", "trained_epoch", "trained_dev_ua",
 )  # fmt: skip
 
 

@@ -31,7 +31,13 @@ class Check:
     @property
     def best_by_dev(self) -> pd.Series:
         """What exhaustive training would choose without test labels: UA + WA on the dev part."""
-        return self.structures.iloc[_by_dev(self.structures).argmax()]
+        frame = self.structures.assign(both=_by_dev(self.structures)).sort_index()
+        if "dev_loss" not in frame:
+            frame["dev_loss"] = 0.0
+        # Equals by the dev loss, as in a training; never by the test score, which orders the lines.
+        return frame.sort_values(["both", "dev_loss"], ascending=[False, True], kind="stable").iloc[
+            0
+        ]
 
     @property
     def mean(self) -> float:
@@ -44,13 +50,15 @@ class Check:
         chosen = self.structures[self.structures["found"]]
         return chosen.iloc[0] if len(chosen) else None
 
-    def rank(self, *, by_dev: bool = False) -> int | None:
-        """Returns the place of the found structure, 1 the best; equals share the better place."""
+    def places(self, *, by_dev: bool = False) -> tuple[int, int] | None:
+        """Returns the first and the last of the places that the found structure shares with those
+        of equal score, 1 the best; None when no search was given."""
         if self.found is None:
             return None
         scores = _by_dev(self.structures) if by_dev else self.structures["test_ua"]
         own = scores[self.structures["found"]].iloc[0]
-        return 1 + int((scores > own + 1e-12).sum())
+        better = int((scores > own + 1e-12).sum())
+        return 1 + better, better + int(((scores - own).abs() <= 1e-12).sum())
 
 
 def checks(grid: MfsnGrid) -> list[Check]:
@@ -102,8 +110,8 @@ def exhaustive_table(grid: MfsnGrid, found: list[Check]) -> Table:
             "fold": check.fold,
             "size": str(check.size),
             "structure": "" if chosen is None else _words(chosen),
-            "rank": "" if ua is None else f"{check.rank()}",
-            "rank_dev": "" if ua is None else f"{check.rank(by_dev=True)}",
+            "rank": places_words(check.places()),
+            "rank_dev": places_words(check.places(by_dev=True)),
             "ua": percent(ua),
             "best": _words(check.best),
             "best_ua": percent(best),
@@ -127,6 +135,8 @@ def exhaustive_table(grid: MfsnGrid, found: list[Check]) -> Table:
             "percent, the found structure's too (not of the weights that the search shared). "
             "Regret: points of UA lost against the structure named; below 0 the found one is "
             "better. Random: the mean over all structures, what no search at all gets.",
+            "Rank: 1 is the best; 2-5 means that four structures of equal score share these "
+            "places. The best by the dev part: highest UA + WA there, then the lower dev loss.",
             "The best of many structures on a few dozen test utterances is the best by chance, "
             "too: the regret in hindsight is an upper limit.",
         ],
@@ -139,19 +149,31 @@ def exhaustive_sentences(found: list[Check]) -> list[str]:
     if not judged:
         return []
     size = max(check.size for check in judged)
-    ranks = [check.rank() or 0 for check in judged]
+    places = [check.places() for check in judged]
+    shared = any(place is not None and place[0] < place[1] for place in places)
+    middle = _mean([sum(place) / 2 for place in places if place is not None])
     regrets = [float(c.best["test_ua"] - c.found["test_ua"]) for c in judged if c.found is not None]
     random = [float(check.best["test_ua"]) - check.mean for check in judged]
     by_dev = [float(check.best["test_ua"] - check.best_by_dev["test_ua"]) for check in judged]
-    places = [f"{ranks[0]}" if len(ranks) == 1 else ", ".join(str(rank) for rank in ranks)]
     number = len(judged)
     return [
         f"Exhaustive check ({number} {'fold' if number == 1 else 'folds and seeds'}): the found "
-        f"structure ranks {places[0]} of {size} by test UA; mean regret against the best in "
+        f"structure ranks {', '.join(map(places_words, places))} of {size} by test UA"
+        + (" (structures of equal UA share their places)" if shared else "")
+        + (f", {middle:.1f} in the mean" if shared or number > 1 else "")
+        + f" ({(size + 1) / 2:.1f} is chance); mean regret against the best in "
         f"hindsight {percent(_mean(regrets))} points of UA, against {percent(_mean(random))} for "
         f"a structure drawn at random and {percent(_mean(by_dev))} for the best by the dev part "
         "among all trained."
     ]
+
+
+def places_words(places: tuple[int, int] | None) -> str:
+    """Returns "2", or "2-5" where four structures share these places; nothing for None."""
+    if places is None:
+        return ""
+    first, last = places
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _mean(values: list[float]) -> float:

@@ -60,6 +60,22 @@ class MfsnGrid:
     def operations(self) -> tuple[str, ...]:
         return tuple(str(name) for name in self.first.record.get("operations") or ())
 
+    @property
+    def notes(self) -> list[str]:
+        """What the runs themselves say has to be known of their numbers, each with its folder."""
+        return [
+            f"{run.folder.name}: {note}"
+            for run in self.runs
+            for note in run.record.get("notes") or ()
+        ]
+
+    def setting(self, part: str, key: str) -> Any:
+        """Returns a setting of the runs that search; all of them share it. None without it."""
+        for run in self.runs:
+            if any(variant.search for variant in run.variants):
+                return ((run.record.get("settings") or {}).get(part) or {}).get(key)
+        return None
+
     def table(self, name: str) -> pd.DataFrame:
         """Returns one CSV file of all runs together; empty when none has it."""
         parts = [run.tables[name] for run in self.runs if not run.tables[name].empty]

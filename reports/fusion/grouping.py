@@ -5,10 +5,14 @@ from collections.abc import Sequence
 
 from reports.fusion.grid import MfsnGrid
 from reports.fusion.runs import MfsnRun
+from reports.fusion.same_encoders import same_encoders
 from reports.scores import slug
 
 IGNORED_SETTINGS = ("seeds", "seed")
 """Settings in which runs of one table may differ."""
+
+STRUCTURED = ("derived", "exhaust")
+"""Variants whose structure is given: they use the settings of the fusion, but of no search."""
 
 
 def mfsn_grids(runs: Sequence[MfsnRun], notices: list[str]) -> list[MfsnGrid]:
@@ -30,7 +34,7 @@ def mfsn_grids(runs: Sequence[MfsnRun], notices: list[str]) -> list[MfsnGrid]:
             other
             for other in groups
             if other is not group
-            and all(_same_data(run, member) for run in group for member in other)
+            and all(_judges(run, member) for run in group for member in other)
             and any(run.variants for run in other)
         ]
         if len(homes) == 1:
@@ -57,13 +61,12 @@ def _title(run: MfsnRun) -> tuple[str, str]:
 
 
 def _same_data(a: MfsnRun, b: MfsnRun) -> bool:
-    """Same corpus, protocol and faults, and the same encoders in the roles that both have."""
-    shared = set(a.encoders) & set(b.encoders)
+    """Same corpus, protocol and faults, and the same encoders in the same places."""
     return (
         _title(a) == _title(b)
         and a.corpus.get("table_hash") == b.corpus.get("table_hash")
         and a.faults == b.faults
-        and all(a.encoders[role].get("hashes") == b.encoders[role].get("hashes") for role in shared)
+        and same_encoders(a, b)
     )
 
 
@@ -79,12 +82,47 @@ def _alike(a: MfsnRun, b: MfsnRun) -> bool:
         and bool(a.variants) == bool(b.variants)
         and (a.record.get("action") == "evaluate") == (b.record.get("action") == "evaluate")
         and sorted(a.record.get("folds") or []) == sorted(b.record.get("folds") or [])
-        and _settings(a) == _settings(b)
+        and _same_settings(a, b)
         and not tasks[0] & tasks[1]
     )
 
 
-def _settings(run: MfsnRun) -> str:
+def _judges(check: MfsnRun, other: MfsnRun) -> bool:
+    """Tells whether an exhaustive check belongs to the searches of the other run."""
+    return (
+        _same_data(check, other)
+        and _same_settings(check, other)
+        and not _checked(check) & _checked(other)
+    )
+
+
+def _checked(run: MfsnRun) -> set[tuple[str, str]]:
+    """Returns seed and fold of what was checked exhaustively."""
+    frame = run.tables["exhaustive"]
+    return set() if frame.empty else set(zip(frame["seed"], frame["fold"], strict=True))
+
+
+def _same_settings(a: MfsnRun, b: MfsnRun) -> bool:
+    """Compares what both use: the search's settings where both search, the fusion's where both
+    have a structure."""
+    unused = set(IGNORED_SETTINGS)
+    if not (_searches(a) and _searches(b)):
+        unused.add("search")
+    if not (_fuses(a) and _fuses(b)):
+        unused.add("fusion")
+    return _settings(a, unused) == _settings(b, unused)
+
+
+def _searches(run: MfsnRun) -> bool:
+    return any(variant.search for variant in run.variants)
+
+
+def _fuses(run: MfsnRun) -> bool:
+    named = {variant.name for variant in run.variants}
+    return _searches(run) or bool(named & set(STRUCTURED)) or not run.tables["exhaustive"].empty
+
+
+def _settings(run: MfsnRun, unused: set[str]) -> str:
     settings = dict(run.record.get("settings") or {})
-    kept = {key: value for key, value in settings.items() if key not in IGNORED_SETTINGS}
+    kept = {key: value for key, value in settings.items() if key not in unused}
     return json.dumps(kept, sort_keys=True)

@@ -12,6 +12,14 @@ from reports.fusion.runs import LEVELS, SEARCHED
 ZERO = "zero"
 """The operation that drops the stream of textual content."""
 
+OF_SEARCH, OF_RETRAINING = "search", "retraining"
+"""Groups of columns."""
+
+RETRAINED = (
+    "What each search found was trained anew from initial weights (`search.after` = 'retrain'), "
+    "and those networks were tested; the search's own weights were not."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
@@ -25,9 +33,15 @@ class Found:
     """One per Fusion Cell."""
 
     epoch: int
-    """The epoch that was kept, from 1."""
+    """The search's epoch that was kept, from 1."""
 
     dev_ua: float
+    """Of the structure at that epoch, with the weights of the search."""
+
+    trained_epoch: int | None = None
+    """The epoch of the retraining whose weights were tested; None where the search's were."""
+
+    trained_dev_ua: float | None = None
 
     @property
     def words(self) -> str:
@@ -41,6 +55,7 @@ def searches(grid: MfsnGrid) -> list[Found]:
         return []
     frame = frame[frame["variant"] == SEARCHED]
     order = {fold: place for place, fold in enumerate(grid.folds(frame))}
+    trained = grid.setting("search", "after") == "retrain" and "trained_epoch" in frame
     found = [
         Found(
             seed=str(line["seed"]),
@@ -50,10 +65,16 @@ def searches(grid: MfsnGrid) -> list[Found]:
             operations=tuple(str(line["operations"]).split("+")),
             epoch=int(line["epoch"]),
             dev_ua=float(line.get("dev_ua", float("nan"))),
+            trained_epoch=_whole(line["trained_epoch"]) if trained else None,
+            trained_dev_ua=float(line.get("trained_dev_ua", float("nan"))) if trained else None,
         )
         for _, line in frame.iterrows()
     ]
     return sorted(found, key=lambda one: (number_first(one.seed), order[one.fold]))
+
+
+def _whole(value: float) -> int | None:
+    return None if value != value else int(value)
 
 
 def number_first(text: str) -> tuple[float, str]:
@@ -95,9 +116,15 @@ def search_table(grid: MfsnGrid, found: list[Found]) -> Table:
         Column(key="layer", title="layer"),
         Column(key="operations", title="operations", text=True),
         Column(key="weight", title="weight"),
-        Column(key="epoch", title="kept epoch"),
-        Column(key="dev_ua", title="dev UA, %"),
+        Column(key="epoch", title="kept epoch", group=OF_SEARCH),
+        Column(key="dev_ua", title="dev UA, %", group=OF_SEARCH),
     ]
+    retrained = any(one.trained_epoch is not None for one in found)
+    if retrained:
+        columns += [
+            Column(key="trained_epoch", title="kept epoch", group=OF_RETRAINING),
+            Column(key="trained_dev_ua", title="dev UA, %", group=OF_RETRAINING),
+        ]
     lines = []
     for one in found:
         part = weights[(weights["seed"] == one.seed) & (weights["fold"] == one.fold)]
@@ -114,6 +141,8 @@ def search_table(grid: MfsnGrid, found: list[Found]) -> Table:
             "weight": " + ".join(won),
             "epoch": str(one.epoch),
             "dev_ua": percent(one.dev_ua),
+            "trained_epoch": "" if one.trained_epoch is None else str(one.trained_epoch),
+            "trained_dev_ua": percent(one.trained_dev_ua),
         }
         lines.append(
             Line(part="Searches", cells={key: Cell(text=text) for key, text in texts.items()})
@@ -125,7 +154,8 @@ def search_table(grid: MfsnGrid, found: list[Found]) -> Table:
         lines=lines,
         notes=[
             "Weight: softmax of alpha of the operation that won, at the kept epoch; "
-            f"{1 / max(1, len(grid.operations)):.3f} is what every operation starts from."
+            f"{1 / max(1, len(grid.operations)):.3f} is what every operation starts from.",
+            *([RETRAINED] if retrained else []),
         ],
     )
 
@@ -159,6 +189,8 @@ def search_sentences(grid: MfsnGrid, found: list[Found]) -> list[str]:
         if leading.median() < 1.5 * even:
             text += " The search has hardly decided between the operations."
         sentences.append(text)
+    if any(one.trained_epoch is not None for one in found):
+        sentences.append(RETRAINED)
     dropped = sum(ZERO in one.operations for one in found)
     if dropped:
         sentences.append(

@@ -58,6 +58,7 @@ def table_1(grids: Sequence[MfsnGrid], found: Mapping[str, Evidence]) -> Table:
         "Ours: other encoders, pre-trained on far less speech, and a smaller head: compare MFSN "
         "with our own Co-attention row, not with the published level.",
     ]
+    notes += [f"{grid.title}: {note}" for grid in grids for note in grid.notes]
     return Table(
         name="table1-mfsn",
         title="Table 1: published systems, and ours",

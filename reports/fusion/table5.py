@@ -148,4 +148,4 @@ def _notes(grid: MfsnGrid) -> list[str]:
         )
     if grid.first.faults:
         notes.append(f"Faults of the public code switched on: {', '.join(grid.first.faults)}.")
-    return notes
+    return notes + grid.notes

@@ -1,7 +1,9 @@
 """Error rates are pooled, and the constant to beat is a good one."""
 
 import itertools
+import tracemalloc
 
+import numpy as np
 import pytest
 
 from pretrain.error_rates import best_constant, best_constant_words, error_rates
@@ -47,3 +49,23 @@ def test_words_are_searched_as_words() -> None:
 def test_the_search_is_the_same_every_time_on_many_references() -> None:
     references = [f"{n:04d}" for n in range(700)]
     assert best_constant(references) == best_constant(references[::-1])
+
+
+def test_the_best_constant_words_equal_the_best_of_all_short_answers() -> None:
+    references = ["GO ON", "GO ON", "GO ON NOW", "ON GO", "GO", "NOW GO ON"]
+    words = ("GO", "ON", "NOW")
+    texts = [" ".join(t) for n in range(4) for t in itertools.product(words, repeat=n)]
+    best = min(error_rates(references, [text] * 6).wer for text in texts)
+    found = best_constant_words(references)
+    assert error_rates(references, [found] * 6).wer == pytest.approx(best)
+
+
+def test_many_words_need_little_memory() -> None:
+    draws = np.random.default_rng(0)
+    ranks = np.minimum(draws.zipf(1.3, size=(500, 25)), 3500)
+    references = [" ".join(f"W{rank}" for rank in line) for line in ranks]
+    tracemalloc.start()
+    best_constant_words(references)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 30e6

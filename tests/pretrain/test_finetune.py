@@ -168,6 +168,38 @@ def test_an_encoder_that_changed_meanwhile_is_noticed(
         run(own, corpus, tmp_path / "run")
 
 
+def test_a_finished_run_is_not_reused_for_another_encoder_or_corpus(
+    encoder: Path, corpus: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = shutil.copytree(encoder, tmp_path / "own")
+    folder = Path(shutil.copytree(corpus.partition("=")[2], tmp_path / "corpus"))
+    spec, once = f"made-up={folder}", ("--set", "training.updates=1")
+    assert run(own, spec, tmp_path / "run", *once) == 0
+    assert run(own, spec, tmp_path / "run", *once) == 0
+    assert "Already finished" in capsys.readouterr().out
+    weights = (own / "encoder.safetensors").read_bytes()
+    save_encoder(own, build_encoder(load_encoder(own).settings, 7))
+    with pytest.raises(RunFolderError, match="initial weights changed"):
+        run(own, spec, tmp_path / "run", *once)
+    (own / "encoder.safetensors").write_bytes(weights)
+    manifest = folder / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("12.wav,s0,yes", "12.wav,s0,no"))
+    with pytest.raises(RunFolderError, match=r"`data.corpus` made-up=.* changed"):
+        run(own, spec, tmp_path / "run", *once)
+
+
+def test_the_same_encoder_named_in_another_way_is_the_same_run(
+    encoder: Path, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = ("--set", "training.updates=1")
+    assert run(encoder, corpus, tmp_path / "run", *once) == 0
+    monkeypatch.chdir(encoder.parent)
+    assert run(Path(encoder.name), corpus, tmp_path / "run", *once) == 0
+    description = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert description["encoder"]["folder"] == str(encoder.resolve())
+    assert description["settings"]["encoder"] == str(encoder.resolve())
+
+
 def test_a_corpus_without_a_test_split_cannot_be_tested_on(
     encoder: Path, corpus: str, tmp_path: Path
 ) -> None:

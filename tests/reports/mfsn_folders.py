@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from probe.metrics import score_task
 from tests.reports.conftest import FOUR, write_csv
@@ -54,14 +55,25 @@ def make_mfsn(
     skill: dict[str, float] | None = None,
     clear: float = 4.0,
     name: str = "quantized-g2v8-ctc",
+    sec: str = "sec-continuous",
+    sec_encoder: str = "continuous-k4",
+    after: str = "",
     **changes: Any,
 ) -> Path:
-    """Writes one run folder, one fold per speaker; `changes` replace entries of run.json."""
+    """Writes one run folder, one fold per speaker; `changes` replace entries of run.json.
+
+    `sec` is the role of the SEC encoder beside the TEC encoder and `sec_encoder` its name, which
+    its hashes follow. `after`: the setting `search.after`; with "retrain" epochs.csv has both
+    phases, without the setting no column `phase`, as in older folders.
+    """
     folder.mkdir(parents=True)
     draws = np.random.default_rng([len(variants), num_cells, len(seeds)])
     folds = [f"speaker-{speaker}" for speaker in speakers]
     roles = {"tec": (name, "quantized"), "sec-quantized": ("quantized-g2v8", "quantized")}
-    roles["sec-continuous"] = ("continuous-k4", "continuous")
+    if sec == "sec-continuous":
+        roles[sec] = (sec_encoder, "continuous")
+    else:
+        roles = {"tec": roles["tec"], sec: (sec_encoder, "continuous")}
     record: dict[str, Any] = {
         "kind": "mfsn",
         "format": 1,
@@ -88,7 +100,7 @@ def make_mfsn(
                 "name": encoder,
                 "mode": mode,
                 "row": {"codebooks": 2, "entries": 8} if mode == "quantized" else {"top_k": 4},
-                "hashes": {"final_weights": f"ff{len(encoder):014x}"},
+                "hashes": {"final_weights": f"ff{len(encoder):014x}", "files": f"of {encoder}"},
                 "released": False,
                 "cer": 0.31 if role == "tec" else None,
                 "wer": 0.58 if role == "tec" else None,
@@ -102,8 +114,8 @@ def make_mfsn(
             {
                 "name": variant,
                 "label": VARIANTS[variant][0],
-                "streams": list(VARIANTS[variant][1]),
-                "sec": VARIANTS[variant][2],
+                "streams": [x.replace("sec-continuous", sec) for x in VARIANTS[variant][1]],
+                "sec": VARIANTS[variant][2].replace("sec-continuous", sec),
                 "search": variant == "mfsn",
                 "parameters": {"head": 1_200_000, "fusion": 70_000 * (variant == "mfsn")},
             }
@@ -119,6 +131,8 @@ def make_mfsn(
         "seconds": 812.0,
         "notes": [],
     }
+    if after:
+        record["settings"]["search"] = {"after": after}
     record.update(changes)
     (folder / "run.json").write_text(json.dumps(record))
     truth = {
@@ -138,6 +152,8 @@ def make_mfsn(
     write_csv(folder / "utterances.csv", "id speaker session audio_hash", known)
     if "mfsn" in variants:
         _searches(folder, seeds, folds, num_cells, clear, draws)
+        if after:
+            _with_phases(folder, retrain=after == "retrain")
     if exhaustive_folds:
         make_exhaustive(folder, seeds[:1], folds[:exhaustive_folds], num_cells=num_cells)
     return folder
@@ -252,6 +268,25 @@ def _searches(
         "variant seed fold level layer operations dev_ua dev_wa epoch test_ua test_wa",
         structures,
     )
+
+
+def _with_phases(folder: Path, *, retrain: bool) -> None:
+    """Adds what a search says of its phases; a retraining has 9 epochs of 90 % and more."""
+    epochs = pd.read_csv(folder / "epochs.csv", dtype=str, keep_default_na=False)
+    epochs["phase"] = "search"
+    structures = pd.read_csv(folder / "structures.csv", dtype=str, keep_default_na=False)
+    structures["trained_epoch"] = structures["epoch"]
+    structures["trained_dev_ua"] = structures["dev_ua"]
+    if retrain:
+        tasks = epochs.drop_duplicates(["seed", "fold"])
+        again = [
+            tasks.assign(epoch=str(n), dev_ua=str(0.9 + n / 100), entropy="", leading="")
+            for n in range(1, 10)
+        ]
+        epochs = pd.concat([epochs, *(part.assign(phase="retrain") for part in again)])
+        structures["trained_epoch"], structures["trained_dev_ua"] = "7", "0.97"
+    epochs.to_csv(folder / "epochs.csv", index=False)
+    structures.to_csv(folder / "structures.csv", index=False)
 
 
 def make_exhaustive(

@@ -190,17 +190,16 @@ def test_table_1_marks_every_row_with_its_selection_rule(tmp_path: Path) -> None
     ] * 2
 
 
-def test_runs_of_equal_settings_share_a_table_and_others_do_not(tmp_path: Path) -> None:
-    make_mfsn(tmp_path / "a", variants=("tec",), **SMALL)
-    make_mfsn(tmp_path / "b", variants=("mfsn",), **SMALL)
-    make_mfsn(tmp_path / "c", variants=("both",), settings={"fit": {"lr": 1e-2}}, **SMALL)
-    make_mfsn(tmp_path / "d", variants=("tec",), **SMALL)
-    notices: list[str] = []
-    found = mfsn_grids(collect([str(tmp_path / "*")]).mfsn, notices)
-    assert [[run.folder.name for run in grid.runs] for grid in found] == [["a", "b"], ["c"], ["d"]]
-    assert len({grid.slug for grid in found}) == 3
-    assert "are not compared" in notices[0]
-    assert ("tec", "ua") in evidence(found[0]).differences
+@pytest.mark.usefixtures("no_drawing")
+def test_the_notes_of_a_run_stand_beside_its_numbers(tmp_path: Path) -> None:
+    note = "alpha's rate was tuned on this very corpus."
+    folder = make_mfsn(tmp_path / "m", notes=[note], **SMALL)
+    grid = one_grid(folder)
+    found = evidence(grid)
+    assert f"m: {note}" in table_5(grid, found).notes
+    assert f"{grid.title}: m: {note}" in table_1([grid], {grid.slug: found}).notes
+    page = build([str(folder)], tmp_path / "out", command="x").read_text()
+    assert page.count("rate was tuned on this very corpus") >= 3
 
 
 def test_a_speaker_in_two_parts_of_a_fold_is_refused(tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
 """Which transcribed utterances are trained on, which are decoded, and which are left out."""
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
+from pretrain.data.readers import read_corpus
 from pretrain.data.table import TableError
-from pretrain.data.transcribed import TranscribedParts, split_transcribed
+from pretrain.data.transcribed import TranscribedParts, part_of, split_transcribed
 
 
 def make_table(rows: list[dict[str, object]]) -> pd.DataFrame:
@@ -76,3 +81,56 @@ def test_what_cannot_be_trained_on_is_counted() -> None:
 def test_a_corpus_without_transcripts_is_refused() -> None:
     with pytest.raises(TableError, match=r"2 no transcript.*a column `text`"):
         split(make_table([{"text": ""}, {"text": ""}]))
+
+
+@pytest.mark.parametrize(
+    ("split", "part"),
+    [
+        ("train-clean-100", "train"), ("Train-other-500", "train"), ("training", "train"),
+        ("pretrain", "train"), ("dev-other", "dev"), ("val", "dev"), ("devel", "dev"),
+        ("validation_1", "dev"), ("test-clean", "test"), ("testing", "test"), ("eval92", "test"),
+        ("validated", ""), ("other", ""), ("contest", ""), ("trainable", ""),
+    ],
+)  # fmt: skip
+def test_the_part_is_told_by_the_first_word_of_the_split(split: str, part: str) -> None:
+    assert part_of(split) == part
+
+
+def test_librispeechs_test_and_dev_splits_are_never_trained_on(tmp_path: Path) -> None:
+    splits = ("train-clean-100", "train-other-500", "dev-clean", "dev-other", "test-clean",
+              "test-other")  # fmt: skip
+    for number, split_name in enumerate(splits, start=1):
+        chapter = tmp_path / split_name / f"{number}" / "7"
+        chapter.mkdir(parents=True)
+        noise = 0.1 * np.random.default_rng(number).standard_normal(16_000)
+        soundfile.write(chapter / f"{number}-7-0000.flac", noise, 16_000)
+        (chapter / f"{number}-7.trans.txt").write_text(f"{number}-7-0000 SO IT WAS\n")
+    parts = split(read_corpus(f"librispeech={tmp_path}"))
+    for part in ("train", "dev", "test"):
+        own = getattr(parts, part)
+        assert sorted(own["split"]) == [name for name in splits if name.startswith(part)]
+    assert parts.dev_is == "the corpus's dev split"
+
+
+def test_splits_that_tell_no_part_are_named() -> None:
+    rows: list[dict[str, object]] = [{}, {"split": "validated"}, {"split": "fold3"}, {"split": ""}]
+    with pytest.raises(TableError, match=r"`split` must .* but is 'fold3', 'validated' instead"):
+        split(make_table(rows))
+
+
+def test_utterances_of_unknown_speakers_are_never_held_out_beside_known_ones() -> None:
+    rows: list[dict[str, object]] = [{"speaker": ""} for _ in range(15)]
+    rows += [{"speaker": f"s{n}"} for n in (1, 1, 1, 2, 2)]
+    for seed in range(10):
+        parts = split(make_table(rows), seed)
+        assert "" not in set(parts.dev["speaker"])
+        assert set(parts.dev["speaker"]).isdisjoint(parts.train["speaker"])
+        assert "(15 utterances of unknown speakers are trained on)" in parts.dev_is
+
+
+def test_the_only_known_speaker_may_be_held_out_beside_unknown_ones() -> None:
+    rows: list[dict[str, object]] = [{"speaker": ""} for _ in range(4)]
+    rows.append({"speaker": "s1"})
+    parts = split(make_table(rows))
+    assert list(parts.dev["speaker"]) == ["s1"]
+    assert len(parts.train) == 4
