@@ -126,9 +126,11 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
         "--corpus",
         required=True,
         metavar="SPEC",
-        help="emodb=PATH, ravdess=PATH, NAME=manifest.csv or synthetic:...",
+        help="emodb=PATH, ravdess=PATH, iemocap=PATH, savee=PATH, cremad=PATH, NAME=manifest.csv "
+        "or synthetic:...",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="run folder")
+    parser.set_defaults(optimistic=False, jobs=1)
     if action == "evaluate":
         return
     parser.add_argument(
@@ -143,7 +145,8 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
         action="append",
         type=int,
         metavar="N",
-        help="seed of weights and draws; may be given several times (default: 0)",
+        help="seed of weights and draws; may be given several times (default: 0); a later command "
+        "may add seeds, and folds, to the same --out",
     )
     parser.add_argument(
         "--fold",
@@ -174,6 +177,8 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
         metavar="N",
         help="processes that share the folds on this machine (default: 1)",
     )
+    if action == "exhaust":
+        return  # its rows are scored at the epoch that the dev part chose, and at no other
     parser.add_argument(
         "--optimistic",
         action="store_true",

@@ -1,7 +1,7 @@
 """The corpus of an experiment: utterances with a class, and who is in which part of a fold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class EmotionCorpus:
     table: pd.DataFrame
     classes: tuple[str, ...]
     folds: pd.DataFrame
-    """fold, id, part"""
+    """fold, id, part; of all folds of the protocol"""
 
     parts: dict[str, Part]
     """By the name of the fold; only the folds that were asked for."""
@@ -56,28 +56,45 @@ def read_emotion_corpus(
     task = _emotion_of(corpus.tasks, f"{corpus.name} ({spec})")
     table = corpus.table[task.labelled].reset_index(drop=True)
     frame = corpus.folds[corpus.folds["id"].isin(set(table["id"]))].reset_index(drop=True)
-    parts = {part.fold: part for part in parts_of(table, frame)}
-    if unknown := [name for name in folds or () if name not in parts]:
+    if unknown := [name for name in folds or () if name not in set(frame["fold"])]:
         raise ValueError(
             f"--fold {unknown[0]}: the folds of {corpus.name} under protocol {protocol} are "
-            f"{', '.join(parts)}."
+            f"{', '.join(frame['fold'].unique())}."
         )
-    wanted = [name for name in parts if folds is None or name in folds]
-    for name in wanted:
-        for part in PARTS:
-            if not len(getattr(parts[name], part)):
-                raise ValueError(
-                    f"Corpus {corpus.name}: fold {name} has no utterance with a class in its "
-                    f"{part} part. Leave it out: name the other folds with --fold."
-                )
     notes = [*corpus.described["notes"], *_note_on(task)]
-    return EmotionCorpus(
+    read = EmotionCorpus(
         table=table,
         classes=task.classes,
-        folds=frame[frame["fold"].isin(wanted)][["fold", "id", "part"]].reset_index(drop=True),
-        parts={name: parts[name] for name in wanted},
+        folds=frame[["fold", "id", "part"]],
+        parts={},
         described={**corpus.described, "notes": notes},
     )
+    return with_folds(read, folds)
+
+
+def with_folds(corpus: EmotionCorpus, wanted: Sequence[str] | None) -> EmotionCorpus:
+    """Returns the corpus with the parts of the folds that are wanted, in the protocol's order.
+
+    Args:
+        corpus: With a table of all folds.
+        wanted: Names of known folds, or all.
+
+    Raises:
+        ValueError: A part of such a fold is empty.
+    """
+    parts = {
+        part.fold: part
+        for part in parts_of(corpus.table, corpus.folds)
+        if wanted is None or part.fold in wanted
+    }
+    for name, of_fold in parts.items():
+        for part in PARTS:
+            if not len(getattr(of_fold, part)):
+                raise ValueError(
+                    f"Corpus {corpus.described['name']}: fold {name} has no utterance with a "
+                    f"class in its {part} part. Leave it out: name the other folds with --fold."
+                )
+    return replace(corpus, parts=parts)
 
 
 def read_whole_corpus(spec: str) -> EmotionCorpus:

@@ -56,10 +56,6 @@ class SegmentData:
         self.seen: set[int] = set()
         """Rows of the utterances that were asked for, by `batch` or to fit the normalisation."""
 
-        self.summary = (
-            f"{len(rows)} utterances, {len(segments)} segments; {segments.num_left_out} "
-            f"remainders ({segments.seconds_left_out:.1f} s) too short and left out"
-        )
         places = np.empty_like(rows)
         places[rows] = np.arange(len(rows))
         self._first = segments.first[:-1][places]
@@ -87,18 +83,32 @@ class SegmentData:
         if len(rows) == 0:
             raise ValueError("The normalisation must be fitted on some utterance, but has none.")
         fitted = copy.copy(self)
-        fitted.seen = {int(row) for row in rows}
-        fitted._range = fit_range(self._levels(self.segments_of(rows)))
+        fitted.seen = set()
+        fitted._range = fit_range(fitted._levels(self.segments_of(rows)))
+        return fitted
+
+    @property
+    def bins(self) -> BinRange:
+        """The normalisation that was fitted on a training part."""
+        assert self._range is not None, "the normalisation is not fitted: take `fitted_on` first"
+        return self._range
+
+    def with_bins(self, bins: BinRange) -> "SegmentData":
+        """Returns the same segments under the normalisation of a saved network."""
+        fitted = copy.copy(self)
+        fitted.seen = set()
+        fitted._range = bins
         return fitted
 
     def _levels(self, segments: IntArray) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(segments), FIT_SEGMENTS):
             chosen = torch.from_numpy(segments[start : start + FIT_SEGMENTS])
+            self.seen.update(self._utterance[chosen].tolist())
             yield self._spectrogram[chosen], self._num_spectral_frames[chosen]
 
     def batch(self, segments: IntArray) -> SegmentBatch:
         """Returns these segments, in their order."""
-        assert self._range is not None, "the normalisation is not fitted: take `fitted_on` first"
+        bins = self.bins
         chosen = torch.from_numpy(np.asarray(segments, dtype=np.int64))
         utterance = self._utterance[chosen]
         self.seen.update(utterance.tolist())
@@ -107,7 +117,7 @@ class SegmentData:
         none = torch.empty(len(chosen), 0)
         without = torch.empty(len(chosen), self._num_frames, 0)
         return SegmentBatch(
-            spectrogram=self._range.normalized(self._spectrogram[chosen], num_spectral_frames),
+            spectrogram=bins.normalized(self._spectrogram[chosen], num_spectral_frames),
             mfcc=self._mfcc[chosen],
             num_spectral_frames=num_spectral_frames,
             waveforms=none if self._waveforms is None else self._waveforms[chosen],
@@ -148,11 +158,7 @@ def make_segment_data(
     labels = _labels_of(table, classes)
     rows = np.argsort(table["id"].astype(str).to_numpy(), kind="stable").astype(np.int64)
     by_id = table.iloc[rows]
-    lengths = [
-        num_samples_16k(int(frames), int(rate))
-        for frames, rate in zip(by_id["frames"], by_id["sample_rate"], strict=True)
-    ]
-    segments = make_segments(lengths, by_id["id"].astype(str).tolist(), inputs, faults)
+    segments = segments_of_table(by_id, inputs, faults)
 
     def kept(source: SegmentSource) -> dict[str, Tensor]:
         return kept_tensors(by_id, segments, source, inputs, faults, folder)
@@ -179,6 +185,21 @@ def make_segment_data(
         sec=sec,
         num_frames=inputs.num_frames,
     )
+
+
+def segments_of_table(
+    table: pd.DataFrame, inputs: InputSettings, faults: FaultSettings
+) -> Segments:
+    """Cuts the utterances of a table, in its order; no audio is read.
+
+    Raises:
+        ValueError: An utterance is too short.
+    """
+    lengths = [
+        num_samples_16k(int(frames), int(rate))
+        for frames, rate in zip(table["frames"], table["sample_rate"], strict=True)
+    ]
+    return make_segments(lengths, table["id"].astype(str).tolist(), inputs, faults)
 
 
 def _labels_of(table: pd.DataFrame, classes: Sequence[str]) -> IntArray:

@@ -1,12 +1,13 @@
 """What a run says about the encoders that it was given. No torch."""
 
 import json
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-WEIGHT_FILES = ("encoder.safetensors", "model.safetensors")
-"""Ours, and a released folder's in the format of transformers."""
+WEIGHT_FILES = ("encoder.safetensors", "model*.safetensors")
+"""Ours, and a released folder's in the format of transformers, which may be several files."""
 
 OF_FINETUNING = ("cer", "wer", "finetuned_on")
 """What a CTC-fine-tuned run says about itself."""
@@ -33,19 +34,19 @@ def describe_encoder(folder: Path, role: str) -> dict[str, Any]:
             f"`--{role}` {folder}: its training is {run['status']!r}, not finished. Give the "
             "command that started it again, or choose another encoder."
         )
-    weights = [folder / name for name in WEIGHT_FILES if (folder / name).is_file()]
+    weights = [path for name in WEIGHT_FILES for path in sorted(folder.glob(name))]
     if not weights:
         raise EncoderFolderError(
-            f"`--{role}` {folder} has no {' or '.join(WEIGHT_FILES)}: it must be the folder of a "
-            "finished pretrain/run.py or pretrain/finetune.py, or a released model in the format "
-            "of transformers with safetensors weights."
+            f"`--{role}` {folder} has no encoder.safetensors or model.safetensors: it must be the "
+            "folder of a finished pretrain/run.py or pretrain/finetune.py, or a released model "
+            "in the format of transformers with safetensors weights."
         )
     described: dict[str, Any] = {
         "folder": str(folder),
         "name": str(run.get("name") or folder.name),
         "mode": str(run.get("mode", "")),
         "row": dict(run.get("row") or {}),
-        "hashes": {**(run.get("hashes") or {}), "files": _digest(folder, weights[0])},
+        "hashes": {**(run.get("hashes") or {}), "files": _digest(folder, weights)},
         "released": not run,
     }
     described.update({key: run[key] for key in OF_FINETUNING if key in run})
@@ -69,10 +70,11 @@ def _read_run(folder: Path, role: str) -> dict[str, Any]:
     return dict(run)
 
 
-def _digest(folder: Path, weights: Path) -> str:
+def _digest(folder: Path, weights: Sequence[Path]) -> str:
     """Returns a hash of the files that an encoder's numbers depend on."""
     digest = blake2b(digest_size=16)
-    for path in (weights, folder / "encoder.json", folder / "config.json"):
+    others = ("encoder.json", "config.json", "model.safetensors.index.json")
+    for path in (*weights, *(folder / name for name in others)):
         if path.is_file():
             with path.open("rb") as file:
                 while block := file.read(1 << 22):

@@ -5,7 +5,6 @@ are drawn from the seed and the number of the epoch, everything else is in the c
 written after every epoch.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +32,10 @@ OnEpoch = Callable[[int, NetworkFunction], Any]
 it, in evaluation mode. It may score what training must not see: neither weights nor random numbers
 nor the choice depend on it. What it returns (plain values) is kept by epoch in `observed`, through
 a resume too."""
+
+
+OnRow = Callable[[dict[str, Any]], None]
+"""Called after every epoch with its row of epochs.csv, to show it."""
 
 
 class TrainingDivergedError(ValueError):
@@ -104,6 +107,7 @@ def run_epochs(
     fingerprint: str,
     checkpoint: Path | None,
     on_epoch: OnEpoch | None,
+    on_row: OnRow | None = None,
 ) -> None:
     """Trains until the patience is out, chooses on the dev utterances `selection`, and leaves the
     weights of the best epoch in the state's modules, in evaluation mode.
@@ -147,6 +151,8 @@ def run_epochs(
                 history.observed[str(epoch)] = on_epoch(epoch, candidates[choice])
             if checkpoint is not None:
                 state.save(checkpoint, fingerprint)
+            if on_row is not None:
+                on_row(history.epochs[-1])
             meter.stop_if_asked()
     state.restore_best()
     state.network.eval()
@@ -233,11 +239,10 @@ def epoch_noise(seed: int, epoch: int, device: torch.device | str) -> Iterator[N
 
 @contextmanager
 def deterministic_kernels(wanted: bool) -> Iterator[None]:
-    """Inside, a kernel that could give other numbers when run again is an error."""
+    """Inside, a kernel that could give other numbers when run again is an error. On a GPU it needs
+    what `pretrain.engine.launch.prepare_environment` sets."""
     before = torch.are_deterministic_algorithms_enabled()
     filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    # Without it cuBLAS refuses to work; it is read when cuBLAS is first used.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(wanted)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:

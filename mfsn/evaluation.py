@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from mfsn.build import make_network
 from mfsn.corpus import EmotionCorpus, read_emotion_corpus, read_whole_corpus
@@ -16,7 +15,7 @@ from mfsn.experiment import Experiment
 from mfsn.fold import Fold
 from mfsn.genotype import Genotype
 from mfsn.operations import OPERATIONS
-from mfsn.prepare import origin
+from mfsn.prepare import Place, note_on_segments, origin
 from mfsn.results import FINISHED, ResultsError, TaskOutput, read_run, read_table
 from mfsn.run_folder import RunFolder
 from mfsn.saved import load_network
@@ -29,7 +28,7 @@ from probe.evaluate import Part
 
 
 def prepare_evaluation(
-    parsed: argparse.Namespace, device: torch.device
+    parsed: argparse.Namespace, place: Place
 ) -> tuple[Experiment, list[Task], RunFolder, bool]:
     """Reads a finished run and the corpus, and opens the run folder of the evaluation.
 
@@ -64,12 +63,12 @@ def prepare_evaluation(
         corpus=corpus,
         variants={entry["name"]: _variant(entry) for entry in run["variants"]},
         encoders={
-            role: load_frame_encoder(Path(entry["folder"]), device=device)
+            role: load_frame_encoder(Path(entry["folder"]), device=place.device)
             for role, entry in described.items()
         },
         settings=settings,
         states_folder=runs_folder() / "states",
-        device=device,
+        device=place.device,
         trained=parsed.run,
     )
     tasks = list_tasks(parsed.out, list(experiment.variants), run["seeds"], run["folds"])
@@ -84,7 +83,7 @@ def prepare_evaluation(
         **{key: run[key] for key in (*kept, "selection")},
         "action": parsed.action,
         "name": parsed.out.resolve().name,
-        **origin(device),
+        **origin(place),
         "run": str(parsed.run.resolve()),
         "corpus": corpus.described,
         "encoders": described,
@@ -93,14 +92,15 @@ def prepare_evaluation(
         "optimistic": False,
         "notes": [
             f"Networks of {parsed.run.resolve()}, trained on {run['corpus']['name']}; each "
-            "utterance is predicted by the network of every fold that did not train on it."
+            "utterance is predicted by the network of every fold that did not train on it.",
+            note_on_segments(corpus, settings),
         ],
     }
     folder = RunFolder(parsed.out)
     return experiment, tasks, folder, folder.open(inputs, description)
 
 
-def test_saved(task: Task, experiment: Experiment) -> TaskOutput:
+def evaluate_saved(task: Task, experiment: Experiment) -> TaskOutput:
     """Tests one saved network."""
     assert experiment.trained is not None
     started = time.monotonic()

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import torch
@@ -25,6 +27,7 @@ def exhaust(
     settings: FitSettings,
     *,
     seed: int,
+    checkpoint: Path | None = None,
     device: torch.device | str = "cpu",
     evaluate: Callable[[NetworkFunction], Scores] | None = None,
     found: Genotype | None = None,
@@ -36,6 +39,8 @@ def exhaust(
 
     Args:
         make_network: Builds a structure with its initial weights.
+        checkpoint: A folder of this check alone; the structure in training has its own in there,
+            until its row is written down.
         evaluate: Scores the finished network on the test part. Nothing is chosen by it.
         found: The structure that a search chose in this fold, to be marked.
         done: Rows of an earlier, interrupted call; their structures are not trained again.
@@ -56,7 +61,16 @@ def exhaust(
         started = time.perf_counter()
         restore(streams, initial)
         network = make_network(genotype)
-        result = fit(network, streams, fold, settings, seed=seed, device=device)
+        place = None if checkpoint is None else checkpoint / f"{genotype.level}-{operations}"
+        result = fit(
+            network,
+            streams,
+            fold,
+            settings,
+            seed=seed,
+            checkpoint=place,
+            device=device,
+        )
         seconds = time.perf_counter() - started
         test = None if evaluate is None else evaluate(network)
         row = {
@@ -75,6 +89,8 @@ def exhaust(
         rows.append(row)
         if on_row is not None:
             on_row(row)
+        if place is not None:
+            rmtree(place, ignore_errors=True)
     return rows
 
 

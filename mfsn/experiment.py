@@ -12,8 +12,12 @@ from mfsn.dataset import SegmentData, make_segment_data
 from mfsn.genotype import Genotype
 from mfsn.settings import MfsnSettings
 from mfsn.streams import CachedStreams, FrameEncoder, LiveStreams, StreamPair, levels_of
-from mfsn.tasks import lock
 from mfsn.variants import Variant
+
+
+def say_at_once(line: str) -> None:
+    """Prints a line, also where the output goes to a file that someone follows."""
+    print(line, flush=True)
 
 
 @dataclass(kw_only=True)
@@ -40,7 +44,7 @@ class Experiment:
     trained: Path | None = None
     """The run folder whose networks are tested, in an evaluation."""
 
-    say: Callable[[str], None] = print
+    say: Callable[[str], None] = say_at_once
     _data: dict[tuple[str, str], SegmentData] = field(default_factory=dict)
 
     def data_of(self, variant: Variant) -> SegmentData:
@@ -55,17 +59,15 @@ class Experiment:
             if variant.tec in ("", pair[0]) and variant.sec in ("", pair[1])
         )
         if (tec, sec) not in self._data:
-            # Of several processes one computes the states, and the others then read them.
-            with lock(self.states_folder / ".lock", wait=True):
-                self._data[tec, sec] = make_segment_data(
-                    self.corpus.table,
-                    self.corpus.classes,
-                    self._pair(tec, sec),
-                    self.settings.inputs,
-                    self.settings.faults,
-                    self.states_folder,
-                    live=self.settings.train_sec_encoder,
-                )
+            self._data[tec, sec] = make_segment_data(
+                self.corpus.table,
+                self.corpus.classes,
+                self._pair(tec, sec),
+                self.settings.inputs,
+                self.settings.faults,
+                self.states_folder,
+                live=self.settings.train_sec_encoder,
+            )
         return self._data[tec, sec]
 
     def streams_of(self, variant: Variant) -> nn.Module:

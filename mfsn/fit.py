@@ -11,6 +11,7 @@ from mfsn.epochs import (
     Epochs,
     LossMeter,
     OnEpoch,
+    OnRow,
     epoch_noise,
     fingerprint_of,
     make_weight_optimizer,
@@ -51,6 +52,7 @@ def fit(
     checkpoint: Path | None = None,
     device: torch.device | str = "cpu",
     on_epoch: OnEpoch | None = None,
+    on_row: OnRow | None = None,
 ) -> FitResult:
     """Trains `network` (SegmentBatch -> logits) and what of `streams` takes gradients.
 
@@ -96,6 +98,7 @@ def fit(
         fingerprint=fingerprint_of(fold, settings, seed),
         checkpoint=checkpoint,
         on_epoch=on_epoch,
+        on_row=on_row,
     )
     history = state.history
     return FitResult(

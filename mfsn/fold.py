@@ -3,16 +3,19 @@
 U utterances of the test part, C classes.
 """
 
+import os
 import time
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from shutil import rmtree
+from textwrap import indent
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from mfsn.build import make_network, make_supernet
+from mfsn.epochs import OnRow
 from mfsn.exhaust import Row, exhaust
 from mfsn.experiment import Experiment
 from mfsn.fit import fit
@@ -20,11 +23,13 @@ from mfsn.fold_data import FoldData, IntArray, labels_of
 from mfsn.genotype import Genotype, all_structures
 from mfsn.normalization import BinRange
 from mfsn.predict import FloatArray, NetworkFunction, Scores, predict, score
+from mfsn.progress import search_lines, updated_line
 from mfsn.results import DEV, OPTIMISTIC, TaskOutput, append_line, read_lines
-from mfsn.saved import bins_of, save_network, with_bins
+from mfsn.saved import save_network
 from mfsn.search import SearchResult, search
 from mfsn.tasks import Task
 from mfsn.variants import DERIVED, EXHAUST
+from mfsn.workers import shares_terminal
 
 
 class Fold:
@@ -58,7 +63,7 @@ class Fold:
             self.train = np.sort(np.concatenate([part.train, part.dev]))
             self.dev = part.test
         data = experiment.data_of(self.variant)
-        self.data = data.fitted_on(self.train) if bins is None else with_bins(data, bins)
+        self.data = data.fitted_on(self.train) if bins is None else data.with_bins(bins)
         self.streams = (streams or experiment.streams_of(self.variant)).to(self.device)
 
     @property
@@ -126,24 +131,24 @@ def compute(task: Task, experiment: Experiment) -> TaskOutput:
         "dev": len(fold.data.segments_of(fold.dev)),
         "test": len(fold.data.segments_of(fold.test)),
     }
-    # Behind the last use of the checkpoints: a finished task needs none.
-    rmtree(_checkpoints(fold), ignore_errors=True)
     return output
 
 
 def _train(fold: Fold, genotype: Genotype | None) -> TaskOutput:
     """Trains a variant of fixed structure."""
     network = fold.make_network(genotype)
-    trained = fit(
-        network,
-        fold.streams,
-        fold.parts(),
-        fold.settings.fit,
-        seed=fold.task.seed,
-        checkpoint=_checkpoints(fold),
-        device=fold.device,
-        on_epoch=fold.observe if fold.experiment.optimistic else None,
-    )
+    with _updated_line(fold, str(fold.task)) as show:
+        trained = fit(
+            network,
+            fold.streams,
+            fold.parts(),
+            fold.settings.fit,
+            seed=fold.task.seed,
+            checkpoint=fold.task.checkpoints,
+            device=fold.device,
+            on_epoch=fold.observe if fold.experiment.optimistic else None,
+            on_row=show,
+        )
     output = _test(fold, network, trained.observed, trained.best_epoch)
     output.tables["epochs"] = trained.epochs
     output.result.update(dev_ua=trained.dev_ua, dev_wa=trained.dev_wa)
@@ -164,11 +169,13 @@ def _search(fold: Fold) -> TaskOutput:
         fold.settings.search,
         layers=experiment.layers_of(fold.variant),
         seed=seed,
-        checkpoint=_checkpoints(fold),
+        checkpoint=fold.task.checkpoints,
         device=fold.device,
         on_epoch=fold.observe if experiment.optimistic else None,
+        on_row=search_lines(str(fold.task), fold.settings.fit.max_epochs, experiment.say),
         make_network=fold.make_network,
     )
+    experiment.say(f"  {fold.task}: found\n{indent(found.genotype.draw(), '    ')}")
     chosen = found.retrained or found
     output = _test(fold, found.network, found.observed, chosen.best_epoch)
     epochs = [{**line, "phase": "search"} for line in found.epochs]
@@ -185,6 +192,7 @@ def _exhaust(fold: Fold) -> TaskOutput:
     rows_file = fold.task.folder / "rows.jsonl"
     experiment = fold.experiment
     structures = all_structures(fold.settings.fusion.num_cells, experiment.layers_of(fold.variant))
+    found = experiment.found.get((fold.task.seed, fold.task.fold))
     rows = exhaust(
         fold.make_network,
         structures,
@@ -192,13 +200,20 @@ def _exhaust(fold: Fold) -> TaskOutput:
         fold.parts(),
         fold.settings.fit,
         seed=fold.task.seed,
+        checkpoint=fold.task.checkpoints,
         device=fold.device,
         evaluate=lambda network: fold.score(fold.tested(network)),
-        found=experiment.found.get((fold.task.seed, fold.task.fold)),
+        found=found,
         done=read_lines(rows_file),
         on_row=partial(_note, fold, rows_file, len(structures)),
     )
+    assert sum(row["found"] for row in rows) == (found is not None), found
     return TaskOutput(result={"structures": len(rows)}, tables={"exhaustive": rows})
+
+
+def _updated_line(fold: Fold, name: str) -> AbstractContextManager[OnRow]:
+    num_epochs = fold.settings.fit.max_epochs
+    return updated_line(name, num_epochs, shared=shares_terminal(os.environ))
 
 
 def _note(fold: Fold, path: Path, num_structures: int, row: Row) -> None:
@@ -228,7 +243,7 @@ def _test(fold: Fold, network: nn.Module, observed: dict[str, Any], best_epoch: 
         epoch = max(observed, key=lambda name: (observed[name]["rank"], -int(name)))
         lines += fold.predictions(OPTIMISTIC, np.array(observed[epoch]["answers"]))
         result["optimistic_epoch"] = int(epoch)
-    save_network(fold.task.folder, network, fold.streams, bins_of(fold.data))
+    save_network(fold.task.folder, network, fold.streams, fold.data.bins)
     return TaskOutput(result=result, tables={"predictions": lines})
 
 
@@ -249,7 +264,3 @@ def _add_structure(
     trained = {"trained_epoch": result["epoch"], "trained_dev_ua": result["dev_ua"]}
     output.tables["structures"] = [{**line, **scores, **trained}]
     result["structure"] = line
-
-
-def _checkpoints(fold: Fold) -> Path:
-    return fold.task.folder / "checkpoints"

@@ -3,19 +3,21 @@ command is found here, before minutes of computing."""
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mfsn.build import check_networks
-from mfsn.corpus import EmotionCorpus, read_emotion_corpus
+from mfsn.corpus import EmotionCorpus, read_emotion_corpus, with_folds
+from mfsn.dataset import segments_of_table
 from mfsn.encoders import describe_encoder
 from mfsn.experiment import Experiment
-from mfsn.genotype import Genotype
+from mfsn.genotype import UNKNOWN_LAYER, Genotype, GenotypeError
 from mfsn.operations import OPERATIONS
 from mfsn.results import DEV, OPTIMISTIC, ResultsError, read_run
-from mfsn.run_folder import RunFolder
+from mfsn.run_folder import RunFolder, as_read
 from mfsn.settings import MfsnSettings, read_settings
 from mfsn.streams import levels_of, load_frame_encoder
 from mfsn.tasks import Task, list_tasks
@@ -34,6 +36,17 @@ from mfsn.variants import (
 from pretrain.config_files import flatten
 from pretrain.data.places import runs_folder
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a command computes."""
+
+    device: torch.device
+    """This process's."""
+
+    num_processes: int
+    """That a launcher or --jobs has started."""
 
 
 def variants_of(parsed: argparse.Namespace) -> list[Variant]:
@@ -58,7 +71,7 @@ def encoder_folders(parsed: argparse.Namespace) -> dict[str, Path]:
 
 
 def prepare(
-    parsed: argparse.Namespace, device: torch.device
+    parsed: argparse.Namespace, place: Place
 ) -> tuple[Experiment, list[Task], RunFolder, bool]:
     """Reads everything that a command names and opens its run folder.
 
@@ -76,27 +89,37 @@ def prepare(
         raise ValueError(
             "--optimistic adds what `faults.test_selection` does anyway: leave one of them out."
         )
+    if settings.faults.test_selection and parsed.action == "exhaust":
+        raise ValueError(
+            "`faults.test_selection` must be false for exhaust, which judges by the dev part what "
+            "a search could have found, but is true instead."
+        )
     variants = variants_of(parsed)
     described = {
         role: describe_encoder(path, role) for role, path in encoder_folders(parsed).items()
     }
-    genotype = _genotype(getattr(parsed, "genotype", None), settings)
-    seeds = sorted(set(parsed.seed or [0]))
+    folder = RunFolder(parsed.out)
+    seeds = folder.joined("seeds", parsed.seed or [0])
     corpus = read_emotion_corpus(parsed.corpus, parsed.protocol, parsed.fold)
+    names = folder.joined("folds", list(corpus.parts), list(corpus.folds["fold"].unique()))
+    corpus = with_folds(corpus, names)
     found = {}
     if getattr(parsed, "search", None) is not None:
-        found = _found(parsed.search, described, corpus, parsed.protocol, seeds)
+        found = _found(parsed.search, described, corpus, parsed.protocol, seeds, settings)
     encoders = {
-        role: load_frame_encoder(Path(entry["folder"]), device=device)
+        role: load_frame_encoder(Path(entry["folder"]), device=place.device)
         for role, entry in described.items()
     }
+    sec = next((variant.sec for variant in reversed(variants) if variant.sec), "")
+    levels = levels_of(encoders[sec].num_layers) if sec else ()
+    genotype = _genotype(getattr(parsed, "genotype", None), levels)
     experiment = Experiment(
         corpus=corpus,
         variants={variant.name: variant for variant in variants},
         encoders=encoders,
         settings=settings,
         states_folder=runs_folder() / "states",
-        device=device,
+        device=place.device,
         optimistic=parsed.optimistic,
         genotype=genotype,
         found=found,
@@ -104,11 +127,10 @@ def prepare(
     check_networks(experiment)
     tasks = list_tasks(parsed.out, list(experiment.variants), seeds, list(corpus.parts))
     inputs = inputs_of(parsed.action, parsed.protocol, experiment, described, seeds)
-    sec = next((variant.sec for variant in reversed(variants) if variant.sec), "")
     description = {
         "action": parsed.action,
         "name": parsed.out.resolve().name,
-        **origin(device),
+        **origin(place),
         "protocol": parsed.protocol,
         "corpus": corpus.described,
         "encoders": described,
@@ -117,16 +139,15 @@ def prepare(
         "variants": [variant.described() for variant in variants],
         "seeds": seeds,
         "folds": list(corpus.parts),
-        "levels": list(levels_of(encoders[sec].num_layers)) if sec else [],
+        "levels": list(levels),
         "operations": list(OPERATIONS),
         "trained_parts": trained_parts(variants, settings),
         "selection": "test part" if settings.faults.test_selection else "dev part",
         "selections": _selections(settings, parsed.optimistic),
         "optimistic": parsed.optimistic,
         "genotype": vars(genotype) if genotype else None,
-        "notes": notes_of(corpus, variants),
+        "notes": [*notes_of(corpus, variants), note_on_segments(corpus, settings)],
     }
-    folder = RunFolder(parsed.out)
     return experiment, tasks, folder, folder.open(inputs, description)
 
 
@@ -154,13 +175,13 @@ def inputs_of(
     }
 
 
-def origin(device: torch.device) -> dict[str, Any]:
+def origin(place: Place) -> dict[str, Any]:
     """Returns where the numbers of this process come from."""
     return {
         "command": command_line(),
         "git": git_state(),
         "packages": package_versions(),
-        "hardware": hardware(1, device),
+        "hardware": hardware(place.num_processes, place.device),
     }
 
 
@@ -190,18 +211,39 @@ def notes_of(corpus: EmotionCorpus, variants: Sequence[Variant]) -> list[str]:
     return notes
 
 
+def note_on_segments(corpus: EmotionCorpus, settings: MfsnSettings) -> str:
+    """Returns, and prints, how the corpus is cut and what is left out of it."""
+    segments = segments_of_table(corpus.table, settings.inputs, settings.faults)
+    note = f"{corpus.described['name']}: {segments.summary()}."
+    print(note, flush=True)
+    return note
+
+
 def _selections(settings: MfsnSettings, optimistic: bool) -> list[str]:
     if settings.faults.test_selection:
         return [OPTIMISTIC]
     return [DEV, OPTIMISTIC] if optimistic else [DEV]
 
 
-def _genotype(path: Path | None, settings: MfsnSettings) -> Genotype | None:
+def _genotype(path: Path | None, levels: Sequence[int]) -> Genotype | None:
+    """Reads the structure to train; its layer is that of its level in the given SEC encoder.
+
+    Raises:
+        GenotypeError: The file is none, or of an encoder whose level is another layer.
+    """
     if path is None:
         return None
     if path.is_dir():
         path = path / "genotype.json"
-    return Genotype.load(path)
+    genotype = Genotype.load(path)
+    layer = levels[genotype.level]
+    if genotype.layer not in (UNKNOWN_LAYER, layer):
+        raise GenotypeError(
+            f"{path}: `layer` must be {layer}, which level {genotype.level} of the given SEC "
+            f"encoder is, but is {genotype.layer} instead. Give the encoder that it was found "
+            f"with, or write {UNKNOWN_LAYER} for the layer to mean the level only."
+        )
+    return replace(genotype, layer=layer)
 
 
 def _found(
@@ -210,11 +252,13 @@ def _found(
     corpus: EmotionCorpus,
     protocol: str,
     seeds: Sequence[int],
+    settings: MfsnSettings,
 ) -> dict[tuple[int, str], Genotype]:
     """Reads what a search found in the same folds.
 
     Raises:
-        ResultsError: The search was on another corpus, protocol or encoder, or lacks a fold.
+        ResultsError: The search was on another corpus, protocol or encoder, under other settings,
+            or lacks a fold.
     """
     run = read_run(folder)
     theirs = run.get("inputs", {})
@@ -225,12 +269,16 @@ def _found(
         TEC: (theirs.get(f"encoders.{TEC}"), described[TEC]["hashes"]["files"]),
         SEC: (theirs.get(f"encoders.{sec}"), described[SEC]["hashes"]["files"]),
     }
+    ours = as_read({f"settings.{k}": v for k, v in flatten(settings.tree()).items()})
+    for key in sorted({*ours, *(key for key in theirs if key.startswith("settings."))}):
+        if not key.startswith("settings.search."):  # of which the truth knows nothing
+            pairs[key] = (theirs.get(key, "absent"), ours.get(key, "absent"))
     for key, (there, here) in pairs.items():
         if there != here:
             raise ResultsError(
                 f"--search {folder}: its {key} ({there}) is not the one given here ({here}), so "
                 "what it found cannot be judged by this. Give the run folder of a search with the "
-                "same corpus, protocol and encoders."
+                "same corpus, protocol, encoders and settings."
             )
     found = {}
     for task in list_tasks(folder, ["mfsn"], seeds, list(corpus.parts)):

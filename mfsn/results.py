@@ -23,7 +23,7 @@ DEV = "dev"
 OPTIMISTIC = "test-selected (optimistic)"
 """Ways in which the epoch was selected: by the dev part, or by the test part itself."""
 
-RUNNING, STOPPED, FINISHED = "running", "stopped", "finished"
+RUNNING, STOPPED, FAILED, FINISHED = "running", "stopped", "failed", "finished"
 """What run.json says of the run's state."""
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -136,7 +136,22 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     frame.to_csv(beside, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+    replace_durably(beside, path)
+
+
+def replace_durably(beside: Path, path: Path) -> None:
+    """Renames `beside` to `path`; behind this call, both content and name outlast a power cut."""
+    _sync(beside)
     os.replace(beside, path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -159,7 +174,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     beside.write_text(text + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    replace_durably(beside, path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -208,7 +223,7 @@ def append_line(path: Path, content: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    replace_durably(beside, path)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -1,12 +1,16 @@
 """A run folder of MFSN: who may write into it, and its self-description."""
 
+import fcntl
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from shutil import rmtree
+from typing import Any, TextIO
 
 from mfsn.corpus import EmotionCorpus
 from mfsn.results import (
+    FAILED,
     FINISHED,
     FORMAT,
     KIND,
@@ -18,7 +22,13 @@ from mfsn.results import (
     write_json,
     write_table,
 )
-from mfsn.tasks import Task, lock
+from mfsn.tasks import list_tasks, lock
+
+GROWING = ("seeds", "folds")
+"""Inputs to which a later command may add."""
+
+FOUND = "found"
+"""What a search found, by seed and fold: it grows with them, but where both know, it must agree."""
 
 
 def as_read(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,9 +43,28 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = path / ".lock"
+        self._at_work: TextIO | None = None
+
+    def joined(self, key: str, wanted: Sequence[Any], order: Sequence[Any] = ()) -> list[Any]:
+        """Returns `wanted` and what the folder has of `key` already, one of `GROWING`.
+
+        Args:
+            key: Its name among the inputs.
+            wanted: What the command asks for.
+            order: All that there could be, in order; others are not taken from the folder.
+        """
+        known: list[Any] = []
+        if (self.path / "run.json").is_file():
+            known = read_run(self.path).get("inputs", {}).get(key, [])
+        if order:
+            return [value for value in order if value in wanted or value in known]
+        return sorted({*wanted, *known})
 
     def open(self, inputs: Mapping[str, Any], description: Mapping[str, Any]) -> bool:
-        """Makes the folder, or checks that it holds a run of the same inputs.
+        """Makes the folder, or checks that it holds a run of the same inputs; seeds and folds are
+        added to those that it has.
+
+        Unless the run is finished, this process counts as at work on it from here on.
 
         Args:
             inputs: Everything that a number depends on, by name, in plain values.
@@ -58,44 +87,84 @@ class RunFolder:
                 "another --out."
             )
         with lock(self._lock, wait=True):
-            if not (self.path / "run.json").is_file():
+            if (self.path / "run.json").is_file():
+                run = read_run(self.path)
+                before, now = run.get("inputs", {}), as_read(inputs)
+                self._check_same(before, now)
+                grown = _grown(before, now)
+                if grown == before and run["status"] == FINISHED:
+                    return True
+                if grown != before:
+                    command = description.get("command", "")
+                    run["grown_by"] = [*run.get("grown_by", []), command]
+                    run.update({key: grown[key] for key in GROWING if key in grown})
+                self._write({**run, "inputs": grown, "status": RUNNING})
+            else:
                 self._write({**description, "status": RUNNING, "inputs": dict(inputs)})
-                return False
-            run = read_run(self.path)
-            self._check_same(run.get("inputs", {}), as_read(inputs))
-            if run["status"] == STOPPED:
-                self._write({**run, "status": RUNNING})
-            return bool(run["status"] == FINISHED)
+            # Held to the end of the process, however it ends.
+            self._at_work = (self.path / ".at-work").open("w")
+            fcntl.flock(self._at_work, fcntl.LOCK_SH)
+        return False
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Inside, this process computes what `open` found unfinished. When an error or a signal
+        ends it, run.json says so, unless other processes go on."""
+        try:
+            yield
+        except BaseException as error:
+            self._leave(STOPPED if isinstance(error, KeyboardInterrupt) else FAILED)
+            raise
+        self._leave(None)
+
+    def _leave(self, status: str | None) -> None:
+        """Ends this process's work; the last one to leave writes the status."""
+        assert self._at_work is not None, "`open` comes first"
+        with lock(self._lock, wait=True):
+            try:
+                if status is not None:
+                    fcntl.flock(self._at_work, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            else:
+                run = read_run(self.path)
+                if status is not None and run["status"] == RUNNING:
+                    self._write({**run, "status": status})
+            finally:
+                self._at_work.close()
+                self._at_work = None
 
     def finish(
         self,
-        tasks: Sequence[Task],
+        variants: Sequence[str],
         corpus: EmotionCorpus,
         summary: Callable[[list[dict[str, Any]]], dict[str, Any]],
-    ) -> None:
+    ) -> bool:
         """Joins the tables of all tasks; one process does it, later ones find it done.
 
         Args:
-            tasks: All of them, finished.
-            corpus: With its folds.
+            variants: Names of all of them.
+            corpus: With all its folds.
             summary: From the tasks' results to further entries of run.json.
+
+        Returns:
+            Whether all tasks are finished, those too that other commands have added.
         """
         with lock(self._lock, wait=True):
             run = read_run(self.path)
+            tasks = list_tasks(self.path, variants, run["seeds"], run["folds"])
+            if not all(task.is_finished for task in tasks):
+                return False
             if run["status"] != FINISHED:
-                results = merge(
-                    self.path, [(task.names, task.folder) for task in tasks], corpus.folds
-                )
+                folds = corpus.folds[corpus.folds["fold"].isin(run["folds"])]
+                results = merge(self.path, [(task.names, task.folder) for task in tasks], folds)
                 known = corpus.table[["id", "speaker", "session", "audio_hash"]]
                 write_table(self.path / "utterances.csv", known)
                 self._write({**run, **summary(results), "status": FINISHED})
-
-    def stop(self) -> None:
-        """Notes that the run was interrupted."""
-        with lock(self._lock, wait=True):
-            run = read_run(self.path)
-            if run["status"] == RUNNING:
-                self._write({**run, "status": STOPPED})
+                for task in tasks:
+                    # Left by a process that was killed just behind its result.
+                    rmtree(task.checkpoints, ignore_errors=True)
+        return True
 
     def _write(self, run: Mapping[str, Any]) -> None:
         write_json(self.path / "run.json", {"kind": KIND, "format": FORMAT, **run})
@@ -103,11 +172,42 @@ class RunFolder:
     def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         unequal = [
             f"  {key}: {before.get(key, 'absent')!r} in the folder, {now.get(key, 'absent')!r} now"
-            for key in sorted({*before, *now})
+            for key in sorted({*before, *now} - {*GROWING, FOUND})
             if before.get(key, "absent") != now.get(key, "absent")
         ]
+        there, here = before.get(FOUND, {}), now.get(FOUND, {})
+        both = [place for place in _places(before) if place in _places(now)]
+        for place in both:
+            if there.get(place) != here.get(place):
+                unequal.append(
+                    f"  {FOUND}, seed and fold {place}: {there.get(place)!r} in the folder, "
+                    f"{here.get(place)!r} now"
+                )
+        if bool(there) != bool(here) and not both:
+            unequal.append(f"  {FOUND}: with --search on one side only")
         if unequal:
             raise ResultsError(
                 f"{self.path} holds a run of other settings. Choose another --out, or set these "
                 "back:\n" + "\n".join(unequal)
             )
+
+
+def _places(inputs: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{seed}/{fold}" for seed in inputs.get("seeds", ()) for fold in inputs.get("folds", ())
+    ]
+
+
+def _grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the inputs of the folder with the seeds and folds of both."""
+    grown = dict(before)
+    for key in GROWING:
+        if key in before:
+            # As `joined` has ordered them; but another process may have added some meanwhile.
+            others = [value for value in before[key] if value not in now[key]]
+            is_known = all(value in before[key] for value in now[key])
+            union = sorted([*now[key], *others]) if key == "seeds" else [*now[key], *others]
+            grown[key] = before[key] if is_known else union
+    if FOUND in before:
+        grown[FOUND] = {**now[FOUND], **before[FOUND]}
+    return grown

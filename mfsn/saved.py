@@ -1,6 +1,5 @@
 """Trained networks on disk: weights, what was trained of the encoders, and the normalisation."""
 
-import copy
 import os
 from pathlib import Path
 from typing import Any
@@ -9,26 +8,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from mfsn.dataset import SegmentData
 from mfsn.normalization import BinRange
-from mfsn.results import ResultsError
+from mfsn.results import ResultsError, replace_durably
 from mfsn.training_state import restore, trained_state
 
 FILE = "network.safetensors"
-
-
-def bins_of(data: SegmentData) -> BinRange:
-    """Returns the normalisation that was fitted on a training part."""
-    assert data._range is not None, "the normalisation is not fitted"
-    return data._range
-
-
-def with_bins(data: SegmentData, bins: BinRange) -> SegmentData:
-    """Returns the same segments under the normalisation of a saved network."""
-    fitted = copy.copy(data)
-    fitted.seen = set()
-    fitted._range = bins
-    return fitted
 
 
 def save_network(folder: Path, network: nn.Module, streams: nn.Module, bins: BinRange) -> None:
@@ -46,7 +30,7 @@ def save_network(folder: Path, network: nn.Module, streams: nn.Module, bins: Bin
     beside = folder / f".{FILE}.{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, beside)
-    os.replace(beside, folder / FILE)
+    replace_durably(beside, folder / FILE)
 
 
 def load_network(folder: Path, network: nn.Module, streams: nn.Module) -> BinRange:

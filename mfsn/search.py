@@ -19,6 +19,7 @@ from mfsn.epochs import (
     Epochs,
     LossMeter,
     OnEpoch,
+    OnRow,
     epoch_noise,
     fingerprint_of,
     make_weight_optimizer,
@@ -85,6 +86,7 @@ def search(
     checkpoint: Path | None = None,
     device: torch.device | str = "cpu",
     on_epoch: OnEpoch | None = None,
+    on_row: OnRow | None = None,
     make_network: Callable[[Genotype], nn.Module] | None = None,
 ) -> SearchResult:
     """Finds a structure and its weights.
@@ -178,6 +180,7 @@ def search(
         fingerprint=fingerprint_of(fold, settings, search_settings, seed),
         checkpoint=checkpoint,
         on_epoch=None if search_settings.after == "retrain" else on_epoch,
+        on_row=on_row,
     )
     history = state.history
     # The supernet has the weights of the best epoch again, alpha among them.
@@ -197,6 +200,7 @@ def search(
             checkpoint=None if checkpoint is None else checkpoint / "retrain",
             device=device,
             on_epoch=on_epoch,
+            on_row=on_row,
         )
     return SearchResult(
         genotype=genotype,

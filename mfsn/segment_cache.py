@@ -92,7 +92,7 @@ def kept_tensors(
     ids = _ids_hash(table)
     if (found := _read(path, ids)) is not None:
         return found
-    with _lock(folder / f".{name}.lock"):
+    with _lock(folder / f".{name}.lock", source.name):
         if (found := _read(path, ids)) is None:
             parts = folder / f"{name}.parts"
             _write(path, _compute(table, segments, source, parts, ids), ids)
@@ -191,10 +191,14 @@ def _read(path: Path, ids: str) -> dict[str, Tensor] | None:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def _lock(path: Path, what: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Waiting for another process that computes the segments: {what}", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -47,6 +47,13 @@ class Segments:
     def __len__(self) -> int:
         return len(self.start)
 
+    def summary(self) -> str:
+        """Says how many there are, and what was left out for being too short."""
+        return (
+            f"{len(self)} segments; {self.num_left_out} remainders at the end of an utterance "
+            f"({self.seconds_left_out:.1f} s in all) are too short and left out"
+        )
+
 
 def cut(num_samples: int, inputs: InputSettings, faults: FaultSettings) -> list[tuple[int, int]]:
     """Returns start and stop of the segments of an utterance of S samples.

@@ -160,10 +160,6 @@ class CachedStreams(nn.Module):
     def forward(self, batch: SegmentBatch) -> SegmentBatch:
         return batch
 
-    def sec_parameters(self) -> list[nn.Parameter]:
-        """None: nothing is trained."""
-        return []
-
 
 class LiveStreams(nn.Module):
     """The paper's setting: the SEC encoder is trained along with the head (section 3).
@@ -188,7 +184,3 @@ class LiveStreams(nn.Module):
             for layer in set(self._levels)
         }
         return replace(batch, sec=tuple(levels[layer] for layer in self._levels))
-
-    def sec_parameters(self) -> list[nn.Parameter]:
-        """What is trained, for its own learning rate."""
-        return list(self.sec.parameters())

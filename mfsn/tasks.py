@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 from urllib.parse import quote
 
@@ -36,6 +37,11 @@ class Task:
     def names(self) -> dict[str, Any]:
         """The columns that name it."""
         return {"variant": self.variant, "seed": self.seed, "fold": self.fold}
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where its training keeps what it needs to go on."""
+        return self.folder / "checkpoints"
 
     @property
     def is_finished(self) -> bool:
@@ -96,6 +102,8 @@ def _take(task: Task, compute: Callable[[Task], TaskOutput]) -> bool:
         if not is_mine or task.is_finished:
             return False
         write_output(task.folder, compute(task))
+        # Not before the result is on the disk: what a crash leaves until then goes on from them.
+        rmtree(task.checkpoints, ignore_errors=True)
         return True
 
 

@@ -1,6 +1,7 @@
 """Starts Accelerate and says how many processes there really are."""
 
 import os
+import sys
 from datetime import timedelta
 
 import torch
@@ -18,13 +19,11 @@ def make_accelerator(*, tracker: str, folder: str) -> Accelerator:
     The precision belongs to the settings, since rows are compared under it: autocast is the
     engine's own, and a `--mixed_precision` given to the launcher has no effect.
     """
-    check_number_of_processes(os.environ)
+    prepare_environment()
     if tracker == "tensorboard" and not is_tensorboard_available():
         raise LaunchError(
             "`training.tracker` is 'tensorboard', which is not installed: pip install tensorboard."
         )
-    # Without it cuBLAS refuses to work under torch.use_deterministic_algorithms.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     accelerator = Accelerator(
         mixed_precision="no",
         log_with="tensorboard" if tracker == "tensorboard" else None,
@@ -32,11 +31,27 @@ def make_accelerator(*, tracker: str, folder: str) -> Accelerator:
         # The other processes wait while the first one reads a large corpus for the first time.
         kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=3))],
     )
-    is_alone_on_cpu = accelerator.device.type == "cpu" and accelerator.num_processes == 1
-    if is_alone_on_cpu and "ACCELERATE_MIXED_PRECISION" in os.environ:
-        # `accelerate launch` sets OMP_NUM_THREADS=1 where nobody asked for a number of threads.
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
+    use_all_cores_if_alone(accelerator.device, accelerator.num_processes)
     return accelerator
+
+
+def prepare_environment() -> None:
+    """To be called first, before anything computes or meets other processes.
+
+    Raises what `check_number_of_processes` raises.
+    """
+    check_number_of_processes(os.environ)
+    # Without it cuBLAS refuses to work under torch.use_deterministic_algorithms; it is read with
+    # the first matrix product of the process.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def use_all_cores_if_alone(device: torch.device, num_processes: int) -> None:
+    """Undoes the OMP_NUM_THREADS=1 that `accelerate launch` sets where nobody asked for a number
+    of threads, when this is the only process and computes on the CPU."""
+    is_alone_on_cpu = device.type == "cpu" and num_processes == 1
+    if is_alone_on_cpu and "ACCELERATE_MIXED_PRECISION" in os.environ:
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 
 def check_number_of_processes(environment: "os._Environ[str] | dict[str, str]") -> None:
@@ -50,7 +65,7 @@ def check_number_of_processes(environment: "os._Environ[str] | dict[str, str]") 
         raise LaunchError(
             "The launcher was told to start several processes, but started only this one "
             "(`accelerate launch` does so on CPU). On CPU use instead:\n"
-            "  ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 pretrain/run.py ..."
+            f"  ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 {sys.argv[0]} ..."
         )
 
 

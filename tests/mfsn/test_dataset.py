@@ -54,7 +54,6 @@ def test_segments_belong_to_rows_of_the_table_in_its_order(tmp_path: Path) -> No
     assert batch.labels.tolist() == [0, 0, 0, 0, 1]
     assert batch.num_samples.tolist() == [48_000, 48_000, 14_000, 48_000, 20_000]
     assert data.segments_of(rows()).shape == (0,)
-    assert data.summary == "4 utterances, 6 segments; 1 remainders (0.1 s) too short and left out"
 
 
 def test_shapes_types_and_padding_at_the_end_of_every_input(tmp_path: Path) -> None:
@@ -143,6 +142,7 @@ def test_seen_names_every_utterance_that_was_asked_for(tmp_path: Path) -> None:
     data = make(tmp_path)
     fitted = data.fitted_on(rows(1, 2))
     assert fitted.seen == {1, 2}
+    assert fitted.with_bins(fitted.bins).seen == set()
     fitted.batch(data.segments_of(rows(0)))
     assert fitted.seen == {0, 1, 2}
     assert data.seen == set()

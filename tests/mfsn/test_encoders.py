@@ -55,3 +55,15 @@ def test_folders_that_are_no_encoder_are_refused(
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EncoderFolderError, match="does not exist"):
         describe_encoder(tmp_path / "nowhere", "tec")
+
+
+def test_a_released_model_in_several_files_is_taken_and_all_of_them_count(tmp_path: Path) -> None:
+    hashes = []
+    for number, second in enumerate((b"b", b"c")):
+        folder = make(tmp_path / str(number), None, b"")
+        (folder / "model-00001-of-00002.safetensors").write_bytes(b"a")
+        (folder / "model-00002-of-00002.safetensors").write_bytes(second)
+        described = describe_encoder(folder, "tec")
+        assert described["released"]
+        hashes.append(described["hashes"]["files"])
+    assert hashes[0] != hashes[1]

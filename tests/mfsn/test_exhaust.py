@@ -1,6 +1,7 @@
 """Every structure trained on its own."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,14 @@ from mfsn.fit import fit
 from mfsn.genotype import Genotype, all_structures
 from mfsn.operations import OPERATIONS
 from mfsn.predict import Scores
-from tests.mfsn.made_up_segments import FAST, TinyNetwork, TrainedStreams, make_fold
+from tests.mfsn.made_up_segments import (
+    FAST,
+    TinyNetwork,
+    TrainedStreams,
+    files_under,
+    make_fold,
+    without_seconds,
+)
 
 SETTINGS = replace(FAST, max_epochs=1)
 
@@ -100,3 +108,38 @@ def test_the_test_part_is_scored_with_the_finished_network() -> None:
     )
     assert (rows[0]["test_ua"], rows[0]["test_wa"]) == (1.0, 0.25)
     assert modes == [False]
+
+
+def test_the_structure_in_training_goes_on_from_its_own_checkpoint(tmp_path: Path) -> None:
+    structures = all_structures(1)[:2]
+    settings = replace(FAST, max_epochs=3, patience=3)
+    trained: list[int] = []
+
+    class Stopping(TinyNetwork):
+        """Stops in the second epoch of the second structure, the first time."""
+
+        def train(self, mode: bool = True) -> "Stopping":
+            if mode:
+                trained.append(len(trained))
+                if len(trained) == 5:
+                    raise KeyboardInterrupt
+            return super().train(mode)
+
+    def go(done: Any, on_row: Any) -> list[dict[str, Any]]:
+        return exhaust(
+            lambda _: Stopping(), structures, nn.Identity(), make_fold(), settings, seed=0,
+            checkpoint=tmp_path / "checkpoints", done=done, on_row=on_row,
+        )  # fmt: skip
+
+    rows: list[dict[str, Any]] = []
+    with pytest.raises(KeyboardInterrupt):
+        go((), rows.append)
+    assert files_under(tmp_path / "checkpoints") == [f"0-{OPERATIONS[1]}"]
+    result = go(list(rows), rows.append)
+    # Three epochs of the first, one and the stopped one of the second, and its other two.
+    assert len(trained) == 3 + 2 + 2
+    assert files_under(tmp_path / "checkpoints") == []
+    straight = exhaust(
+        lambda _: TinyNetwork(), structures, nn.Identity(), make_fold(), settings, seed=0
+    )
+    assert without_seconds(result) == without_seconds(straight)

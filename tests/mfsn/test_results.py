@@ -1,6 +1,7 @@
 """The tables of a run are its tasks' tables, joined, with scores over all folds."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,18 @@ def test_other_folders_are_refused_by_name(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"result\.json cannot be read"):
         read_json(tmp_path / "result.json")
+
+
+def test_a_result_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, bool]] = []
+    result = tmp_path / "result.json"
+
+    def note(descriptor: int) -> None:
+        name = Path(os.readlink(f"/proc/self/fd/{descriptor}")).name
+        synced.append((name, result.exists()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_output(tmp_path, TaskOutput(result={"seconds": 1}))
+    assert synced == [(f".result.json.{os.getpid()}", False), (tmp_path.name, True)]

@@ -1,87 +1,19 @@
 """The commands of MFSN from end to end on a small made-up corpus, with tiny encoders."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 
 from mfsn.fold import Fold
 from mfsn.predict import FloatArray, NetworkFunction
 from mfsn.results import COLUMNS, read_run, read_table
 from mfsn.run import main
-from pretrain.draws import generator
-from pretrain.model.encoder import build_encoder
-from pretrain.model.encoder_settings import EncoderSettings
-from pretrain.model.weights import save_encoder
-from tests.conftest import PROJECT
+from tests.mfsn.commands import command, make_corpus, run_script, start_script, wait_for
 
-SIZES = EncoderSettings(
-    conv_dim=8, model_dim=16, ffn_dim=16, num_layers=2, num_heads=2, position_groups=2
-)
-TINY = str(PROJECT / "configs" / "mfsn" / "tiny.toml")
-
-
-def make_corpus(folder: Path, speakers: range, *, draw: str = "mfsn") -> str:
-    """Six utterances of each speaker, two classes, one of them longer than a segment."""
-    folder.mkdir()
-    lines = ["path,speaker,session,emotion"]
-    for speaker in speakers:
-        for number in range(6):
-            num_samples = 12_000 if number else 60_000
-            samples = generator(draw, speaker, number).normal(0, 0.05, num_samples)
-            samples *= 1 + np.sin(np.arange(num_samples) / (200 if number % 2 else 20))
-            name = f"{speaker}-{number}.wav"
-            soundfile.write(folder / name, samples, 16_000)
-            lines.append(f"{name},s{speaker},p{speaker},{'angry' if number % 2 else 'sad'}")
-    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
-    return f"mine={folder / 'manifest.csv'}"
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a corpus of three speakers and three encoders."""
-    folder = tmp_path_factory.mktemp("mfsn")
-    make_corpus(folder / "corpus", range(3))
-    for seed, name in enumerate(("tec", "quantized", "continuous")):
-        (folder / name).mkdir()
-        save_encoder(folder / name, build_encoder(SIZES, seed=seed))
-        run = {"kind": "pretrain", "status": "finished", "name": name, "mode": name}
-        (folder / name / "run.json").write_text(json.dumps(run))
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RUNS", str(place / "runs"))
-
-
-def command(place: Path, action: str, out: Path, *more: str) -> list[str]:
-    encoders = ["--sec", str(place / "continuous")]
-    if action == "ablate":
-        encoders = ["--sec-quantized", str(place / "quantized"), "--sec-continuous"]
-        encoders.append(str(place / "continuous"))
-    return [
-        action, "--tec", str(place / "tec"), *encoders, "--out", str(out), "--config", TINY,
-        "--corpus", f"mine={place / 'corpus' / 'manifest.csv'}", *more,
-    ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def searched(place: Path) -> Path:
-    """The run folder of a finished search over two seeds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNS", str(place / "runs"))
-        assert main(command(place, "search", place / "searched", "--seed", "0", "--seed", "1")) == 0
-    return place / "searched"
+pytestmark = pytest.mark.usefixtures("runs")
 
 
 def test_a_search_leaves_tables_networks_and_genotypes(searched: Path) -> None:
@@ -173,6 +105,7 @@ def test_several_processes_share_the_tasks_of_an_ablation(place: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("18 utterances") == 1
     assert done.stdout.count("[5/5]") == 1
+    assert read_run(out)["hardware"]["processes"] == 2
     scores = read_table(out / "scores.csv")
     assert set(scores["variant"]) == {"tec", "sec-quantized", "sec-continuous", "both", "mfsn"}
     assert [entry["search"] for entry in read_run(out)["variants"]] == [False] * 4 + [True]
@@ -237,40 +170,27 @@ def test_a_found_structure_is_trained_from_scratch(
     assert int(line["level"]) == found["level"]
 
 
-def test_all_structures_are_trained_and_the_found_one_is_marked(
-    searched: Path, place: Path, tmp_path: Path
+def test_a_structure_of_another_encoder_is_refused_and_one_without_layer_gets_it(
+    searched: Path, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ("--fold", "s1", "--search", str(searched), "--set", "fit.max_epochs=1")
-    assert main(command(place, "exhaust", tmp_path / "all", *more)) == 0
-    table = read_table(tmp_path / "all" / "exhaustive.csv")
-    assert tuple(table.columns) == COLUMNS["exhaustive"]
-    assert len(table) == 24
-    assert not table.duplicated(["level", "operations"]).any()
-    found = table[table["found"] == "True"]
-    genotype = searched / "tasks" / "mfsn" / "seed-0" / "s1" / "genotype.json"
-    assert found["operations"].tolist() == [
-        "+".join(json.loads(genotype.read_text())["operations"])
-    ]
+    values = {"format": 1, "level": 2, "layer": 12, "operations": ["sum"]}
+    file = tmp_path / "genotype.json"
+    file.write_text(json.dumps(values))
+    more = ("--genotype", str(file), "--fold", "s1")
+    assert main(command(place, "train", tmp_path / "derived", *more)) == 2
+    assert "`layer` must be 2" in capsys.readouterr().err
+    file.write_text(json.dumps(values | {"layer": -1}))
+    assert main(command(place, "train", tmp_path / "derived", *more)) == 0
+    (line,) = read_table(tmp_path / "derived" / "structures.csv").to_dict("records")
+    assert (line["level"], line["layer"]) == ("2", "2")
 
 
-def start_script(place: Path, arguments: list[str]) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "RUNS": str(place / "runs"), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, str(PROJECT / "mfsn" / "run.py"), *arguments],
-        cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-
-
-def run_script(place: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":
-    process = start_script(place, arguments)
-    out, error = process.communicate(timeout=300)
-    return subprocess.CompletedProcess(arguments, process.returncode, out, error)
-
-
-def wait_for(condition: Any, process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def test_what_is_too_short_is_said_once_and_noted(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--variant", "both", "--fold", "s1", "--set", "inputs.min_tail_seconds=1.0")
+    assert main(command(place, "train", tmp_path / "out", *more)) == 0
+    # Three utterances of 3.75 s, whose remainders have 0.75 s each; 18 segments are left.
+    said = "mine: 18 segments; 3 remainders at the end of an utterance (2.2 s in all) are too short"
+    assert capsys.readouterr().out.count(said) == 1
+    assert sum(said in note for note in read_run(tmp_path / "out")["notes"]) == 1

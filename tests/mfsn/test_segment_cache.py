@@ -1,6 +1,8 @@
 """Kept tensors equal fresh ones, survive an interruption, and damage is noticed."""
 
+import time
 from pathlib import Path
+from threading import Thread
 
 import pandas as pd
 import pytest
@@ -129,3 +131,28 @@ def test_numbers_that_do_not_fit_into_half_precision_stay_whole() -> None:
     segment_cache._put(rows, {"x": torch.ones(1, 2).half()}, 0, 2)
     segment_cache._put(rows, {"x": large[None]}, 1, 2)
     assert rows["x"].tolist() == [[1, 1], [1, -70_000]]
+
+
+def test_only_who_needs_the_same_file_waits_and_says_so(
+    table: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, first = tmp_path / "kept", Counting()
+    keep(table, first, folder)
+    (file,) = folder.glob("*.safetensors")
+    file.unlink()
+    other = table.assign(audio_hash=[f"x{n}" for n in range(5)])
+    results: list[dict[str, Tensor]] = []
+    waiting = Thread(target=lambda: results.append(keep(table, Counting(), folder)))
+    with segment_cache._lock(folder / f".{file.stem}.lock", "held here"):
+        keep(other, Counting(), folder)
+        assert "Waiting" not in capsys.readouterr().out
+        waiting.start()
+        deadline = time.monotonic() + 20
+        said = ""
+        while "Waiting for another process" not in said:
+            assert time.monotonic() < deadline
+            said += capsys.readouterr().out
+            time.sleep(0.01)
+        assert not results
+    waiting.join(20)
+    assert len(results) == 1

@@ -108,7 +108,7 @@ def test_live_streams_train_a_copy_of_the_sec_encoder_and_never_the_tec(tmp_path
     assert gradient.abs().sum() > 0
     assert all(value.grad is None for value in pair.tec.module.parameters())
     with torch.no_grad():
-        for value in streams.sec_parameters():
+        for value in streams.parameters():
             value.add_(1.0)
     after = pair.sec.module.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -124,6 +124,6 @@ def test_cached_streams_change_nothing_and_train_nothing(tmp_path: Path) -> None
     rows = torch.arange(1).numpy()
     batch = data.fitted_on(rows).batch(rows)
     assert CachedStreams()(batch) is batch
-    assert CachedStreams().sec_parameters() == []
+    assert not list(CachedStreams().parameters())
     assert batch.tec.shape == (1, 150, 0)
     assert batch.waveforms.shape == (1, 0)

@@ -72,3 +72,25 @@ def test_every_finished_task_is_said_with_the_time_left(tmp_path: Path) -> None:
     said: list[str] = []
     work(list_tasks(tmp_path, ["tec"], [0], ["a", "b"]), output_of, said.append)
     assert said == ["[1/2, about 0 s left] tec, seed 0, fold a", "[2/2] tec, seed 0, fold b"]
+
+
+def test_checkpoints_outlive_an_error_while_the_result_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (task,) = list_tasks(tmp_path, ["tec"], [0], ["a"])
+
+    def compute(task: Task) -> TaskOutput:
+        (task.checkpoints / "update-1").mkdir(parents=True, exist_ok=True)
+        return output_of(task)
+
+    def full_disk(folder: Path, output: TaskOutput) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mfsn.tasks.write_output", full_disk)
+        with pytest.raises(OSError, match="no space"):
+            work([task], compute, lambda line: None)
+    assert (task.checkpoints / "update-1").is_dir()
+    assert work([task], compute, lambda line: None)
+    assert task.is_finished
+    assert not task.checkpoints.exists()
