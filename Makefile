@@ -12,7 +12,7 @@ PROBE_HOURS := $(if $(filter tiny,$(SIZE)),0.05,0.33)
 CTC_HOURS := $(if $(filter tiny,$(SIZE)),0.02,0.5)
 CTC := --set training.updates=$(if $(filter tiny,$(SIZE)),2,300)
 MFSN := $(if $(filter tiny,$(SIZE)),tiny.toml,reduced.toml --set fit.max_epochs=5)
-ROWS := $(if $(filter tiny,$(SIZE)),,--set data.crop_seconds=5.0 --set data.shard_seconds=5.0)
+ROWS := $(if $(filter tiny,$(SIZE)),,--set data.crop_seconds=3.5 --set data.shard_seconds=3.5)
 
 .PHONY: demo test check clean-demo
 
