@@ -11,7 +11,7 @@ DEMO := $(RUNS)/demo$(if $(filter-out small,$(SIZE)),-$(SIZE))
 PROBE_HOURS := $(if $(filter tiny,$(SIZE)),0.05,0.33)
 CTC_HOURS := $(if $(filter tiny,$(SIZE)),0.02,0.5)
 CTC := --set training.updates=$(if $(filter tiny,$(SIZE)),2,300)
-MFSN := $(if $(filter tiny,$(SIZE)),tiny.toml,reduced.toml --set fit.max_epochs=5)
+MFSN := $(if $(filter tiny,$(SIZE)),tiny.toml --fold probe-s01,reduced.toml --set fit.max_epochs=5 --jobs 2)
 ROWS := $(if $(filter tiny,$(SIZE)),,--set data.crop_seconds=3.5 --set data.shard_seconds=3.5)
 
 .PHONY: demo test check clean-demo
@@ -24,7 +24,7 @@ demo: $(VENV)/installed
 	@echo "== 3 of 5: fine-tuning a quantized row on transcripts"
 	@$(RUN) pretrain/finetune.py --encoder $(DEMO)/rows/quantized-g4v8 --config configs/finetune/small.toml $(CTC) --corpus synthetic:hours=$(CTC_HOURS),seed=0,part=pretrain --out $(DEMO)/ctc
 	@echo "== 4 of 5: MFSN and its ablation"
-	@$(RUN) mfsn/run.py ablate --tec $(DEMO)/ctc --sec-quantized $(DEMO)/rows/quantized-g4v8 --sec-continuous $(DEMO)/rows/continuous-k4 --corpus synthetic:part=probe,hours=$(PROBE_HOURS) --protocol session --config configs/mfsn/$(MFSN) --jobs 2 --out $(DEMO)/mfsn
+	@$(RUN) mfsn/run.py ablate --tec $(DEMO)/ctc --sec-quantized $(DEMO)/rows/quantized-g4v8 --sec-continuous $(DEMO)/rows/continuous-k4 --corpus synthetic:part=probe,hours=$(PROBE_HOURS) --protocol session --config configs/mfsn/$(MFSN) --out $(DEMO)/mfsn
 	@echo "== 5 of 5: writing the report"
 	@$(RUN) reports/run.py --runs '$(DEMO)/rows/*' '$(DEMO)/probe' '$(DEMO)/ctc' '$(DEMO)/mfsn' --out $(DEMO)/report
 
