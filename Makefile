@@ -9,8 +9,7 @@ RUN := $(VENV)/bin/python
 
 DEMO := $(RUNS)/demo$(if $(filter-out small,$(SIZE)),-$(SIZE))
 PROBE_HOURS := $(if $(filter tiny,$(SIZE)),0.05,0.33)
-CTC_HOURS := $(if $(filter tiny,$(SIZE)),0.02,0.5)
-CTC := --set training.updates=$(if $(filter tiny,$(SIZE)),2,300)
+TEC := $(DEMO)/$(if $(filter tiny,$(SIZE)),rows/quantized-g4v8,ctc)
 MFSN := $(if $(filter tiny,$(SIZE)),tiny.toml --fold probe-s01,reduced.toml --set fit.max_epochs=5 --jobs 2)
 ROWS := $(if $(filter tiny,$(SIZE)),,--set data.crop_seconds=3.5 --set data.shard_seconds=3.5)
 
@@ -21,12 +20,12 @@ demo: $(VENV)/installed
 	@$(RUN) pretrain/grid.py --rows configs/table4 --config configs/size/$(SIZE).toml $(ROWS) --out $(DEMO)/rows
 	@echo "== 2 of 5: probing them"
 	@$(RUN) probe/run.py --encoder $(DEMO)/rows/* --corpus synthetic:part=probe,hours=$(PROBE_HOURS) --protocol session --out $(DEMO)/probe
-	@echo "== 3 of 5: fine-tuning a quantized row on transcripts"
-	@$(RUN) pretrain/finetune.py --encoder $(DEMO)/rows/quantized-g4v8 --config configs/finetune/small.toml $(CTC) --corpus synthetic:hours=$(CTC_HOURS),seed=0,part=pretrain --out $(DEMO)/ctc
+	@echo "== 3 of 5: fine-tuning a quantized row on transcripts$(if $(filter tiny,$(SIZE)), (left out at this size))"
+	@$(if $(filter tiny,$(SIZE)),true,$(RUN) pretrain/finetune.py --encoder $(DEMO)/rows/quantized-g4v8 --config configs/finetune/small.toml --set training.updates=300 --corpus synthetic:hours=0.5,seed=0,part=pretrain --out $(TEC))
 	@echo "== 4 of 5: MFSN and its ablation"
-	@$(RUN) mfsn/run.py ablate --tec $(DEMO)/ctc --sec-quantized $(DEMO)/rows/quantized-g4v8 --sec-continuous $(DEMO)/rows/continuous-k4 --corpus synthetic:part=probe,hours=$(PROBE_HOURS) --protocol session --config configs/mfsn/$(MFSN) --out $(DEMO)/mfsn
+	@$(RUN) mfsn/run.py ablate --tec $(TEC) --sec-quantized $(DEMO)/rows/quantized-g4v8 --sec-continuous $(DEMO)/rows/continuous-k4 --corpus synthetic:part=probe,hours=$(PROBE_HOURS) --protocol session --config configs/mfsn/$(MFSN) --out $(DEMO)/mfsn
 	@echo "== 5 of 5: writing the report"
-	@$(RUN) reports/run.py --runs '$(DEMO)/rows/*' '$(DEMO)/probe' '$(DEMO)/ctc' '$(DEMO)/mfsn' --out $(DEMO)/report
+	@$(RUN) reports/run.py --runs '$(DEMO)/rows/*' '$(DEMO)/probe' '$(TEC)' '$(DEMO)/mfsn' --out $(DEMO)/report
 
 test: $(VENV)/installed
 	$(RUN) -m pytest
