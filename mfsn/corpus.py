@@ -11,7 +11,7 @@ import pandas as pd
 from pretrain.data.table import table_hash
 from probe.corpora import read_probe_corpus
 from probe.evaluate import Part, parts_of
-from probe.grid import read_corpus
+from probe.grid import describe, read_corpus
 from probe.splits import PARTS, drop_duplicates
 from probe.tasks import EMOTION, Task, find_tasks
 
@@ -114,14 +114,8 @@ def read_whole_corpus(spec: str) -> EmotionCorpus:
         folds=pd.DataFrame({"fold": WHOLE, "id": table["id"], "part": "test"}),
         parts={WHOLE: Part(fold=WHOLE, train=rows[:0], dev=rows[:0], test=rows)},
         described={
-            "name": name,
-            "spec": spec,
-            "num_utterances": len(table),
-            "speakers": table["speaker"].nunique(),
-            "sessions": table["session"].nunique(),
-            "hours": float((table["frames"] / table["sample_rate"]).sum() / 3600),
+            **describe(table, spec),
             "table_hash": table_hash(everything),
-            "synthetic": name == "synthetic",
             "classes": list(task.classes),
             "num_folds": 1,
             "overlap": {"speakers": 0, "sessions": 0, "audio": 0},

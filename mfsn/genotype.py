@@ -8,7 +8,7 @@ from typing import Any
 
 from mfsn.cells import LEVELS
 from mfsn.operations import OPERATIONS
-from pretrain.engine.checkpoint import write_text_atomically
+from pretrain.replacing import replace_text
 
 FORMAT = 1
 UNKNOWN_LAYER = -1
@@ -90,7 +90,7 @@ class Genotype:
 
     def save(self, path: Path) -> None:
         """Writes the file `path`, whole or not at all."""
-        write_text_atomically(path, self.to_json())
+        replace_text(path, self.to_json())
 
     @classmethod
     def load(cls, path: Path) -> "Genotype":

@@ -16,7 +16,7 @@ from mfsn.encoders import describe_encoder
 from mfsn.experiment import Experiment
 from mfsn.genotype import UNKNOWN_LAYER, Genotype, GenotypeError
 from mfsn.operations import OPERATIONS
-from mfsn.results import DEV, OPTIMISTIC, ResultsError, read_run
+from mfsn.results import ResultsError, read_run
 from mfsn.run_folder import RunFolder, as_read
 from mfsn.settings import MfsnSettings, read_settings
 from mfsn.streams import levels_of, load_frame_encoder
@@ -143,7 +143,6 @@ def prepare(
         "operations": list(OPERATIONS),
         "trained_parts": trained_parts(variants, settings),
         "selection": "test part" if settings.faults.test_selection else "dev part",
-        "selections": _selections(settings, parsed.optimistic),
         "optimistic": parsed.optimistic,
         "genotype": vars(genotype) if genotype else None,
         "notes": [*notes_of(corpus, variants), note_on_segments(corpus, settings)],
@@ -217,12 +216,6 @@ def note_on_segments(corpus: EmotionCorpus, settings: MfsnSettings) -> str:
     note = f"{corpus.described['name']}: {segments.summary()}."
     print(note, flush=True)
     return note
-
-
-def _selections(settings: MfsnSettings, optimistic: bool) -> list[str]:
-    if settings.faults.test_selection:
-        return [OPTIMISTIC]
-    return [DEV, OPTIMISTIC] if optimistic else [DEV]
 
 
 def _genotype(path: Path | None, levels: Sequence[int]) -> Genotype | None:

@@ -6,7 +6,6 @@ are joined to the tables of the run, and the scores are computed over all folds 
 
 import csv
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.replacing import replace_text, replaced
 from probe.metrics import score_task
 
 KIND = "mfsn"
@@ -133,25 +133,8 @@ def scores_of(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Writes a table beside `path`, then renames: a file is complete or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    frame.to_csv(beside, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
-    replace_durably(beside, path)
-
-
-def replace_durably(beside: Path, path: Path) -> None:
-    """Renames `beside` to `path`; behind this call, both content and name outlast a power cut."""
-    _sync(beside)
-    os.replace(beside, path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with replaced(path, durably=True) as beside:
+        frame.to_csv(beside, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -170,11 +153,8 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes plain values in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    beside.write_text(text + "\n", encoding="utf-8")
-    replace_durably(beside, path)
+    replace_text(path, text + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -219,11 +199,7 @@ def read_run(folder: Path) -> dict[str, Any]:
 def append_line(path: Path, content: Mapping[str, Any]) -> None:
     """Adds one object to a file of JSON lines, in place of one that a crash cut off."""
     lines = [*read_lines(path), content]
-    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    replace_durably(beside, path)
+    replace_text(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -22,7 +22,8 @@ from mfsn.results import (
     write_json,
     write_table,
 )
-from mfsn.tasks import list_tasks, lock
+from mfsn.tasks import list_tasks
+from pretrain.locks import lock
 
 GROWING = ("seeds", "folds")
 """Inputs to which a later command may add."""

@@ -1,6 +1,5 @@
 """Trained networks on disk: weights, what was trained of the encoders, and the normalisation."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mfsn.normalization import BinRange
-from mfsn.results import ResultsError, replace_durably
+from mfsn.results import ResultsError
 from mfsn.training_state import restore, trained_state
+from pretrain.replacing import replaced
 
 FILE = "network.safetensors"
 
@@ -27,10 +27,8 @@ def save_network(folder: Path, network: nn.Module, streams: nn.Module, bins: Bin
         for group, named in groups.items()
         for name, tensor in named.items()
     }
-    beside = folder / f".{FILE}.{os.getpid()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, beside)
-    replace_durably(beside, folder / FILE)
+    with replaced(folder / FILE, durably=True) as beside:
+        save_file(tensors, beside)
 
 
 def load_network(folder: Path, network: nn.Module, streams: nn.Module) -> BinRange:

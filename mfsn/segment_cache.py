@@ -5,13 +5,9 @@ Shapes: N segments of all utterances, B segments of a batch.
 What is read back is a mapping of the file: processes that work on different folds share it.
 """
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from pathlib import Path
 from shutil import rmtree
 from typing import Protocol
@@ -28,7 +24,10 @@ from mfsn.inputs import InputSettings
 from mfsn.segments import Segments
 from pretrain.data.audio import Waveform, read_waveform
 from pretrain.data.table import table_hash
+from pretrain.locks import lock
+from pretrain.replacing import replaced
 from pretrain.settings import hash_of
+from probe.features import ids_hash
 
 BATCH_SEGMENTS = 20
 """Segments that are computed together: one minute of audio."""
@@ -89,10 +88,11 @@ def kept_tensors(
     how = asdict(inputs) | {**asdict(faults), "test_selection": False}
     name = f"{source.key}-{table_hash(table)[:16]}-{hash_of(how)[:16]}-{FORMAT}"
     path = folder / f"{name}.safetensors"
-    ids = _ids_hash(table)
+    ids = ids_hash(table["id"].astype(str))
     if (found := _read(path, ids)) is not None:
         return found
-    with _lock(folder / f".{name}.lock", source.name):
+    waiting = f"Waiting for another process that computes the segments: {source.name}"
+    with lock(folder / f".{name}.lock", wait=True, said_when_waiting=waiting):
         if (found := _read(path, ids)) is None:
             parts = folder / f"{name}.parts"
             _write(path, _compute(table, segments, source, parts, ids), ids)
@@ -173,10 +173,8 @@ def _keep(parts: Path, rows: dict[str, Tensor], start: int, stop: int, ids: str)
 
 def _write(path: Path, tensors: dict[str, Tensor], ids: str) -> None:
     """Writes to the side, then renames: a file is complete or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file({name: t.contiguous() for name, t in tensors.items()}, beside, {"ids": ids})
-    os.replace(beside, path)
+    with replaced(path) as beside:
+        save_file({name: t.contiguous() for name, t in tensors.items()}, beside, {"ids": ids})
 
 
 def _read(path: Path, ids: str) -> dict[str, Tensor] | None:
@@ -188,19 +186,3 @@ def _read(path: Path, ids: str) -> dict[str, Tensor] | None:
             return {name: file.get_tensor(name) for name in file.keys()} or None  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError):
         return None
-
-
-@contextmanager
-def _lock(path: Path, what: str) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"Waiting for another process that computes the segments: {what}", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _ids_hash(table: pd.DataFrame) -> str:
-    return blake2b("\n".join(table["id"].astype(str)).encode(), digest_size=16).hexdigest()

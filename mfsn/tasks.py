@@ -4,10 +4,8 @@ A task is one variant, seed and fold. Who works on it holds a lock of the operat
 ends with the process, however it ends; a result file, written last, says that it is finished.
 """
 
-import fcntl
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -15,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mfsn.results import RESULT_FILE, TaskOutput, write_output
+from pretrain.locks import lock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,19 +60,6 @@ def list_tasks(
         for fold in folds
         for variant in variants
     ]
-
-
-@contextmanager
-def lock(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Holds the lock file `path`; yields False when another process has it and `wait` is False."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def work(

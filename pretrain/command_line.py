@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent
+PROJECT = Path(__file__).resolve().parent.parent
 
 WRONG_INPUT = 2
 
@@ -69,13 +69,15 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def is_for_users(error: Exception) -> bool:
-    """Tells whether the message is meant for users: an error class of the project, a ValueError
-    that the project raised (its invariants are asserts), or a file that the system refused."""
-    if type(error).__module__.startswith("pretrain."):
+def is_for_users(error: Exception, packages: Sequence[str] = ("pretrain",)) -> bool:
+    """Tells whether the message is meant for users: an error class of these packages, a ValueError
+    that they raised (their invariants are asserts), or a file that the system refused."""
+    if type(error).__module__.partition(".")[0] in packages:
         return True
     if isinstance(error, OSError):
         return error.filename is not None
     frames = traceback.extract_tb(error.__traceback__)
     raised_in = Path(frames[-1].filename).resolve() if frames else Path()
-    return isinstance(error, ValueError) and raised_in.is_relative_to(PACKAGE)
+    return isinstance(error, ValueError) and any(
+        raised_in.is_relative_to(PROJECT / package) for package in packages
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from pretrain.engine.checkpoint import write_text_atomically
+from pretrain.replacing import replace_text
 
 FORMAT = 1
 
@@ -69,7 +69,7 @@ class Vocabulary:
         """Writes vocabulary.json: a list of classes, the blank first."""
         classes = ["<blank>", *(WORD_BOUNDARY if c == " " else c for c in self.characters)]
         text = json.dumps({"format": FORMAT, "blank": BLANK, "classes": classes}, indent=1)
-        write_text_atomically(folder / VOCABULARY_FILE, text + "\n")
+        replace_text(folder / VOCABULARY_FILE, text + "\n")
 
 
 def vocabulary_of(texts: Iterable[str]) -> Vocabulary:

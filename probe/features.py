@@ -6,9 +6,8 @@ outputs: one more than the Transformer has blocks), D channels.
 
 import dataclasses
 import json
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from shutil import rmtree
@@ -29,6 +28,7 @@ from pretrain.data.table import table_hash
 from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
+from pretrain.replacing import replaced
 from pretrain.settings import hash_of
 
 FloatArray = npt.NDArray[np.float32]
@@ -213,18 +213,16 @@ def _read_parts(parts: Path) -> tuple[list[FloatArray], int]:
 
 def _write(path: Path, features: FloatArray, ids: list[str]) -> None:
     """Writes to the side, then renames: a file is complete or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    metadata = {"ids": _ids_hash(ids), "shape": json.dumps(features.shape)}
-    save_file({"features": np.ascontiguousarray(features)}, beside, metadata)
-    os.replace(beside, path)
+    metadata = {"ids": ids_hash(ids), "shape": json.dumps(features.shape)}
+    with replaced(path) as beside:
+        save_file({"features": np.ascontiguousarray(features)}, beside, metadata)
 
 
 def _read(path: Path, ids: list[str]) -> FloatArray | None:
     """Returns what `_write` wrote for the same ids, or None if it is absent or damaged."""
     try:
         with safe_open(path, framework="numpy") as file:
-            if file.metadata()["ids"] != _ids_hash(ids):
+            if file.metadata()["ids"] != ids_hash(ids):
                 return None
             features: FloatArray = file.get_tensor("features")
             return features if len(features) else None
@@ -232,5 +230,6 @@ def _read(path: Path, ids: list[str]) -> FloatArray | None:
         return None
 
 
-def _ids_hash(ids: list[str]) -> str:
+def ids_hash(ids: Iterable[str]) -> str:
+    """Returns a hash by which a file tells which utterances it is of, and in which order."""
     return blake2b("\n".join(ids).encode(), digest_size=16).hexdigest()

@@ -23,6 +23,7 @@ from probe.splits import RANDOM, check_folds, drop_duplicates, make_folds, proto
 from probe.tasks import Task, find_tasks
 
 HEAD = "linear"
+SYNTHETIC = "synthetic"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +56,10 @@ def read_corpus(spec: str, protocol: str) -> Corpus:
             f"protocol {protocol_label(protocol)}: the speakers of the test part are trained on "
             "too. Never compare these scores with those of unheard speakers."
         )
-    synthetic = name == "synthetic"
     ratings = any(task.name in DIMENSIONS for task in tasks)
     described = {
-        "name": name,
-        "spec": spec,
-        "num_utterances": len(table),
-        "speakers": table["speaker"].nunique(),
-        "sessions": table["session"].nunique(),
-        "hours": float((table["frames"] / table["sample_rate"]).sum() / 3600),
-        "table_hash": table_hash(table),
-        "synthetic": synthetic,
-        "label_source": ("simulated ratings" if synthetic else "ratings") if ratings else "none",
+        **describe(table, spec),
+        "label_source": _source_of_ratings(name) if ratings else "none",
         "classes": list(next((task.classes for task in tasks if task.classes), ())),
         "tasks": [task.name for task in tasks],
         "num_folds": len(parts),
@@ -80,6 +73,25 @@ def read_corpus(spec: str, protocol: str) -> Corpus:
     return Corpus(
         name=name, table=table, folds=folds, tasks=tasks, parts=parts, described=described
     )
+
+
+def describe(table: pd.DataFrame, spec: str) -> dict[str, Any]:
+    """Returns what the corpus of this utterance table is, in plain values."""
+    name = str(table["source"].iloc[0])
+    return {
+        "name": name,
+        "spec": spec,
+        "num_utterances": len(table),
+        "speakers": table["speaker"].nunique(),
+        "sessions": table["session"].nunique(),
+        "hours": float((table["frames"] / table["sample_rate"]).sum() / 3600),
+        "table_hash": table_hash(table),
+        "synthetic": name == SYNTHETIC,
+    }
+
+
+def _source_of_ratings(name: str) -> str:
+    return "simulated ratings" if name == SYNTHETIC else "ratings"
 
 
 def check_names(corpora: Sequence[Corpus]) -> None:

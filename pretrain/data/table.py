@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pretrain.replacing import replaced
+
 STRING_COLUMNS = (
     "id", "path", "speaker", "session", "emotion", "text", "split", "source", "audio_hash",
 )  # fmt: skip
@@ -114,14 +116,9 @@ def load_table(path: Path) -> pd.DataFrame:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Writes `frame` as UTF-8 CSV to the side and renames it: readers see all or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replaced(path) as beside:
         # File names that are not UTF-8 reach Python as surrogates; this keeps their bytes.
-        frame.to_csv(aside, index=False, errors="surrogateescape", lineterminator="\n")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+        frame.to_csv(beside, index=False, errors="surrogateescape", lineterminator="\n")
 
 
 def read_csv(path: Path, *, encoding_errors: str = "strict") -> pd.DataFrame:

@@ -85,13 +85,6 @@ def load_checkpoint(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str,
     return tensors, values
 
 
-def write_text_atomically(path: Path, text: str) -> None:
-    """Replaces the text file `path` in one step."""
-    partial = path.with_name(f".partial-{path.name}")
-    _write_durably(partial, text.encode())
-    os.replace(partial, path)
-
-
 def _write_durably(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)

@@ -1,6 +1,5 @@
 """A run's folder: what is in it, whether it may be continued, and its self-description."""
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pretrain.config_files import flatten, to_toml
-from pretrain.engine.checkpoint import list_checkpoints, write_text_atomically
+from pretrain.engine.checkpoint import list_checkpoints
+from pretrain.locks import lock
+from pretrain.replacing import replace_text
 from pretrain.settings import CHANGE_NO_NUMBER, RunSettings, hash_of
 
 FORMAT = 1
@@ -102,15 +103,12 @@ class RunFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other processes out of the folder; raises `RunFolderError` when one is in it."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+        with lock(self.path / ".lock", wait=False) as is_free:
+            if not is_free:
                 raise RunFolderError(
                     f"{self.path}: another process is training in this folder. Wait for it, or "
                     f"choose another --out."
-                ) from error
+                )
             yield
 
     def check_unchanged(self, what: str, now: str) -> None:
@@ -127,13 +125,13 @@ class RunFolder:
     def start(self, settings: RunSettings) -> None:
         """Makes the folder and writes the resolved settings."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_text_atomically(self.path / "settings.toml", to_toml(settings.tree()))
+        replace_text(self.path / "settings.toml", to_toml(settings.tree()))
 
     def describe(self, description: dict[str, Any]) -> None:
         """Writes run.json in one step; `description` begins with the run's `kind`."""
         kind = {"kind": description["kind"], "format": FORMAT}
         text = json.dumps({**kind, **description}, indent=1)
-        write_text_atomically(self.description_file, text + "\n")
+        replace_text(self.description_file, text + "\n")
 
 
 def comparison_of(settings: RunSettings, corpus_hash: str) -> tuple[dict[str, Any], str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pretrain.engine.checkpoint import write_text_atomically
+from pretrain.replacing import replace_text
 
 SECONDS_BETWEEN_LINES = 20.0
 """How often a progress line is printed where there is no terminal to draw a bar on."""
@@ -27,7 +27,7 @@ def drop_metrics_from(path: Path, update: int) -> None:
                 kept.append(line)
         except (ValueError, KeyError):
             continue  # a line cut short when the run was killed
-    write_text_atomically(path, "".join(kept))
+    replace_text(path, "".join(kept))
 
 
 def append_metrics(path: Path, record: Mapping[str, object]) -> None:

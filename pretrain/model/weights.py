@@ -1,7 +1,6 @@
 """Saving and loading an encoder: `encoder.json` with its sizes, safetensors with its weights."""
 
 import json
-import os
 from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import nn
 
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.replacing import replaced
 
 FORMAT = 1
 SETTINGS_FILE = "encoder.json"
@@ -27,15 +27,12 @@ class WeightsError(ValueError):
 
 def save_encoder(folder: Path, encoder: Encoder, *, initial: bool = False) -> None:
     """Writes `encoder` into `folder`; with `initial` as the untrained weights beside it."""
-    folder.mkdir(parents=True, exist_ok=True)
     description = {"format": FORMAT, "settings": asdict(encoder.settings)}
     tensors = {name: t.detach().cpu().contiguous() for name, t in encoder.state_dict().items()}
-    settings_file = folder / SETTINGS_FILE
-    weights_file = folder / (INITIAL_WEIGHTS_FILE if initial else WEIGHTS_FILE)
-    save_file(tensors, _beside(weights_file), metadata={"format": str(FORMAT)})
-    os.replace(_beside(weights_file), weights_file)
-    _beside(settings_file).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-    os.replace(_beside(settings_file), settings_file)
+    with replaced(folder / (INITIAL_WEIGHTS_FILE if initial else WEIGHTS_FILE)) as beside:
+        save_file(tensors, beside, metadata={"format": str(FORMAT)})
+    with replaced(folder / SETTINGS_FILE) as beside:
+        beside.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
 def load_encoder(folder: Path, *, initial: bool = False) -> Encoder:
@@ -89,7 +86,3 @@ def _read_settings(file: Path) -> EncoderSettings:
         raise WeightsError(f"`{file}` is damaged: {error}. Copy it again.") from error
     except ValidationError as error:
         raise WeightsError(f"`{file}` has settings that cannot be used: {error}") from error
-
-
-def _beside(file: Path) -> Path:
-    return file.with_name(f".{file.name}.{os.getpid()}.part")

@@ -1,7 +1,7 @@
 """Which encoders fed the networks, and how well those that read text read it."""
 
 from reports.cells import Cell, Column, Line, Table
-from reports.fusion.grid import MfsnGrid
+from reports.fusion.grid import MfsnGrid, percent
 from reports.fusion.table5 import encoder_words
 
 TITLES = {
@@ -29,8 +29,8 @@ def encoder_table(grid: MfsnGrid) -> Table:
             "name": encoder_words(grid, role).removesuffix(", CTC"),
             "mode": str(entry.get("mode") or ""),
             "finetuned_on": _words(entry.get("finetuned_on")),
-            "cer": _percent(entry.get("cer")),
-            "wer": _percent(entry.get("wer")),
+            "cer": percent(entry.get("cer")),
+            "wer": percent(entry.get("wer")),
             "released": "released" if entry.get("released") else "this project",
             "weights": str(weights or "")[:12],
             "folder": str(entry.get("folder") or ""),
@@ -45,10 +45,6 @@ def encoder_table(grid: MfsnGrid) -> Table:
         lines=lines,
         notes=["CER and WER: on the dev part of the corpus of the CTC fine-tuning."],
     )
-
-
-def _percent(value: object) -> str:
-    return f"{100 * value:.1f}" if isinstance(value, int | float) else ""
 
 
 def _words(value: object) -> str:

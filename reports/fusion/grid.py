@@ -112,9 +112,11 @@ class MfsnGrid:
         return [fold for fold in dict.fromkeys([*order, *sorted(have)]) if fold in have]
 
 
-def percent(value: float | None) -> str:
-    """Returns a fraction in percent with one digit; nothing for None."""
-    return "" if value is None or value != value else f"{100 * value:.1f}"
+def percent(value: object) -> str:
+    """Returns a fraction in percent with one digit; nothing for what is no number."""
+    if not isinstance(value, int | float) or value != value:
+        return ""
+    return f"{100 * value:.1f}"
 
 
 def structure_words(level: str, operations: str | Sequence[str]) -> str:

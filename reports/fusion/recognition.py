@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from reports.cells import Cell, Column, Line, Table
+from reports.fusion.grid import percent
 from reports.fusion.runs import FinetuneRun
 
 TITLES = {
@@ -36,7 +37,7 @@ def recognition_table(runs: Sequence[FinetuneRun]) -> Table:
             "folder": str(run.folder),
         }
         rates = ("cer", "constant_cer", "wer", "constant_wer")
-        texts |= {key: _percent(record.get(key)) for key in rates}
+        texts |= {key: percent(record.get(key)) for key in rates}
         cells = {key: Cell(text=texts[key]) for key in TITLES}
         for rate in ("cer", "wer"):
             own, constant = record.get(rate), record.get(f"constant_{rate}")
@@ -54,7 +55,3 @@ def recognition_table(runs: Sequence[FinetuneRun]) -> Table:
             "updates on the same transcripts may be compared."
         ],
     )
-
-
-def _percent(value: object) -> str:
-    return f"{100 * value:.1f}" if isinstance(value, int | float) else ""

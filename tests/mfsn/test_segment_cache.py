@@ -14,6 +14,7 @@ from mfsn.faults import FaultSettings
 from mfsn.inputs import InputSettings
 from mfsn.segment_cache import CutUtterance, halved, kept_tensors
 from mfsn.segments import Segments, make_segments
+from pretrain.locks import lock
 from tests.mfsn.corpora import corpus
 
 INPUTS, FAULTS = InputSettings(), FaultSettings()
@@ -143,7 +144,7 @@ def test_only_who_needs_the_same_file_waits_and_says_so(
     other = table.assign(audio_hash=[f"x{n}" for n in range(5)])
     results: list[dict[str, Tensor]] = []
     waiting = Thread(target=lambda: results.append(keep(table, Counting(), folder)))
-    with segment_cache._lock(folder / f".{file.stem}.lock", "held here"):
+    with lock(folder / f".{file.stem}.lock", wait=True):
         keep(other, Counting(), folder)
         assert "Waiting" not in capsys.readouterr().out
         waiting.start()

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mfsn.results import TaskOutput
-from mfsn.tasks import Task, list_tasks, lock, work
+from mfsn.tasks import Task, list_tasks, work
+from pretrain.locks import lock
 
 
 def output_of(task: Task) -> TaskOutput:
