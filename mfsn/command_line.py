@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from probe.splits import PROTOCOLS
+from probe.splits import SplitError, parse_protocol
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "mfsn" / "reduced.toml"
 
@@ -136,9 +136,10 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
     parser.add_argument(
         "--protocol",
         default="speaker",
-        choices=tuple(PROTOCOLS),
-        help="what is left out for testing (default: one speaker after the other); under "
-        "random10 the speakers are in training too",
+        metavar="PROTOCOL",
+        help="who is tested: speaker (default: one after the other), session, random10 (the "
+        "speakers are in training too), official (the column `split` of the corpus), or emobox=DIR "
+        "(EmoBox's folds from a checkout of its repository)",
     )
     parser.add_argument(
         "--seed",
@@ -191,6 +192,10 @@ def _check(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Reports what argparse cannot know."""
     if parsed.action == "evaluate":
         return
+    try:
+        parse_protocol(parsed.protocol)
+    except SplitError as error:
+        parser.error(f"--protocol: {error}")
     if parsed.jobs < 1:
         parser.error(f"`--jobs` must be at least 1, but is {parsed.jobs} instead.")
     for seed in parsed.seed or ():

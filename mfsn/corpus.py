@@ -12,7 +12,8 @@ from pretrain.data.table import table_hash
 from probe.corpora import read_probe_corpus
 from probe.evaluate import Part, parts_of
 from probe.grid import describe, read_corpus
-from probe.splits import PARTS, drop_duplicates
+from probe.leaks import Overlap, drop_duplicates
+from probe.splits import PARTS
 from probe.tasks import EMOTION, Task, find_tasks
 
 WHOLE = "all"
@@ -46,13 +47,13 @@ def read_emotion_corpus(
 
     Args:
         spec: As given to `--corpus`.
-        protocol: A key of `probe.splits.PROTOCOLS`.
+        protocol: As `probe.splits.parse_protocol` reads it.
         folds: Only these, or all.
 
     Raises:
         ValueError: The corpus has no classes, a fold is unknown, or a part of a fold is empty.
     """
-    corpus = read_corpus(spec, protocol)
+    corpus = read_corpus(spec, protocol, with_attributes=False)
     task = _emotion_of(corpus.tasks, f"{corpus.name} ({spec})")
     table = corpus.table[task.labelled].reset_index(drop=True)
     frame = corpus.folds[corpus.folds["id"].isin(set(table["id"]))].reset_index(drop=True)
@@ -118,7 +119,7 @@ def read_whole_corpus(spec: str) -> EmotionCorpus:
             "table_hash": table_hash(everything),
             "classes": list(task.classes),
             "num_folds": 1,
-            "overlap": {"speakers": 0, "sessions": 0, "audio": 0},
+            "overlap": vars(Overlap(speakers=0, sessions=0, audio=0, sentences=0)),
             "notes": [*notes, *_note_on(task)],
         },
     )

@@ -139,7 +139,8 @@ def _corpus(parsed: argparse.Namespace, run: dict[str, Any]) -> EmotionCorpus:
     """Returns what each fold's network is to be tested on."""
     whole = read_whole_corpus(parsed.corpus)
     if whole.described["table_hash"] == run["corpus"]["table_hash"]:
-        return read_emotion_corpus(parsed.corpus, run["protocol"], run["folds"])
+        protocol = run.get("protocol_spec", run["protocol"])
+        return read_emotion_corpus(parsed.corpus, protocol, run["folds"])
     trained_classes = run["corpus"]["classes"]
     if unknown := sorted(set(whole.classes) - set(trained_classes)):
         raise ResultsError(

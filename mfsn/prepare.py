@@ -36,6 +36,8 @@ from mfsn.variants import (
 from pretrain.config_files import flatten
 from pretrain.data.places import runs_folder
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
+from probe.contamination import contamination, heard_by
+from probe.splits import EMOBOX, protocol_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,13 +129,18 @@ def prepare(
     check_networks(experiment)
     tasks = list_tasks(parsed.out, list(experiment.variants), seeds, list(corpus.parts))
     inputs = inputs_of(parsed.action, parsed.protocol, experiment, described, seeds)
+    heard = heard_by((role, None, Path(entry["folder"])) for role, entry in described.items())
     description = {
         "action": parsed.action,
         "name": parsed.out.resolve().name,
         **origin(place),
-        "protocol": parsed.protocol,
+        "protocol": protocol_name(parsed.protocol),
+        "protocol_spec": parsed.protocol,
         "corpus": corpus.described,
         "encoders": described,
+        "contamination": contamination(
+            str(corpus.described["name"]), corpus.table, heard, runs_folder() / "features"
+        ),
         "settings": settings.tree(),
         "faults": list(settings.faults.active()),
         "variants": [variant.described() for variant in variants],
@@ -161,7 +168,7 @@ def inputs_of(
     found = {f"{seed}/{fold}": g.to_json() for (seed, fold), g in experiment.found.items()}
     return {
         "action": action,
-        "protocol": protocol,
+        **protocol_inputs(protocol, experiment.corpus),
         "corpus": experiment.corpus.described["table_hash"],
         **{f"encoders.{role}": entry["hashes"]["files"] for role, entry in described.items()},
         "variants": list(experiment.variants),
@@ -172,6 +179,13 @@ def inputs_of(
         "found": found,
         **{f"settings.{k}": v for k, v in flatten(experiment.settings.tree()).items()},
     }
+
+
+def protocol_inputs(protocol: str, corpus: EmotionCorpus) -> dict[str, Any]:
+    """Returns what the folds depend on beside the utterances: lists of others, under `emobox`."""
+    name = protocol_name(protocol)
+    lists = {"folds_hash": corpus.described["folds_hash"]} if name == EMOBOX else {}
+    return {"protocol": name, **lists}
 
 
 def origin(place: Place) -> dict[str, Any]:
@@ -258,7 +272,10 @@ def _found(
     sec = CONTINUOUS if run["action"] == "ablate" else SEC
     pairs = {
         "corpus": (theirs.get("corpus"), corpus.described["table_hash"]),
-        "protocol": (theirs.get("protocol"), protocol),
+        **{
+            key: (theirs.get(key), value)
+            for key, value in protocol_inputs(protocol, corpus).items()
+        },
         TEC: (theirs.get(f"encoders.{TEC}"), described[TEC]["hashes"]["files"]),
         SEC: (theirs.get(f"encoders.{sec}"), described[SEC]["hashes"]["files"]),
     }

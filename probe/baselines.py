@@ -42,9 +42,14 @@ class LogMelFeatures:
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
         """(B, S), (B,) -> (B, 1, 160)"""
         num_frames = (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES + 1
-        logs = self._mel(waveforms).clamp(min=1e-6).log()  # (B, 80, T)
+        logs = self.logs(waveforms)  # (B, 80, T)
         valid = torch.arange(logs.shape[2]) < num_frames[:, None]
         weights = (valid / num_frames[:, None])[:, None]  # (B, 1, T)
         mean = (logs * weights).sum(2)
         variance = ((logs - mean[:, :, None]).square() * weights).sum(2)
         return torch.cat([mean, variance.sqrt()], dim=1)[:, None]
+
+    def logs(self, waveforms: Tensor) -> Tensor:
+        """(B, S) -> (B, 80, T), frames beyond an utterance's end included."""
+        logs: Tensor = self._mel(waveforms).clamp(min=1e-6).log()
+        return logs

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from probe.splits import PROTOCOLS
+from probe.heads.settings import HEADS, LINEAR, make_head
+from probe.splits import SplitError, parse_protocol
 
 EXAMPLE = """example:
   python probe/run.py --encoder runs/quantized-g2v2 --encoder runs/continuous-k1 \\
@@ -14,9 +15,9 @@ EXAMPLE = """example:
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
-        description="Fits linear heads on every layer of frozen encoders and tests them on "
-        "speakers (or sessions) that they have not heard, beside the constant predictor, log-mel "
-        "statistics and the untrained encoder.",
+        description="Fits heads on frozen (or, with --head finetune, on fine-tuned) encoders and "
+        "tests them on speakers (or sessions) that they have not heard, beside the constant "
+        "predictor, log-mel and the untrained encoder.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -35,13 +36,30 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         required=True,
         metavar="NAME=PATH",
         help="emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, NAME=manifest.csv "
-        "or synthetic; may be repeated",
+        "or synthetic; NAME:norms=PATH takes category norms for V/A/D; may be repeated",
     )
     parser.add_argument(
         "--protocol",
         default="speaker",
-        metavar="{" + ",".join(PROTOCOLS) + "}",
-        help="left out for testing: a speaker (default), a session, or 1 of 10 (speaker-dependent)",
+        metavar="PROTOCOL",
+        help="who is tested: speaker (default), session, random10 (a tenth of the utterances, "
+        "speaker-dependent), official (the column `split` of the corpus), or emobox=DIR (EmoBox's "
+        "folds from a checkout of its repository)",
+    )
+    parser.add_argument(
+        "--head",
+        default=LINEAR,
+        metavar="{" + ",".join(HEADS) + "}",
+        help="linear (default): ridge and logistic regression on each layer's mean; superb: "
+        "learned layer weights and a small network on frames; finetune: the whole encoder is "
+        "trained (a GPU is advised)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of the head, as in superb.epochs=40; may be repeated",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="results folder")
     parser.add_argument(
@@ -68,9 +86,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--bf16", action="store_true", help="extract features in bfloat16")
     parsed = parser.parse_args(arguments)
-    if parsed.protocol not in PROTOCOLS:
-        parser.error(
-            f"`--protocol` must be one of {', '.join(PROTOCOLS)}, but is {parsed.protocol!r} "
-            "instead."
-        )
+    try:
+        parse_protocol(parsed.protocol)
+    except SplitError as error:
+        parser.error(f"--protocol: {error}")
+    try:
+        make_head(parsed.head, parsed.set)
+    except ValueError as error:
+        parser.error(str(error))
     return parsed

@@ -54,9 +54,16 @@ class Evaluation:
     """task, fold, id, speaker, session, target, prediction"""
 
     selection: list[dict[str, object]] = field(default_factory=list)
-    """task, fold, layer, strength, dev_score: UA for emotion, MSE for a dimension"""
+    """task, fold, layer, strength, dev_score: UA for classes, MSE for a dimension"""
 
     warnings: list[str] = field(default_factory=list)
+
+    def add(self, other: "Evaluation") -> None:
+        """Adds what the same row earns otherwise."""
+        self.scores += other.scores
+        self.predictions += other.predictions
+        self.selection += other.selection
+        self.warnings += other.warnings
 
     def score(self, task: Task, layer: str, rows: IndexArray, prediction: Values) -> None:
         """Adds the scores of pooled predictions for the utterances `rows`."""
@@ -106,7 +113,7 @@ def evaluate(
     features = torch.from_numpy(np.ascontiguousarray(features_NLD.transpose(1, 0, 2)))
     for group in _same_labelled(tasks):
         labelled = group[0].labelled
-        kept = [_labelled_part(part, labelled) for part in parts]
+        kept = [labelled_part(part, labelled) for part in parts]
         usable = [part for part in kept if len(part.train) and len(part.dev) and len(part.test)]
         for part in kept:
             if part not in usable:
@@ -126,13 +133,13 @@ def evaluate_constant(
     result = Evaluation()
     for task in tasks:
         outputs = []
-        for part in (_labelled_part(part, task.labelled) for part in parts):
+        for part in (labelled_part(part, task.labelled) for part in parts):
             known = task.targets[np.concatenate([part.train, part.dev])]
             if not len(known) or not len(part.test):
                 continue
             answer = np.bincount(known.astype(int)).argmax() if task.classes else known.mean()
             outputs.append((part, np.full(len(part.test), answer, dtype=np.float64)))
-        _pool(table, task, outputs, result)
+        pool(table, task, outputs, result)
     return result
 
 
@@ -144,7 +151,8 @@ def _same_labelled(tasks: Sequence[Task]) -> list[list[Task]]:
     return list(groups.values())
 
 
-def _labelled_part(part: Part, labelled: npt.NDArray[np.bool_]) -> Part:
+def labelled_part(part: Part, labelled: npt.NDArray[np.bool_]) -> Part:
+    """Returns the fold without the utterances that have no label."""
     return Part(
         fold=part.fold,
         train=part.train[labelled[part.train]],
@@ -196,7 +204,7 @@ def _evaluate_group(
             [(part, values[fold * num_layers + layer][:, 0]) for fold, part in enumerate(parts)]
             for layer in range(num_layers)
         ]
-        _pool(
+        pool(
             table,
             task,
             [by_layer[choice.layer[fold]][fold] for fold in range(len(parts))],
@@ -257,7 +265,7 @@ def _choose(scores_FLK: Values, task: Task) -> _Choice:
     )
 
 
-def _pool(
+def pool(
     table: pd.DataFrame,
     task: Task,
     outputs: Sequence[tuple[Part, Values]],

@@ -24,7 +24,6 @@ from tqdm import tqdm
 
 from pretrain.data.audio import num_samples_16k, read_waveform
 from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.data.table import table_hash
 from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
@@ -103,15 +102,16 @@ def extract(
 ) -> FloatArray:
     """Returns the (N, L, D) features of the utterances, in order of the table.
 
-    They are kept in `folder` under the source's key and the table's hash; a later call reads
-    them. An interrupted call leaves what it has done, and the next one goes on from there.
+    They are kept in `folder` under the source's key and the hash of the recordings; a later call
+    reads them, whatever the labels are by then. An interrupted call leaves what it has done, and
+    the next one goes on from there.
 
     Raises:
         ValueError: An utterance is shorter than one frame, or its features are not finite.
     """
     # Sorted, so that the same utterances in another order have the same key and the same file.
     by_id = table.sort_values("id", kind="stable")
-    path = folder / f"{source.key}-{table_hash(by_id)[:16]}-{FORMAT}.safetensors"
+    path = folder / f"{source.key}-{recordings_hash(by_id)[:16]}-{FORMAT}.safetensors"
     ids = by_id["id"].astype(str).tolist()
     features = _read(path, ids)
     if features is None:
@@ -228,6 +228,16 @@ def _read(path: Path, ids: list[str]) -> FloatArray | None:
             return features if len(features) else None
     except (OSError, SafetensorError, KeyError):
         return None
+
+
+def recordings_hash(table: pd.DataFrame) -> str:
+    """Returns a hash of ids and audio, in any row order: all of a table that features depend on.
+
+    Unlike `table_hash` it does not change with labels, speakers or texts.
+    """
+    by_id = table.sort_values("id", kind="stable")
+    pairs = zip(by_id["id"].astype(str), by_id["audio_hash"].astype(str), strict=True)
+    return blake2b(json.dumps(list(pairs)).encode(), digest_size=16).hexdigest()
 
 
 def ids_hash(ids: Iterable[str]) -> str:

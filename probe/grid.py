@@ -1,7 +1,7 @@
 """The whole probe: every row of the table on every corpus, baselines beside."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,26 @@ import torch
 
 from pretrain.data.table import table_hash
 from pretrain.engine.provenance import git_state, package_versions
-from pretrain.model.weights import load_encoder
+from pretrain.model.weights import load_encoder, weights_hash
+from probe.attributes import Attribute, evaluate_attributes, find_attributes
 from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED, LogMelFeatures
+from probe.contamination import check_rows
 from probe.corpora import read_probe_corpus
+from probe.corpora.options import NORMS, split_options
+from probe.divided import divide, folds_hash
 from probe.encoders import BASELINE, ROW, EncoderRun
 from probe.evaluate import Evaluation, Part, evaluate, evaluate_constant, missing_classes, parts_of
 from probe.features import EncoderFeatures, FeatureSource, extract
+from probe.heads.finetune import evaluate_finetuned
+from probe.heads.frames import EncoderFrames, FrameSource, LogMelFrames, kept_frames
+from probe.heads.settings import FINETUNE, SUPERB, Head
+from probe.heads.superb import evaluate_superb
 from probe.metrics import DIMENSIONS
+from probe.norms import LABEL_SOURCE, without_norm
 from probe.results import COLUMNS, ProbeResults
-from probe.splits import RANDOM, check_folds, drop_duplicates, make_folds, protocol_label
+from probe.splits import protocol_label, protocol_name
 from probe.tasks import Task, find_tasks
 
-HEAD = "linear"
 SYNTHETIC = "synthetic"
 
 
@@ -38,31 +46,37 @@ class Corpus:
     described: dict[str, Any]
     """The entry of `corpora` in run.json."""
 
+    attributes: tuple[Attribute, ...] = ()
+    """What is probed beside emotion, for curves by layer only."""
 
-def read_corpus(spec: str, protocol: str) -> Corpus:
+
+def read_corpus(spec: str, protocol: str, *, with_attributes: bool = True) -> Corpus:
     """Reads a corpus, leaves out copies, makes folds and checks them; prints what it found."""
-    table, notes = drop_duplicates(read_probe_corpus(spec))
+    table = read_probe_corpus(spec)
     name = str(table["source"].iloc[0])
     try:
-        folds = make_folds(table, protocol)
-        overlap = check_folds(table, folds, protocol)
+        divided = divide(table, protocol)
+        table, folds, overlap = divided.table, divided.folds, divided.overlap
         tasks = find_tasks(table)
+        attributes, remarks = find_attributes(table, spec) if with_attributes else ((), [])
     except ValueError as error:
         raise ValueError(f"Corpus {name} ({spec}): {error}") from error
     parts = parts_of(table, folds)
-    notes += missing_classes(tasks, parts)
-    if protocol == RANDOM:
-        notes.append(
-            f"protocol {protocol_label(protocol)}: the speakers of the test part are trained on "
-            "too. Never compare these scores with those of unheard speakers."
-        )
+    notes = [*divided.notes, *missing_classes(tasks, parts)]
     ratings = any(task.name in DIMENSIONS for task in tasks)
+    norms = NORMS in split_options(spec)[1]
+    if norms:
+        notes.append(f"valence, arousal and dominance are {LABEL_SOURCE}, on 1 to 5.")
+        notes += [f"class {name} has no norm: left out of them." for name in without_norm(table)]
+    notes += remarks
     described = {
         **describe(table, spec),
-        "label_source": _source_of_ratings(name) if ratings else "none",
+        "label_source": _source_of_ratings(name, norms=norms) if ratings else "none",
         "classes": list(next((task.classes for task in tasks if task.classes), ())),
         "tasks": [task.name for task in tasks],
+        "attributes": [attribute.described for attribute in attributes],
         "num_folds": len(parts),
+        "folds_hash": folds_hash(folds),
         "overlap": vars(overlap),
         "notes": notes,
     }
@@ -71,7 +85,13 @@ def read_corpus(spec: str, protocol: str) -> Corpus:
     for note in notes:
         print(f"{name}: {note}")
     return Corpus(
-        name=name, table=table, folds=folds, tasks=tasks, parts=parts, described=described
+        name=name,
+        table=table,
+        folds=folds,
+        tasks=tasks,
+        parts=parts,
+        described=described,
+        attributes=attributes,
     )
 
 
@@ -90,7 +110,9 @@ def describe(table: pd.DataFrame, spec: str) -> dict[str, Any]:
     }
 
 
-def _source_of_ratings(name: str) -> str:
+def _source_of_ratings(name: str, *, norms: bool) -> str:
+    if norms:
+        return LABEL_SOURCE
     return "simulated ratings" if name == SYNTHETIC else "ratings"
 
 
@@ -107,7 +129,9 @@ def probe(
     protocol: str,
     features_folder: Path,
     *,
+    head: Head | None = None,
     bf16: bool = False,
+    kept: Callable[[EncoderRun, Corpus], Evaluation] | None = None,
 ) -> ProbeResults:
     """Evaluates all rows and baselines on all corpora.
 
@@ -116,10 +140,15 @@ def probe(
         corpora: With folds of `protocol`.
         protocol: For the columns of the results.
         features_folder: Where features are kept.
+        head: Which head, and its settings; the linear one if None.
         bf16: Whether encoders compute in bfloat16.
+        kept: Gives what was computed before, of every row and baseline; nothing is computed here.
     """
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in COLUMNS}
-    rows = _with_baselines(runs)
+    head = head or Head()
+    protocol = protocol_name(protocol)
+    rows = with_baselines(runs, head)
+    heard = check_rows([(corpus.name, corpus.table) for corpus in corpora], runs, features_folder)
     notes: list[str] = []
     started, done = time.monotonic(), 0
     for corpus in corpora:
@@ -127,24 +156,31 @@ def probe(
         for place, run in enumerate(rows, start=1):
             left = (time.monotonic() - started) / max(done, 1) * (len(rows) * len(corpora) - done)
             remaining = f", about {left:.0f} s left" if done else ""
-            print(
-                f"{corpus.name}: {place}/{len(rows)} {run.name}, seed {run.seed}{remaining}",
-                flush=True,
-            )
+            if not kept:
+                print(
+                    f"{corpus.name}: {place}/{len(rows)} {run.name}, seed {run.seed}{remaining}",
+                    flush=True,
+                )
             done += 1
-            evaluation = _evaluate_row(run, corpus, features_folder, bf16, known)
+            evaluation = (
+                kept(run, corpus)
+                if kept
+                else evaluate_row(run, corpus, head, features_folder, bf16=bf16, known=known)
+            )
             notes += [f"{corpus.name}, {run.name}: {text}" for text in evaluation.warnings]
-            frames["scores"].append(_labelled(evaluation.scores, run, corpus.name, protocol))
-            frames["selection"].append(_labelled(evaluation.selection, run, corpus.name, protocol))
+            key = (run, corpus.name, protocol, head)
+            frames["scores"].append(labelled(evaluation.scores, *key))
+            frames["selection"].append(labelled(evaluation.selection, *key))
             for frame in evaluation.predictions:
-                frames["predictions"].append(_labelled(frame, run, corpus.name, protocol))
+                frames["predictions"].append(labelled(frame, *key))
         frames["folds"].append(corpus.folds.assign(corpus=corpus.name, protocol=protocol))
     run_json = {
-        "inputs": inputs_of(runs, corpora, protocol, bf16=bf16),
+        "inputs": inputs_of(runs, corpora, protocol, head, bf16=bf16),
         "protocol": protocol,
         "corpora": [corpus.described for corpus in corpora],
-        "head": HEAD,
+        "head": head.name,
         "rows": [run.described() for run in rows],
+        "contamination": heard,
         "notes": notes,
     }
     tables = {
@@ -157,50 +193,92 @@ def probe(
 
 
 def inputs_of(
-    runs: Sequence[EncoderRun], corpora: Sequence[Corpus], protocol: str, *, bf16: bool
+    runs: Sequence[EncoderRun], corpora: Sequence[Corpus], protocol: str, head: Head, *, bf16: bool
 ) -> dict[str, Any]:
-    """Returns what the results depend on: weights, tables and protocol, in plain values."""
+    """Returns what the results depend on: weights, tables, protocol and head, in plain values."""
     return {
         "rows": [[run.name, run.group, run.seed, run.hashes] for run in runs],
-        "corpora": [[corpus.name, corpus.described["table_hash"]] for corpus in corpora],
-        "protocol": protocol,
+        "corpora": [
+            [corpus.name, corpus.described["table_hash"], corpus.described["folds_hash"]]
+            for corpus in corpora
+        ],
+        "attributes": [[a.described["hash"] for a in corpus.attributes] for corpus in corpora],
+        "protocol": protocol_name(protocol),
+        "head": head.described(),
         "bf16": bf16,
         "git": git_state(),
         "packages": package_versions(),
     }
 
 
-def _evaluate_row(
+def evaluate_row(
     run: EncoderRun,
     corpus: Corpus,
+    head: Head,
     features_folder: Path,
-    bf16: bool,
-    known: dict[str, Evaluation],
+    bf16: bool = False,
+    known: dict[str, Evaluation] | None = None,
 ) -> Evaluation:
-    """Evaluates one row; `known` keeps what is the same for every seed."""
+    """Evaluates one row on one corpus.
+
+    Args:
+        run: A row, or a baseline of `with_baselines`.
+        corpus: What to predict, with its folds.
+        head: Which head, and its settings.
+        features_folder: Where features and frames are kept.
+        bf16: Whether the encoder computes in bfloat16.
+        known: Keeps what is the same for every seed; for one corpus and head.
+    """
     if run.group == BASELINE and run.name == CONSTANT:
         return evaluate_constant(corpus.table, corpus.tasks, corpus.parts)
+    known = {} if known is None else known
+    what = corpus.table, corpus.tasks, corpus.parts
+    if head.name == FINETUNE:
+        assert run.folder is not None
+        encoder = load_encoder(run.folder, initial=run.group == BASELINE)
+        key = weights_hash(encoder)
+        if key not in known:
+            known[key] = evaluate_finetuned(
+                encoder, *what, head.finetune, name=run.name, bf16=bf16, device=_device()
+            )
+        return known[key]
+    if head.name == SUPERB:
+        frame_source = _frame_source(run, bf16)
+        if (key := frame_source.key) not in known:
+            frames = kept_frames(corpus.table, frame_source, features_folder)
+            known[key] = evaluate_superb(frames, *what, head.superb, device=_device())
+        return known[key]
     source = _source(run, bf16)
     if source.key not in known:
         features = extract(corpus.table, source, features_folder)
         known[source.key] = evaluate(corpus.table, features, corpus.tasks, corpus.parts)
+        known[source.key].add(evaluate_attributes(corpus.table, features, corpus.attributes))
     return known[source.key]
 
 
-def _labelled(
-    lines: pd.DataFrame | list[dict[str, object]], run: EncoderRun, corpus: str, protocol: str
+def labelled(
+    lines: pd.DataFrame | list[dict[str, object]],
+    run: EncoderRun,
+    corpus: str,
+    protocol: str,
+    head: Head,
 ) -> pd.DataFrame:
     """Returns the lines with the columns that say what they belong to."""
     frame = pd.DataFrame(lines)
-    return frame.assign(row=run.name, seed=run.seed, corpus=corpus, protocol=protocol, head=HEAD)
+    return frame.assign(
+        row=run.name, seed=run.seed, corpus=corpus, protocol=protocol, head=head.name
+    )
 
 
-def _with_baselines(runs: Sequence[EncoderRun]) -> list[EncoderRun]:
-    """Adds the baselines for every seed; `untrained` starts from the rows' initial weights."""
+def with_baselines(runs: Sequence[EncoderRun], head: Head) -> list[EncoderRun]:
+    """Adds the baselines for every seed; `untrained` starts from the rows' initial weights.
+
+    There is nothing to fine-tune in log-mel frames: that head has no such baseline.
+    """
     controlled = [run for run in runs if run.group == ROW]
     baselines = []
     for seed in sorted({run.seed for run in controlled or runs}):
-        for name in (CONSTANT, LOG_MEL):
+        for name in (CONSTANT,) if head.name == FINETUNE else (CONSTANT, LOG_MEL):
             baselines.append(EncoderRun(name=name, group=BASELINE, seed=seed))
         first = next((run for run in controlled if run.seed == seed), None)
         if first is not None:
@@ -217,7 +295,17 @@ def _source(run: EncoderRun, bf16: bool) -> FeatureSource:
     if run.name == LOG_MEL and run.group == BASELINE:
         return LogMelFeatures()
     assert run.folder is not None
-    initial = run.group == BASELINE
-    encoder = load_encoder(run.folder, initial=initial)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return EncoderFeatures(encoder, name=run.name, bf16=bf16, device=device)
+    encoder = load_encoder(run.folder, initial=run.group == BASELINE)
+    return EncoderFeatures(encoder, name=run.name, bf16=bf16, device=_device())
+
+
+def _frame_source(run: EncoderRun, bf16: bool) -> FrameSource:
+    if run.name == LOG_MEL and run.group == BASELINE:
+        return LogMelFrames()
+    assert run.folder is not None
+    encoder = load_encoder(run.folder, initial=run.group == BASELINE)
+    return EncoderFrames(encoder, name=run.name, bf16=bf16, device=_device())
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

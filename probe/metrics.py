@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 DIMENSIONS = ("valence", "arousal", "dominance")
 """Tasks with a number as label; `emotion` is the task with a class as label."""
 
+ATTRIBUTES = ("speaker", "gender")
+"""Tasks that are not emotion: what else a layer knows. Never part of a table's headline."""
+
 LOWER_IS_BETTER = frozenset(f"mse_{dimension}" for dimension in DIMENSIONS)
 """Metrics in which the smaller number is the better one."""
 
@@ -106,11 +109,14 @@ def confusion(target: ArrayLike, prediction: ArrayLike, classes: ArrayLike) -> N
 
 
 def score_task(task: str, target: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
-    """Returns every metric of `task` ("emotion", "valence", "arousal" or "dominance") by name."""
+    """Returns every metric of `task` by name; those of attributes carry its name."""
     if task == "emotion":
         scores = {"ua": ua, "wa": wa, "macro_f1": macro_f1}
     elif task in DIMENSIONS:
         scores = {f"mse_{task}": mse, f"ccc_{task}": ccc}
+    elif task in ATTRIBUTES:
+        scores = {f"{task}_ua": ua, f"{task}_wa": wa}
     else:
-        raise ValueError(f"`task` must be emotion or one of {DIMENSIONS}, but is {task!r} instead.")
+        known = ", ".join(("emotion", *DIMENSIONS, *ATTRIBUTES))
+        raise ValueError(f"`task` must be one of {known}, but is {task!r} instead.")
     return {name: score(target, prediction) for name, score in scores.items()}

@@ -50,7 +50,9 @@ class ProbeResults:
     """Who was in which part of which fold."""
 
     selection: pd.DataFrame
-    """What the dev part of each fold chose. `dev_score` is UA for emotion and MSE otherwise."""
+    """What the dev part of each fold chose. `dev_score` is UA for emotion and MSE otherwise. The
+    linear head has a line per fold, with the chosen layer and penalty; the superb head a line per
+    layer, whose `strength` is the learned weight of that layer."""
 
 
 def write_results(folder: Path, results: ProbeResults) -> None:

@@ -9,10 +9,12 @@ from probe.command_line import parse_arguments
 def run(parsed: argparse.Namespace) -> None:
     """Probes and writes the results folder."""
     from probe.encoders import make_table, read_encoder_run
+    from probe.heads.settings import LINEAR, make_head
     from probe.results import can_reuse, check_out_folder, write_results
 
     # All that can be wrong with the command is found before minutes of computing.
     check_out_folder(parsed.out)
+    head = make_head(parsed.head, parsed.set)
     runs = make_table(
         [read_encoder_run(folder) for folder in parsed.encoder],
         seeds=parsed.seed,
@@ -25,14 +27,16 @@ def run(parsed: argparse.Namespace) -> None:
     from probe.grid import check_names, inputs_of, probe, read_corpus
 
     specs = [allow_incomplete(s) if parsed.allow_incomplete else s for s in parsed.corpus]
-    corpora = [read_corpus(spec, parsed.protocol) for spec in specs]
+    # Curves by layer need layers, which only the linear head tells apart.
+    linear = head.name == LINEAR
+    corpora = [read_corpus(spec, parsed.protocol, with_attributes=linear) for spec in specs]
     check_names(corpora)
-    inputs = inputs_of(runs, corpora, parsed.protocol, bf16=parsed.bf16)
+    inputs = inputs_of(runs, corpora, parsed.protocol, head, bf16=parsed.bf16)
     if can_reuse(parsed.out, inputs):
         print(f"Already there, from the same encoders, corpora and code: {parsed.out.resolve()}")
         return
     features_folder = parsed.features or runs_folder() / "features"
-    results = probe(runs, corpora, parsed.protocol, features_folder, bf16=parsed.bf16)
+    results = probe(runs, corpora, parsed.protocol, features_folder, head=head, bf16=parsed.bf16)
     results.run.update(
         command=command_line(),
         packages=inputs["packages"],

@@ -1,22 +1,35 @@
-"""Who is trained on, who chooses, who is tested: folds as data, with assertions against leaks.
+"""Who is trained on, who chooses, who is tested: protocols, and folds that leave a group out.
 
-A fold tests one group (a speaker, a session, or a random tenth of the utterances), chooses strength
-and layer on the next group in order, and trains on all others. Nothing here looks at labels.
+A leave-out fold tests one group (a speaker, a session, or a random tenth of the utterances),
+chooses strength and layer on the next group in order, and trains on all others. Nothing here looks
+at labels. Folds that others published are in `probe.published` and `probe.emobox`.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pretrain.draws import generator
 
-RANDOM = "random10"
+SPEAKER, SESSION, RANDOM = "speaker", "session", "random10"
+OFFICIAL, EMOBOX = "official", "emobox"
 
-PROTOCOLS = {"speaker": "speakers", "session": "sessions", RANDOM: "utterances"}
-"""Protocols: leave one speaker out, leave one session out, 10-fold over utterances; each with the
-plural of what it leaves out. `random10` is what SAVEE's literature reports: the speakers of the
-test part are trained on too."""
+LEAVE_OUT = {SPEAKER: "speakers", SESSION: "sessions", RANDOM: "utterances"}
+"""Protocols that test every utterance once: leave one speaker out, leave one session out, 10-fold
+over utterances; each with the plural of what it leaves out. `random10` is what SAVEE's literature
+reports: the speakers of the test part are trained on too."""
+
+PROTOCOLS = {
+    **LEAVE_OUT,
+    OFFICIAL: "parts by the corpus's authors",
+    EMOBOX: "folds by EmoBox",
+}
+"""All protocols. `emobox` is given as `emobox=DIR`, see `parse_protocol`."""
+
+PUBLISHED = (OFFICIAL, EMOBOX)
+"""Protocols whose test parts others made: taken as they are, whatever the parts share."""
 
 NUM_RANDOM_FOLDS = 10
 
@@ -31,52 +44,45 @@ class SplitError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overlap:
-    """What the parts of the folds share: computed, not assumed."""
+class Protocol:
+    """A protocol, as `--protocol` names it."""
 
-    speakers: int
-    """Speakers who are in two parts of one fold, summed over folds. Must be 0, except under
-    `random10`."""
+    name: str
+    """A key of `PROTOCOLS`: what results call it."""
 
-    sessions: int
-    """Sessions that are in two parts of one fold, summed over folds. Must be 0 under `session`;
-    under the others, for example, the partner of a dialogue may be trained on."""
+    folder: Path | None = None
+    """Where EmoBox's lists are; only for `emobox`."""
 
-    audio: int
-    """Recordings that are in two parts of one fold. Must be 0."""
 
-    def __str__(self) -> str:
-        return (
-            f"shared between parts of a fold: {self.speakers} speakers, {self.sessions} sessions, "
-            f"{self.audio} recordings"
+def parse_protocol(text: str) -> Protocol:
+    """Returns what `speaker`, `session`, `random10`, `official` or `emobox=DIR` says.
+
+    Raises:
+        SplitError: It is none of these; whether DIR holds lists is found when they are read.
+    """
+    name, equals, folder = text.partition("=")
+    if name == EMOBOX and folder.strip():
+        return Protocol(name=name, folder=Path(folder).expanduser())
+    if name == EMOBOX:
+        raise SplitError(
+            "`protocol` emobox needs the folder of EmoBox's lists: emobox=DIR, where DIR is a "
+            "checkout of github.com/emo-box/EmoBox or its folder `data`."
         )
+    if name not in PROTOCOLS or equals:
+        names = ", ".join(LEAVE_OUT) + f", {OFFICIAL}, {EMOBOX}=DIR"
+        raise SplitError(f"`protocol` must be one of {names}, but is {text!r} instead.")
+    return Protocol(name=name)
+
+
+def protocol_name(text: str) -> str:
+    """Returns what results call the protocol `text`: without the folder of `emobox=DIR`."""
+    return text.partition("=")[0]
 
 
 def protocol_label(protocol: str) -> str:
     """Returns the protocol's name, with a mark if its scores depend on known speakers."""
-    return f"{protocol} (speaker-dependent)" if protocol == RANDOM else protocol
-
-
-def drop_duplicates(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Leaves the first (in order of id) of several utterances with the same audio.
-
-    The same recording in two parts would be a leak, and twice in one part counts twice.
-
-    Returns:
-        - The table without the later copies, sorted by id
-        - One sentence per copy that was dropped
-    """
-    table = table.sort_values("id", kind="stable").reset_index(drop=True)
-    known = table["audio_hash"] != ""
-    copies = table.duplicated("audio_hash") & known
-    originals = table[known].drop_duplicates("audio_hash")
-    first = dict(zip(originals["audio_hash"], originals["id"], strict=True))
-    report = [
-        f"{row.id} (speaker {row.speaker}) is the same recording as {first[str(row.audio_hash)]}: "
-        "left out."
-        for row in table[copies].itertuples()
-    ]
-    return table[~copies].reset_index(drop=True), report
+    name = protocol_name(protocol)
+    return f"{name} (speaker-dependent)" if name == RANDOM else name
 
 
 def make_folds(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
@@ -86,14 +92,18 @@ def make_folds(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
     of `random10` are 01 to 10: the same utterances have the same ones in any order and with any
     labels.
 
+    Args:
+        table: Utterances, each recording once.
+        protocol: A key of `LEAVE_OUT`; `probe.divided.divide` knows the others, too.
+
     Raises:
         SplitError: The protocol is unknown, or the corpus lacks groups for it.
     """
-    if protocol not in PROTOCOLS:
+    if protocol not in LEAVE_OUT:
         raise SplitError(
-            f"`protocol` must be one of {', '.join(PROTOCOLS)}, but is {protocol!r} instead."
+            f"`protocol` must be one of {', '.join(LEAVE_OUT)}, but is {protocol!r} instead."
         )
-    plural = PROTOCOLS[protocol]
+    plural = LEAVE_OUT[protocol]
     column = _random_groups(table) if protocol == RANDOM else table[protocol].astype(str)
     if missing := int((column == "").sum()):
         raise SplitError(
@@ -128,52 +138,3 @@ def _random_groups(table: pd.DataFrame) -> pd.Series:
     shuffled = by_id[generator("splits", RANDOM).permutation(len(table))]
     names = [f"{place % NUM_RANDOM_FOLDS + 1:02d}" for place in range(len(table))]
     return pd.Series(names, index=shuffled).reindex(table.index)
-
-
-def check_folds(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> Overlap:
-    """Computes what the parts of each fold share and refuses a leak.
-
-    Raises:
-        SplitError: A recording, a speaker (except under `random10`) or (under `session`) a session
-            is in two parts of a fold, an utterance is tested never or twice, or a part is empty.
-    """
-    joined = folds.merge(table[["id", "speaker", "session", "audio_hash"]], on="id", how="left")
-    if joined["speaker"].isna().any() or joined.duplicated(["fold", "id"]).any():
-        raise SplitError("The folds name an utterance twice, or one that the corpus lacks.")
-    tested = joined[joined["part"] == "test"]["id"]
-    if len(tested) != len(table) or tested.duplicated().any():
-        raise SplitError("Every utterance must be tested in exactly one fold.")
-    for fold, frame in joined.groupby("fold"):
-        if lacking := set(PARTS) - set(frame["part"]):
-            raise SplitError(f"Fold {fold} has no {' and no '.join(sorted(lacking))} part.")
-    shared = {name: _shared(joined, name) for name in ("speaker", "session", "audio_hash")}
-    refused = ["audio_hash"]
-    refused += [] if protocol == RANDOM else ["speaker"]
-    refused += ["session"] if protocol == "session" else []
-    for name in refused:
-        if shared[name]:
-            fold, value = shared[name][0]
-            raise SplitError(
-                f"Leak: {name} {value!r} is in two parts of fold {fold!r} of protocol "
-                f"`{protocol}`. " + _REMEDIES[name]
-            )
-    return Overlap(
-        speakers=len(shared["speaker"]),
-        sessions=len(shared["session"]),
-        audio=len(shared["audio_hash"]),
-    )
-
-
-_REMEDIES = {
-    "speaker": "Sessions must not share speakers: correct the column `session`, or use the "
-    "protocol `speaker`.",
-    "session": "Correct the column `session`.",
-    "audio_hash": "Remove one of the copies of this recording.",
-}
-
-
-def _shared(joined: pd.DataFrame, name: str) -> list[tuple[str, str]]:
-    """Returns the (fold, value) pairs whose value of column `name` is in two parts or more."""
-    known = joined[joined[name] != ""]
-    parts = known.groupby(["fold", name])["part"].nunique()
-    return [(str(fold), str(value)) for fold, value in parts[parts > 1].index]

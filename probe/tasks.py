@@ -16,21 +16,20 @@ class Task:
     """Labels of one kind for N utterances."""
 
     name: str
-    """`emotion`, `valence`, `arousal` or `dominance`."""
+    """`emotion`, `valence`, `arousal`, `dominance`, or an attribute of `probe.attributes`."""
 
     labelled: npt.NDArray[np.bool_]
     """(N,) False where the label is missing; such utterances are left out of this task."""
 
     targets: npt.NDArray[np.float64]
-    """(N,) numbers on the corpus's own scale; for `emotion` places in `classes`. NaN without
-    label."""
+    """(N,) numbers on the corpus's own scale, or places in `classes`. NaN without label."""
 
     classes: tuple[str, ...] = ()
     """Names of the C classes in order; empty for a dimension."""
 
     def names(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.object_]:
         """Returns predictions or targets as they stand in a table: class names, or numbers."""
-        if self.name != EMOTION:
+        if not self.classes:
             return values.astype(object)
         return np.array([self.classes[int(value)] for value in values], dtype=object)
 

@@ -6,13 +6,18 @@ from pathlib import Path
 
 from reports import page
 from reports.certainty import difference_tables, interval_table, variance_table
+from reports.codes.bits import bits_per_frame
+from reports.codes.runs import merged
+from reports.codes.section import codes_section
 from reports.collect import collect
+from reports.contamination import alarms, heard_in, notes, with_marks
 from reports.evidence import evidence
 from reports.fairness import Check, check_probes, check_rows
 from reports.figures.confusion import confusion_figure
 from reports.figures.drawing import SavedFigure, save
 from reports.figures.layers import layer_figure
 from reports.figures.overview import overview_figure
+from reports.figures.rate_curve import rate_figure
 from reports.figures.training import training_figures
 from reports.formats import save_table
 from reports.fusion.grouping import mfsn_grids
@@ -43,18 +48,32 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
     figures = out / "figures"
     notices = list(collection.notices)
     searched = fusion(mfsn_grids(collection.mfsn, notices), lambda drawing: save(drawing, figures))
+    codes = merged(collection.codes)
+    known = codes_section(codes, lambda drawing: save(drawing, figures))
     sections = []
     for grid in found:
         sure = evidence(grid)
+        trained = [row.name for row in grid.rows if row.group != "baseline"]
+        records = [run.record for run in collection.probe if str(run.folder) in grid.folders]
+        heard = heard_in(records, grid.corpus, trained)
+        warned = with_marks(marks, heard)
+        main = table_4(grid, warned)
+        told = notes(heard, list(dict.fromkeys(trained)))
         notices += [f"{grid.title}: {fault}" for fault in sure.faults]
-        drawings = (overview_figure(grid, sure), layer_figure(grid), confusion_figure(grid))
+        drawings = (
+            overview_figure(grid, sure),
+            rate_figure(grid, sure, bits_per_frame(grid, codes)),
+            layer_figure(grid),
+            confusion_figure(grid),
+        )
         sections.append(
             page.Section(
                 grid=grid,
-                table=table_4(grid, marks),
+                table=replace(main, notes=[*told, *main.notes]),
+                alarms=alarms(heard),
                 evidence=sure,
                 intervals=interval_table(grid, sure),
-                differences=difference_tables(grid, sure, marks),
+                differences=difference_tables(grid, sure, warned),
                 variance=variance_table(grid, sure),
                 layers=layer_tables(grid),
                 figures=[save(drawing, figures) for drawing in drawings if drawing],
@@ -64,6 +83,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
     result = page.Page(
         collection=replace(collection, notices=tuple(dict.fromkeys(notices))),
         sections=sections,
+        codes=known,
         fusion=searched,
         recognition=(recognition_table(collection.finetune) if collection.finetune else None),
         training=training,
@@ -85,6 +105,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         result.runs,
         result.paper,
         *([result.sweep] if result.sweep else []),
+        *known.tables,
         *(searched.tables if searched else []),
         *([result.recognition] if result.recognition else []),
     ):

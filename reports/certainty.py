@@ -82,10 +82,11 @@ def reach(grid: Grid, found: Evidence) -> list[str]:
             f"pre-training seeds ({found.num_seeds} here)."
             + (" Two seeds are few: such intervals can be too narrow." * (found.num_seeds == 2))
         )
-    if grid.protocol == "random10":
+    if grid.speaker_dependent:
         said.append(
-            "Speaker-dependent protocol: the speakers are units here too, but every one of them "
-            "was also trained on, so nothing is said of speakers whom the probe has never heard."
+            "Speaker-dependent protocol: the speakers are units here too, but all or some of "
+            "them were also trained on, so nothing is said of speakers whom the probe has never "
+            "heard."
         )
     return said
 

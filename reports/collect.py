@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.codes.runs import CodesRun, read_codes
 from reports.fusion.collect import read_mfsn
 from reports.fusion.runs import FinetuneRun, MfsnRun
 from reports.records import Collection, PretrainRun, ProbeRun, Row, row_from
@@ -55,6 +56,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
     probe: list[ProbeRun] = []
     mfsn: list[MfsnRun] = []
     finetune: list[FinetuneRun] = []
+    codes: list[CodesRun] = []
     folders = find_folders(paths, skip=skip)
     for folder in folders:
         record = _read_record(folder, notices)
@@ -78,6 +80,9 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
                 mfsn += [searched] if searched else []
             elif kind == "finetune":
                 finetune.append(FinetuneRun(folder=folder, record=record))
+            elif kind == "codes":
+                measured = read_codes(folder, record, notices)
+                codes += [measured] if measured else []
             else:
                 notices.append(f"{folder}: left out, run.json has the unknown kind {kind!r}.")
         except (KeyError, TypeError, AttributeError) as error:
@@ -98,6 +103,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
         notices=tuple(notices),
         mfsn=tuple(mfsn),
         finetune=tuple(finetune),
+        codes=tuple(codes),
     )
 
 

@@ -10,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import summary
 from reports.cells import WORSE, Table
+from reports.codes.runs import CodesRun
+from reports.codes.section import CodesSection
 from reports.evidence import Evidence
 from reports.fairness import Check
 from reports.figures.drawing import SavedFigure, write_bytes
@@ -29,6 +31,9 @@ class Section:
 
     grid: Grid
     table: Table
+    alarms: Sequence[str]
+    """What makes the scores of this section doubtful as a whole."""
+
     evidence: Evidence
     intervals: Table | None
     """None where there are no predictions to compute them from."""
@@ -53,6 +58,7 @@ class Page:
 
     collection: Collection
     sections: Sequence[Section]
+    codes: CodesSection
     fusion: Fusion | None
     """MFSN, where it was run."""
 
@@ -135,9 +141,10 @@ def _synthetic(page: Page) -> list[str]:
 def _commands(page: Page) -> list[dict[str, Any]]:
     """Returns what to type to make each run and the report again."""
     found = []
-    runs: list[PretrainRun | ProbeRun | FinetuneRun | MfsnRun] = [
+    runs: list[PretrainRun | ProbeRun | CodesRun | FinetuneRun | MfsnRun] = [
         *page.collection.pretrain,
         *page.collection.probe,
+        *page.collection.codes,
         *page.collection.finetune,
         *page.collection.mfsn,
     ]

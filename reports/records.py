@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.codes.runs import CodesRun
 from reports.fusion.runs import FinetuneRun, MfsnRun
 
 HASHES = ("comparison", "initial_weights", "sample_order", "masks", "corpus")
@@ -83,6 +84,7 @@ class Collection:
 
     mfsn: tuple[MfsnRun, ...] = ()
     finetune: tuple[FinetuneRun, ...] = ()
+    codes: tuple[CodesRun, ...] = ()
 
 
 def row_from(record: Mapping[str, Any], *, source: str, group: str | None = None) -> Row:

@@ -1,8 +1,9 @@
 """Scores of all probe runs, regrouped into the sets that one table compares."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -12,6 +13,14 @@ from reports.records import ProbeRun, Row, row_order
 SELECTED = "selected"
 MSE = ("mse_valence", "mse_arousal", "mse_dominance")
 CCC = ("ccc_valence", "ccc_arousal", "ccc_dominance")
+ATTRIBUTES = ("speaker_ua", "gender_ua")
+"""What else a layer knows. In curves by layer only: never in Table 4, its marks or its tests."""
+
+SPEAKER_DEPENDENT = "(speaker-dependent)"
+
+NORMS = "category norms"
+"""Source of labels that no listener gave: every title says so."""
+
 _KEY = ["row", "seed", "layer", "metric"]
 
 
@@ -40,6 +49,17 @@ class Grid:
     slug: str
     """Safe part of file names, unique in the report."""
 
+    num_shared_speakers: int = 0
+    """Speakers who are in two parts of a fold, summed over folds."""
+
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Metric of `ATTRIBUTES` -> what run.json says of the attribute: chance, folds."""
+
+    def chance(self, metric: str) -> float | None:
+        """Returns what any constant answer gets in an attribute's metric, a fraction."""
+        value = self.attributes.get(metric, {}).get("chance")
+        return float(value) if isinstance(value, int | float) else None
+
     @property
     def names(self) -> list[str]:
         return list(dict.fromkeys(row.name for row in self.rows))
@@ -51,7 +71,17 @@ class Grid:
     @property
     def title(self) -> str:
         corpus = corpus_words(self.corpus, self.synthetic)
-        return f"{corpus}, {protocol_words(self.protocol)}, {self.head} head"
+        if self.label_source == NORMS and self.has_dimensions:
+            corpus += " (V, A, D: category norms)"
+        words = protocol_words(self.protocol)
+        if self.speaker_dependent and SPEAKER_DEPENDENT not in words:
+            words += f" {SPEAKER_DEPENDENT}"
+        return f"{corpus}, {words}, {self.head} head"
+
+    @property
+    def speaker_dependent(self) -> bool:
+        """Whether speakers of the test part were trained on, by protocol or as published."""
+        return self.protocol == "random10" or self.num_shared_speakers > 0
 
     def row(self, name: str) -> Row:
         return next(row for row in self.rows if row.name == name)
@@ -109,8 +139,17 @@ def protocol_words(protocol: str) -> str:
     return {
         "session": "leave one session out",
         "speaker": "leave one speaker out",
-        "random10": "10-fold over utterances (speaker-dependent)",
+        "random10": f"10-fold over utterances {SPEAKER_DEPENDENT}",
+        "official": "the corpus's own parts",
+        "emobox": "EmoBox's folds",
     }.get(protocol, protocol)
+
+
+def _count(info: Mapping[str, Any], what: str) -> int:
+    """Returns how many speakers (or others) are in two parts of a fold; 0 where nothing says it."""
+    overlap = info.get("overlap")
+    value = overlap.get(what) if isinstance(overlap, Mapping) else None
+    return value if isinstance(value, int) else 0
 
 
 def slug(text: str) -> str:
@@ -152,6 +191,7 @@ def _grid(key: tuple[str, str, str], runs: Sequence[ProbeRun], name: str) -> Gri
         synthetic=bool(info.get("synthetic")),
         label_source=str(info.get("label_source") or "none"),
         description=", ".join(described),
+        num_shared_speakers=_count(info, "speakers"),
         rows=tuple(sorted(rows, key=row_order)),
         scores=merged.drop_duplicates(_KEY),
         predictions=pd.concat(predictions, ignore_index=True).drop_duplicates(
@@ -163,6 +203,9 @@ def _grid(key: tuple[str, str, str], runs: Sequence[ProbeRun], name: str) -> Gri
         commands=tuple(str(run.record.get("command") or "") for run in members),
         checks=tuple(checks),
         slug=name,
+        attributes={
+            f"{attribute.get('name')}_ua": attribute for attribute in info.get("attributes") or []
+        },
     )
 
 

@@ -6,7 +6,7 @@ from reports.cells import Cell, Column, Line, Table
 from reports.figures.palette import colours
 from reports.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
 from reports.records import PretrainRun, num_centres, row_order, setting_label
-from reports.scores import CCC, MSE, Grid
+from reports.scores import ATTRIBUTES, CCC, MSE, Grid
 
 TITLES = {
     "mse_valence": "V",
@@ -31,7 +31,7 @@ def number(metric: str, value: float | None) -> str:
     """Returns a score as the tables show it: classes in percent, errors and CCC as they are."""
     if value is None or value != value:
         return ""
-    return f"{100 * value:.1f}" if metric in PERCENT else f"{value:.3f}"
+    return f"{100 * value:.1f}" if metric in PERCENT + ATTRIBUTES else f"{value:.3f}"
 
 
 def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
@@ -129,17 +129,19 @@ def paper_table() -> Table:
 
 
 def layer_tables(grid: Grid) -> list[Table]:
-    """Returns one table per headline metric: rows by layers."""
+    """Returns one table per headline metric or attribute: rows by layers."""
     layers = grid.layers()
     tables = []
-    for metric in ("ua", *CCC):
+    for metric in ("ua", *CCC, *ATTRIBUTES):
         values = {
             name: [grid.value(name, metric, layer) for layer in layers] for name in grid.names
         }
         values = {name: row for name, row in values.items() if any(v is not None for v in row)}
         if not layers or not values:
             continue
-        title = "UA, %" if metric == "ua" else f"CCC of {metric.removeprefix('ccc_')}"
+        title = f"CCC of {metric.removeprefix('ccc_')}" if metric in CCC else "UA, %"
+        if metric in ATTRIBUTES:
+            title = f"UA of the {metric.removesuffix('_ua')}, %"
         columns = [Column(key="row", title="row", text=True)]
         columns += [Column(key=f"layer_{x}", title=x, group="layer") for x in layers]
         palette = colours(grid.rows)
@@ -165,11 +167,21 @@ def layer_tables(grid: Grid) -> list[Table]:
                 lines=lines,
                 notes=[
                     "Layer 0 is the input of the first Transformer block. These are test scores:"
-                    " the layer of Table 4 was chosen on the dev part, not here."
+                    " the layer of Table 4 was chosen on the dev part, not here.",
+                    *_attribute_notes(grid, metric),
                 ],
             )
         )
     return tables
+
+
+def _attribute_notes(grid: Grid, metric: str) -> list[str]:
+    """Returns folds and chance of an attribute; nothing for a metric of Table 4."""
+    if metric not in ATTRIBUTES:
+        return []
+    chance = grid.chance(metric)
+    notes = ["No part of Table 4: " + str(grid.attributes.get(metric, {}).get("folds", "")) + "."]
+    return notes if chance is None else [*notes, f"Any one answer gets {100 * chance:.1f} %."]
 
 
 def run_table(runs: Sequence[PretrainRun]) -> Table:

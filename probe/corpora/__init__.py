@@ -10,7 +10,8 @@ from pretrain.data.readers.assemble import assemble
 from pretrain.data.readers.spec import Lister
 from pretrain.data.table import COLUMNS
 from probe.corpora.audformat import is_audformat, list_audformat
-from probe.corpora.options import READERS, Reader, split_options
+from probe.corpora.options import NORMS, READERS, Reader, split_options
+from probe.norms import with_norms
 
 
 def read_probe_corpus(
@@ -33,8 +34,10 @@ def read_probe_corpus(
     - `NAME=FILE.csv` also in audformat: columns `file`, `start`, `end`.
 
     Each of the named ones is refused when it differs from what was published, unless it is
-    `NAME:incomplete=PATH`. Options are joined by commas. `synthetic` is the part whose voices and
-    sentences pre-training never hears.
+    `NAME:incomplete=PATH`. `NAME:norms=PATH`, of manifests too, puts the category norms of
+    `probe.norms` for valence, arousal and dominance. Options are joined by commas.
+
+    `synthetic` is the part whose voices and sentences pre-training never hears.
     """
     table, _ = read_with_extras(
         spec,
@@ -83,6 +86,8 @@ def read_with_extras(
             listers=LISTERS | {known: keeping(reader) for known, reader in READERS.items()},
             synthetic_part="probe",
         )
+    if NORMS in options:
+        table = with_norms(table)
     if not listings:
         return table, pd.DataFrame(index=table.index)
     listing = listings[0].set_index("id")

@@ -12,7 +12,7 @@ from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.table import LABEL_COLUMNS, read_csv
 from probe.corpora import read_with_extras
 from probe.corpora.completeness import IncompleteCorpusWarning
-from probe.corpora.options import READERS, Reader, allow_incomplete
+from probe.corpora.options import NORMS, READERS, Reader, allow_incomplete, split_options
 
 MAX_BAD_SHARE = 0.05
 """As in runs: with more unusable files than this a corpus is refused."""
@@ -104,7 +104,9 @@ def make_card(spec: str) -> Card:
         name=name,
         table=table,
         facts=_facts(table, len(bad), known),
-        tables=_tables(table, extras),
+        tables=_tables(
+            table, extras, "Category norms" if NORMS in split_options(spec)[1] else "Ratings"
+        ),
         incomplete=incomplete,
         duplicates=_duplicates(table),
         unusable=[f"{row.path}: {row.reason}" for row in bad.itertuples()],
@@ -140,7 +142,8 @@ def _named(values: pd.Series) -> str:
     return f"{known.nunique()}" + (f", {without} utterances without" if without else "")
 
 
-def _tables(table: pd.DataFrame, extras: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _tables(table: pd.DataFrame, extras: pd.DataFrame, numbers: str) -> dict[str, pd.DataFrame]:
+    """Returns tables by title; `numbers` is the title of valence, arousal and dominance."""
     tables: dict[str, pd.DataFrame] = {}
     labelled = table[table["emotion"] != ""]
     if len(labelled):
@@ -162,7 +165,7 @@ def _tables(table: pd.DataFrame, extras: pd.DataFrame) -> dict[str, pd.DataFrame
     if rated:
         described = table[rated].describe().T
         named = described[["count", "min", "mean", "std", "max"]].round(3)
-        tables["Ratings"] = named.astype({"count": int})
+        tables[numbers] = named.astype({"count": int})
     for column in map(str, extras.columns):
         values = extras[column].astype(str).replace("", "none")
         if 1 < values.nunique() <= MAX_VALUES:

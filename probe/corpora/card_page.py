@@ -68,7 +68,7 @@ def _section(card: Card) -> str:
 
 
 def _plots(card: Card) -> str:
-    """Returns lengths, classes, classes by speaker and ratings as one PNG in a data URL."""
+    """Returns lengths, classes, classes by speaker and V/A/D as one PNG in a data URL."""
     table = card.table
     rated = [name for name in LABEL_COLUMNS if table[name].notna().any()]
     crossed = card.tables.get("Emotions by speaker")

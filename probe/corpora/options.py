@@ -31,6 +31,9 @@ class Reader:
     """Beside `incomplete`: name to meaning."""
 
 
+NORMS = "norms"
+"""The option of every corpus, manifests too, that puts `probe.norms` for V, A and D."""
+
 READERS: dict[str, Reader] = {
     "emodb": Reader(list_files=list_emodb, sample_rate=16_000),
     "ravdess": Reader(list_files=list_ravdess, sample_rate=48_000),
@@ -47,17 +50,24 @@ def split_options(spec: str) -> tuple[str, frozenset[str]]:
         ValueError: The corpus has no such option.
     """
     match = re.fullmatch(r"\s*([A-Za-z0-9_.-]+):([^=]*)=(.*)", spec, flags=re.DOTALL)
-    if match is None or match[1] not in READERS:
+    if match is None:
         return spec, frozenset()
+    if match[1] not in READERS:
+        chosen = frozenset((NORMS,)) if match[2].strip() == NORMS else frozenset()
+        return (f"{match[1]}={match[3]}" if chosen else spec), chosen
     name, path = match[1], match[3]
-    known = {**READERS[name].options, INCOMPLETE: "may differ from what was published"}
+    known = {
+        **READERS[name].options,
+        NORMS: "category norms for valence, arousal and dominance",
+        INCOMPLETE: "may differ from what was published",
+    }
     options = frozenset(option.strip() for option in match[2].split(","))
     for option in sorted(options - set(known)):
         raise ValueError(
             f"The corpus {name} has no option {option!r} (in {spec!r}). It has: "
             + "; ".join(f"{key} ({meaning})" for key, meaning in known.items())
         )
-    if path.strip().lower().endswith(".csv") and options - {INCOMPLETE}:
+    if path.strip().lower().endswith(".csv") and options - {INCOMPLETE, NORMS}:
         raise ValueError(
             f"Options are for {name}'s own layout, but {path} is a manifest: leave them out."
         )

@@ -9,21 +9,24 @@ from matplotlib.figure import Figure
 from reports.figures.drawing import Drawing
 from reports.figures.palette import LINES, colours
 from reports.records import setting_label
-from reports.scores import CCC, SELECTED, Grid
+from reports.scores import ATTRIBUTES, CCC, SELECTED, Grid
 
 TITLES = {
     "ua": "UA, %",
     "ccc_valence": "CCC, valence",
     "ccc_arousal": "CCC, arousal",
     "ccc_dominance": "CCC, dominance",
+    "speaker_ua": "UA of the speaker, %",
+    "gender_ua": "UA of the gender, %",
 }
+CHANCE = "always one answer"
 
 
 def layer_figure(grid: Grid) -> Drawing | None:
     """Returns curves over layers, or None when the probe kept no single layers."""
     metrics = [
         metric
-        for metric in ("ua", *CCC)
+        for metric in ("ua", *CCC, *ATTRIBUTES)
         if any(
             grid.value(name, metric, layer) is not None
             for name in grid.names
@@ -38,11 +41,28 @@ def layer_figure(grid: Grid) -> Drawing | None:
         title=f"Probe by layer: {grid.title}",
         caption="Test score of a probe on each layer alone; layer 0 is the input of the first "
         "Transformer block. Grey: baselines without pre-training. The layer of Table 4 was "
-        "chosen on the dev part: the highest point here is an optimistic reading.",
+        "chosen on the dev part: the highest point here is an optimistic reading."
+        + _words(grid, metrics),
         runs=grid.folders,
         width=11.5 if columns == 2 else 8.5,
         height=1.2 + 3.3 * -(-len(metrics) // columns),
         draw=partial(_draw, grid=grid, metrics=metrics, columns=columns),
+    )
+
+
+def _words(grid: Grid, metrics: Sequence[str]) -> str:
+    """Says how attributes are probed, where they are."""
+    folds = [
+        f"{metric.removesuffix('_ua')}: {grid.attributes.get(metric, {}).get('folds', 'not said')}"
+        for metric in ATTRIBUTES
+        if metric in metrics
+    ]
+    if not folds:
+        return ""
+    return (
+        " Speaker and gender have folds of their own and are no part of Table 4 ("
+        + "; ".join(folds)
+        + f"); thin dotted line: {CHANCE}."
     )
 
 
@@ -53,7 +73,11 @@ def _draw(figure: Figure, *, grid: Grid, metrics: Sequence[str], columns: int) -
     layers = grid.layers()
     handles: dict[str, Any] = {}
     for axes, metric in zip(all_axes, metrics, strict=False):
-        scale = 100.0 if metric == "ua" else 1.0
+        scale = 1.0 if metric in CCC else 100.0
+        if (chance := grid.chance(metric)) is not None:
+            handles[CHANCE] = axes.axhline(
+                scale * chance, color="#1d1f23", linewidth=1.1, linestyle=":"
+            )
         for name in grid.names:
             row = grid.row(name)
             curve = [grid.value(name, metric, layer) for layer in layers]

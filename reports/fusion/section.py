@@ -1,9 +1,10 @@
 """Everything that the page shows of MFSN: one part per corpus and protocol, and Table 1."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.cells import Table
+from reports.contamination import alarms, heard_in, notes
 from reports.fairness import Check
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.exhaustive import exhaustive_figure
@@ -74,7 +75,12 @@ def fusion(grids: Sequence[MfsnGrid], save: Callable[[Drawing], SavedFigure]) ->
             fusion_confusion(grid),
         )
         strips = exhaustive_figure(grid, checked)
+        roles = list(grid.encoders)
+        corpus = str(grid.first.corpus.get("name"))
+        heard = heard_in([run.record for run in grid.runs], corpus, roles)
+        told = notes(heard, roles)
         said = [
+            *alarms(heard),
             *sentences(grid, found[grid.slug]),
             *search_sentences(grid, searched),
             *exhaustive_sentences(checked),
@@ -83,9 +89,9 @@ def fusion(grids: Sequence[MfsnGrid], save: Callable[[Drawing], SavedFigure]) ->
             FusionSection(
                 grid=grid,
                 sentences=said,
-                ablation=table_5(grid, found[grid.slug]) if grid.variants else None,
+                ablation=_noted(table_5(grid, found[grid.slug]), told) if grid.variants else None,
                 differences=difference_table(grid, found[grid.slug]),
-                encoders=encoder_table(grid),
+                encoders=_noted(encoder_table(grid), told),
                 found=search_table(grid, searched) if searched else None,
                 exhaustive=exhaustive_table(grid, checked) if checked else None,
                 structures=[save(drawing) for drawing in figures if drawing],
@@ -99,3 +105,7 @@ def fusion(grids: Sequence[MfsnGrid], save: Callable[[Drawing], SavedFigure]) ->
         sections=sections,
         checks=[check for grid in grids for check in audit(grid)],
     )
+
+
+def _noted(table: Table, told: Sequence[str]) -> Table:
+    return replace(table, notes=[*told, *table.notes])

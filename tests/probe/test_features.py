@@ -79,11 +79,29 @@ def test_features_are_computed_once_in_any_order(table: pd.DataFrame, tmp_path: 
     np.testing.assert_array_equal(first[::-1], again)
 
 
-def test_other_labels_or_audio_are_another_file(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_other_audio_is_another_file(table: pd.DataFrame, tmp_path: Path) -> None:
     source = Counting()
     extract(table, source, tmp_path)
     extract(table.assign(audio_hash=["h0", "h1", "h2", "other"]), source, tmp_path)
     assert source.done == 2 * len(table)
+
+
+def test_other_labels_speakers_or_texts_are_the_same_file(
+    table: pd.DataFrame, tmp_path: Path
+) -> None:
+    source = Counting()
+    first = extract(table, source, tmp_path)
+    other = table.assign(valence=[1.0, 2.0, 3.0, 4.0], speaker="other", emotion="sad", text="a")
+    np.testing.assert_array_equal(extract(other, source, tmp_path), first)
+    assert source.done == len(table)
+
+
+def test_features_do_not_depend_on_the_size_of_batches(table: pd.DataFrame, tmp_path: Path) -> None:
+    source = EncoderFeatures(build_encoder(SIZES, seed=1).eval(), name="e")
+    together = extract(table, source, tmp_path / "together", batch_seconds=60)
+    for seconds in (0.1, 2.0):
+        apart = extract(table, source, tmp_path / f"{seconds}", batch_seconds=seconds)
+        np.testing.assert_allclose(apart, together, rtol=1e-4, atol=1e-5)
 
 
 def test_the_key_changes_with_weights_and_precision() -> None:

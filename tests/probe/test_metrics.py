@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from probe.metrics import ccc, confusion, macro_f1, mse, score_task, ua, wa
 
@@ -34,6 +36,43 @@ def test_mse_and_ccc_match_hand_computed_values() -> None:
 def test_constant_predictions_have_zero_concordance() -> None:
     assert ccc([1.0, 2.0, 3.0], [0.1, 0.1, 0.1]) == 0.0
     assert ccc([2.0, 2.0], [2.0, 2.0]) == 0.0
+
+
+@given(
+    st.lists(st.integers(-50, 50).map(lambda n: n / 10), min_size=1, max_size=20),
+    st.floats(-1e6, 1e6),
+)
+def test_no_constant_has_concordance_with_anything(target: list[float], answer: float) -> None:
+    constant = [answer] * len(target)
+    assert ccc(target, constant) == ccc(constant, target) == 0.0
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=1))
+def test_scores_of_classes_do_not_depend_on_the_order(pairs: list[tuple[str, str]]) -> None:
+    first = score_task("emotion", [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    pairs = sorted(pairs)
+    again = score_task("emotion", [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    assert first == pytest.approx(again)
+
+
+@given(st.lists(st.tuples(st.integers(-30, 30), st.integers(-30, 30)), min_size=1, max_size=30))
+def test_scores_of_numbers_do_not_depend_on_the_order(pairs: list[tuple[int, int]]) -> None:
+    first = score_task("valence", [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    pairs = sorted(pairs)
+    again = score_task("valence", [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    assert first == pytest.approx(again, abs=1e-12)
+
+
+def test_pooled_scores_are_not_means_over_batches() -> None:
+    # Recalls 2/3 and none in the first three, 1/2 and 0 in the last.
+    batches = [ua(TARGET[at : at + 3], PREDICTION[at : at + 3]) for at in (0, 3)]
+    assert batches == pytest.approx([2 / 3, 1 / 4])
+    assert ua(TARGET, PREDICTION) == pytest.approx(7 / 18)
+
+
+def test_metrics_of_attributes_carry_their_name() -> None:
+    scores = score_task("speaker", ["a", "a", "b"], ["a", "b", "b"])
+    assert scores == {"speaker_ua": 0.75, "speaker_wa": pytest.approx(2 / 3)}
 
 
 def test_a_shift_lowers_concordance_but_not_correlation() -> None:

@@ -70,10 +70,14 @@ def test_results_hold_every_row_beside_the_baselines(
     }  # fmt: skip
     scores = results.scores
     assert set(scores["row"]) == set(rows)
-    assert set(scores["metric"]) == {"ua", "wa", "macro_f1", "mse_valence", "ccc_valence"}
+    of_emotion = {"ua", "wa", "macro_f1", "mse_valence", "ccc_valence"}
+    assert set(scores["metric"]) == of_emotion | {"speaker_ua", "speaker_wa"}
+    assert set(results.predictions["task"]) == {"emotion", "valence"}
     own = scores[scores["row"] == "quantized-g2v2"]
     assert set(own["layer"]) == {"selected", "0", "1", "2"}
-    assert results.run["corpora"][0]["overlap"] == {"speakers": 0, "sessions": 0, "audio": 0}
+    assert results.run["corpora"][0]["overlap"] == {
+        "speakers": 0, "sessions": 0, "audio": 0, "sentences": 0,
+    }  # fmt: skip
     assert len(results.predictions) == 4 * 2 * 12
 
 
@@ -108,7 +112,7 @@ def test_the_command_refuses_wrong_input_in_words(tmp_path: Path) -> None:
     ]
     for extra, message in (
         ([], "does not exist"),
-        (["--protocol", "sesion"], "must be one of speaker, session, random10, but is 'sesion'"),
+        (["--protocol", "sesion"], "official, emobox=DIR, but is 'sesion'"),
     ):
         done = subprocess.run([*command, *extra], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode != 0

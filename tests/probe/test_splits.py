@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.splits import SplitError, check_folds, drop_duplicates, make_folds, protocol_label
+from probe.leaks import check_folds, drop_duplicates
+from probe.splits import SplitError, make_folds, parse_protocol, protocol_label
 
 
 def corpus(speakers: list[int], hashes: list[int] | None = None) -> pd.DataFrame:
@@ -143,6 +144,18 @@ def test_random10_refuses_a_recording_in_two_parts_and_a_tiny_corpus() -> None:
         check_folds(table, folds, "random10")
     with pytest.raises(SplitError, match="needs at least 10 utterances, but the corpus has 9"):
         make_folds(corpus([0] * 9), "random10")
+
+
+def test_a_protocol_is_a_name_or_the_folder_of_emobox() -> None:
+    assert parse_protocol("official").folder is None
+    emobox = parse_protocol("emobox=/data/EmoBox")
+    assert (emobox.name, str(emobox.folder)) == ("emobox", "/data/EmoBox")
+    for text in ("emobox", "emobox=", "emobox= "):
+        with pytest.raises(SplitError, match="needs the folder of EmoBox's lists: emobox=DIR"):
+            parse_protocol(text)
+    for text in ("speaker=x", "", "Speaker"):
+        with pytest.raises(SplitError, match=r"official, emobox=DIR, but is '"):
+            parse_protocol(text)
 
 
 def test_only_random10_is_marked_as_speaker_dependent() -> None:

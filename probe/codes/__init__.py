@@ -1,0 +1,1 @@
+"""What the codes of quantized rows know: use, bits per frame, and information on labels."""

@@ -1,0 +1,98 @@
+"""Which character is said in which frame: the best path of a CTC model through a transcript.
+
+Shapes: T frames, C classes (blank and characters), U characters, F frames of all utterances.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from pretrain.data.audio import SAMPLE_RATE_HZ
+from pretrain.recognizer import Recognizer, load_recognizer
+from pretrain.text import BLANK, frames_needed, normalize_text
+from probe.codes.frames import batches, lengths_16k, read_batch
+
+NO_CHARACTER = -1
+"""Blanks, spaces, and frames of utterances that were not aligned."""
+
+
+def align(log_probs: npt.NDArray[np.floating], targets: list[int]) -> npt.NDArray[np.int64]:
+    """Returns (T,) the class of every frame on the likeliest path that writes `targets` (U,).
+
+    Viterbi over blank, first character, blank, ... of `log_probs` (T, C). Own, since torchaudio
+    has deprecated its forced alignment.
+    """
+    assert len(log_probs) >= frames_needed(targets)
+    states = np.full(2 * len(targets) + 1, BLANK, dtype=np.int64)
+    states[1::2] = targets
+    # A character may follow another directly, unless they are equal.
+    skips = np.zeros(len(states), dtype=np.bool_)
+    skips[3::2] = states[3::2] != states[1:-2:2]
+    emitted = log_probs[:, states].astype(np.float64)
+    score = np.full(len(states), -np.inf)
+    score[:2] = emitted[0, :2]
+    came = np.zeros(emitted.shape, dtype=np.int8)
+    for frame in range(1, len(emitted)):
+        one = np.concatenate([[-np.inf], score[:-1]])
+        two = np.where(
+            skips, np.concatenate([[-np.inf, -np.inf], score[:-2]])[: len(score)], -np.inf
+        )
+        choices = np.stack([score, one, two])
+        came[frame] = choices.argmax(axis=0)
+        score = choices.max(axis=0) + emitted[frame]
+    state = len(states) - 1
+    if len(states) > 1 and score[-2] > score[-1]:
+        state -= 1
+    path = np.empty(len(emitted), dtype=np.int64)
+    for frame in range(len(emitted) - 1, -1, -1):
+        path[frame] = states[state]
+        state -= int(came[frame, state])
+    return path
+
+
+@torch.inference_mode()
+def align_table(
+    table: pd.DataFrame, folder: Path, name: str
+) -> tuple[npt.NDArray[np.int64], int, int]:
+    """Aligns the transcripts of a corpus with the recognizer in `folder`.
+
+    Returns (F,) classes in order of the table, or `NO_CHARACTER`; how many utterances were
+    aligned; and how many were not: no text, a character that the recognizer does not know, or
+    fewer frames than it takes. Only the frames in which the path is on a character count: what
+    lies between is CTC's blank, which says nothing.
+    """
+    recognizer = load_recognizer(folder)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    encoder, head = recognizer.encoder.to(device).eval(), recognizer.head.to(device).eval()
+    texts = [normalize_text(str(text)) for text in table["text"]]
+    wanted = np.array([bool(t) and not recognizer.vocabulary.unknown(t) for t in texts])
+    seconds = lengths_16k(table) / SAMPLE_RATE_HZ
+    space = _class_of_space(recognizer)
+    pieces: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)] * len(table)
+    num_aligned = 0
+    with tqdm(total=float(seconds.sum()), unit="s", unit_scale=True, desc=f"align {name}") as bar:
+        for rows in batches(table):
+            waveforms, num_samples = read_batch(table, rows)
+            output = encoder(waveforms.to(device), num_samples.to(device))
+            log_probs = head(output.layers[-1]).cpu().numpy()
+            for place, number in enumerate(rows):
+                count = int(output.num_frames[place])
+                classes = recognizer.vocabulary.encode(texts[number]) if wanted[number] else []
+                path = np.full(count, BLANK, dtype=np.int64)
+                if classes and frames_needed(classes) <= count:
+                    path = align(log_probs[place, :count], classes)
+                    num_aligned += 1
+                pieces[int(number)] = np.where(
+                    (path == BLANK) | (path == space), NO_CHARACTER, path
+                )
+            bar.update(float(seconds[rows].sum()))
+    return np.concatenate(pieces), num_aligned, len(table) - num_aligned
+
+
+def _class_of_space(recognizer: Recognizer) -> int:
+    characters = recognizer.vocabulary.characters
+    return characters.index(" ") + 1 if " " in characters else BLANK

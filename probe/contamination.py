@@ -1,0 +1,220 @@
+"""Was a probe corpus heard in pre-training? By audio hash, and by fingerprint for changed copies.
+
+A frozen encoder that has heard the test recordings is not tested on unheard ones. Nothing is left
+out here: what is found is counted, printed and kept in run.json, and the report marks the rows.
+Not specified by the paper, whose corpora are others than those of its pre-training.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pretrain.data.table import TableError, load_table, table_hash
+from probe.encoders import EncoderRun
+from probe.fingerprint import FingerprintIndex, Fingerprints, Match, concatenate
+from probe.fingerprint_cache import fingerprints_of
+
+FOLDER = "fingerprints"
+"""In the folder of features."""
+
+NUM_EXAMPLES = 10
+
+PRETRAINING = "pre-training"
+CTC = "CTC fine-tuning"
+
+
+@dataclass(kw_only=True)
+class Heard:
+    """An audio corpus that encoders were trained on."""
+
+    name: str
+    """Of the corpus; `unknown` when no list of its utterances exists."""
+
+    stage: str
+    """PRETRAINING or CTC."""
+
+    table: pd.DataFrame | None
+    """Its utterance table."""
+
+    rows: list[list[Any]] = field(default_factory=list)
+    """Names of the rows that were trained on it, each with its seed."""
+
+    reason: str = ""
+    """Why there is no table."""
+
+
+def heard_by(encoders: Iterable[tuple[str, int | None, Path]]) -> list[Heard]:
+    """Returns what encoders (name, seed, run folder) were trained on, each corpus once.
+
+    A CTC-fine-tuned encoder was trained on two corpora: all utterances that its run lists count,
+    those it only chose or tested its recognizer on too.
+    """
+    found: dict[tuple[str, str], Heard] = {}
+    for name, seed, folder in encoders:
+        for source, stage in _stages(folder):
+            heard = _read(source, stage)
+            key = table_hash(heard.table) if heard.table is not None else heard.reason
+            found.setdefault((stage, key), heard).rows.append([name, seed])
+    return list(found.values())
+
+
+def contamination(
+    corpus: str, table: pd.DataFrame, heard: Sequence[Heard], folder: Path
+) -> list[dict[str, Any]]:
+    """Compares a probe corpus with what the encoders have heard, and prints what was found.
+
+    Args:
+        corpus: Its name.
+        table: Its utterances.
+        heard: As `heard_by` returned it.
+        folder: Of the features; fingerprints are kept in a folder in it.
+
+    Returns:
+        The entries of `contamination` in run.json. `by_hash` and `near_duplicates` count
+        utterances of the probe corpus (an utterance counts once) and are None where nothing is
+        known; `checked_by` says how in words.
+    """
+    entries = []
+    for training in heard:
+        entry: dict[str, Any] = {
+            "corpus": corpus,
+            "pretrained_on": training.name,
+            "stage": training.stage,
+            "rows": training.rows,
+            "num_utterances": len(table),
+            **_compared(table, training, folder / FOLDER),
+        }
+        print(say(entry), flush=True)
+        entries.append(entry)
+    return entries
+
+
+def check_rows(
+    corpora: Sequence[tuple[str, pd.DataFrame]], runs: Sequence[EncoderRun], folder: Path
+) -> list[dict[str, Any]]:
+    """Returns the entries of all probe corpora (name, table) and the rows of a table."""
+    heard = heard_by((run.name, run.seed, run.folder) for run in runs if run.folder is not None)
+    return [entry for name, table in corpora for entry in contamination(name, table, heard, folder)]
+
+
+def say(entry: dict[str, Any]) -> str:
+    """Returns an entry as a sentence; a finding begins with WARNING."""
+    rows = ", ".join(f"{name} (seed {seed})" if seed is not None else name
+                     for name, seed in entry["rows"])  # fmt: skip
+    where = f"{entry['corpus']} against the {entry['stage']} on {entry['pretrained_on']}"
+    if entry["by_hash"] is None:
+        return f"Contamination, {where}: unknown ({entry['checked_by']}); rows {rows}."
+    total, near = entry["by_hash"] + (entry["near_duplicates"] or 0), entry["near_duplicates"]
+    if not total:
+        return f"Contamination, {where}: none found, checked by {entry['checked_by']}."
+    first = entry["examples"][0]
+    return (
+        f"WARNING: contamination, {where}: {total} of {entry['num_utterances']} utterances were "
+        f"heard in training ({entry['by_hash']} the same recording, {near or 0} a changed copy; "
+        f"the first is {first['ours']}, there {first['theirs']}). Checked by "
+        f"{entry['checked_by']}. The scores of these rows are not those of unheard speech: {rows}."
+    )
+
+
+def _compared(table: pd.DataFrame, training: Heard, folder: Path) -> dict[str, Any]:
+    if training.table is None:
+        return {
+            "by_hash": None,
+            "near_duplicates": None,
+            "examples": [],
+            "checked_by": training.reason,
+        }
+    theirs = training.table
+    known = dict(zip(theirs["audio_hash"], theirs["id"], strict=True))
+    equal = table[table["audio_hash"].isin(set(known))]
+    same: list[dict[str, Any]] = [
+        {"ours": name, "theirs": known[audio_hash], "by": "audio hash"}
+        for name, audio_hash in zip(equal["id"], equal["audio_hash"], strict=True)
+    ]
+    left = table[~table["id"].isin(set(equal["id"]))]
+    readable, unread = _readable(theirs)
+    checked_by, near, changed = "audio hash", None, []
+    if readable.empty:
+        checked_by += f" only: the audio of {training.name} is no longer there"
+    else:
+        changed = _near(left, readable, folder) if len(left) else []
+        near = len(changed)
+        checked_by += " and fingerprint"
+        if unread:
+            checked_by += f" ({unread} of {training.name} by hash only: their files are gone)"
+    return {
+        "by_hash": len(equal),
+        "near_duplicates": near,
+        "examples": [*same[: NUM_EXAMPLES // 2 if changed else None], *changed][:NUM_EXAMPLES],
+        "checked_by": checked_by,
+    }
+
+
+def _near(ours: pd.DataFrame, theirs: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
+    """Returns the closest match of every utterance of ours that shares sound with theirs."""
+    chunks = list(fingerprints_of(ours, folder))
+    ids = [name for chunk in chunks for name in chunk.ids]
+    index = FingerprintIndex(_joined([chunk.prints for chunk in chunks]))
+    best: dict[int, tuple[Match, str]] = {}
+    for chunk in fingerprints_of(theirs, folder):
+        for match in index.matches(chunk.prints):
+            if match.ours not in best or match.error_rate < best[match.ours][0].error_rate:
+                best[match.ours] = match, chunk.ids[match.theirs]
+    return [
+        {
+            "ours": ids[place],
+            "theirs": name,
+            "by": "fingerprint",
+            "bit_error_rate": round(match.error_rate, 3),
+            "seconds": round(match.frames * 0.012, 2),
+        }
+        for place, (match, name) in sorted(best.items(), key=lambda item: item[1][0].error_rate)
+    ]
+
+
+def _joined(parts: Sequence[Fingerprints]) -> Fingerprints:
+    """Puts chunks of one corpus one behind the other."""
+    cuts = [
+        (part.bits[start:end], part.heard[start:end])
+        for part in parts
+        for start, end in zip(part.starts[:-1], part.starts[1:], strict=True)
+    ]
+    return concatenate(cuts)
+
+
+def _readable(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Returns the utterances whose file is there, and the number of the others."""
+    there = {path: os.path.isfile(path) for path in set(table["path"])}
+    readable = table["path"].map(there).astype(bool)
+    return table[readable], int((~readable).sum())
+
+
+def _stages(folder: Path) -> list[tuple[Path, str]]:
+    """Returns the run folders whose corpora an encoder was trained on, each with its stage."""
+    try:
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        run = {}
+    if not isinstance(run, dict) or run.get("kind") != "finetune":
+        return [(folder, PRETRAINING)]
+    stages = [(folder, CTC)]
+    if run.get("start") != "initial":
+        stages.append((Path(str((run.get("encoder") or {}).get("folder") or "")), PRETRAINING))
+    return stages
+
+
+def _read(folder: Path, stage: str) -> Heard:
+    file = folder / "utterances.csv"
+    table, reason = None, "no list of what the encoder was trained on"
+    if file.is_file():
+        try:
+            table = load_table(file)
+        except TableError as error:
+            reason = str(error)
+    name = "+".join(dict.fromkeys(table["source"])) if table is not None else "unknown"
+    return Heard(name=name, stage=stage, table=table, reason=reason)

@@ -1,0 +1,245 @@
+"""Fine-tuning of the whole encoder with mean pooling and a Linear, one fold after the other.
+
+Not specified by the paper. Per fold: a copy of the encoder and a new Linear are trained on the
+training part, the dev part chooses the epoch (UA for emotion, MSE for a dimension; ties: the
+earliest), and that epoch's weights predict the test part. No dropout, no masking.
+
+Shapes: B utterances of a batch, S samples, T frames, D channels, C outputs.
+"""
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from pretrain.data.audio import Waveform, read_waveform
+from pretrain.data.loader import normalize_waveform, pad_waveforms
+from pretrain.draws import generator
+from pretrain.model.encoder import Encoder, seeded_weights
+from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
+from probe.evaluate import Evaluation, Part, labelled_part, pool
+from probe.heads.settings import FinetuneSettings
+from probe.heads.superb import losses_of, scale_of
+from probe.metrics import mse, ua
+from probe.tasks import Task
+
+IndexArray = npt.NDArray[np.intp]
+Values = npt.NDArray[np.float64]
+
+
+class FinetunedNetwork(nn.Module):
+    """Encoder -> mean of the last layer over valid frames -> Linear."""
+
+    def __init__(self, encoder: Encoder, num_outputs: int, *, freeze_conv: bool) -> None:
+        super().__init__()
+        self.encoder = copy.deepcopy(encoder).eval().requires_grad_(True)
+        if freeze_conv:
+            self.encoder.conv.requires_grad_(False)
+            self.encoder.conv_norm.requires_grad_(False)
+        self.output = nn.Linear(encoder.settings.model_dim, num_outputs)
+
+    def forward(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
+        """(B, S), (B,) -> (B, C) float32"""
+        output = self.encoder(waveforms, num_samples)
+        last = output.layers[-1].float()
+        valid = torch.arange(last.shape[1], device=last.device) < output.num_frames[:, None]
+        # A garbage frame may be non-finite, which 0 times does not remove.
+        mean = last.masked_fill(~valid[..., None], 0.0).sum(1) / output.num_frames[:, None]
+        with torch.autocast(mean.device.type, enabled=False):
+            outputs: Tensor = self.output(mean)
+        return outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What is the same for every fold and task of a row."""
+
+    encoder: Encoder
+    waveforms: list[Waveform]
+    """Of all utterances, in order of the table, not normalised."""
+
+    settings: FinetuneSettings
+    bf16: bool
+    device: torch.device
+
+
+def evaluate_finetuned(
+    encoder: Encoder,
+    table: pd.DataFrame,
+    tasks: Sequence[Task],
+    parts: Sequence[Part],
+    settings: FinetuneSettings,
+    *,
+    name: str,
+    bf16: bool = False,
+    device: torch.device | None = None,
+) -> Evaluation:
+    """Fine-tunes the encoder for every task and fold; says first how long that will take.
+
+    There are no numbered layers, only `selected`. `selection` names the last layer, the only one
+    that the Linear sees.
+    """
+    device = device or torch.device("cpu")
+    result = Evaluation()
+    work = _Work(
+        encoder=encoder.to(device),
+        waveforms=[read_waveform(table.iloc[row]) for row in range(len(table))],
+        settings=settings,
+        bf16=bf16,
+        device=device,
+    )
+    folds: list[tuple[Task, Part]] = []
+    for task in tasks:
+        for part in (labelled_part(part, task.labelled) for part in parts):
+            if len(part.train) and len(part.dev) and len(part.test):
+                folds.append((task, part))
+            else:
+                result.warnings.append(
+                    f"fold {part.fold}: a part has no labels for {task.name}; left out."
+                )
+    if not folds:
+        return result
+    seconds = _expected_seconds(work, folds)
+    print(
+        f"Fine-tuning {name}: {len(folds)} trainings of {settings.epochs} epochs on "
+        f"{device.type}, about {_words(seconds)}",
+        flush=True,
+    )
+    outputs: dict[str, list[tuple[Part, Values]]] = {task.name: [] for task in tasks}
+    for task, part in tqdm(folds, desc=f"fine-tuning {name}", unit="fold"):
+        prediction, dev_score = _train(work, task, part)
+        outputs[task.name].append((part, prediction))
+        result.selection.append(
+            {
+                "task": task.name,
+                "fold": part.fold,
+                "layer": encoder.settings.num_layers,
+                "strength": 1.0,
+                "dev_score": dev_score,
+            }
+        )
+    for task in tasks:
+        pool(table, task, outputs[task.name], result)
+    return result
+
+
+def _train(work: _Work, task: Task, part: Part) -> tuple[Values, float]:
+    """Returns the predictions of the test part, and the dev score of the chosen epoch."""
+    settings = work.settings
+    network = _network(work, task, part)
+    optimizer = _optimizer(network, settings)
+    score = (lambda *pair: -ua(*pair)) if task.classes else mse
+    best, best_weights = np.inf, None
+    for epoch in range(1, settings.epochs + 1):
+        draw = generator(settings.seed, "fine-tuning", task.name, part.fold, epoch)
+        order = part.train[draw.permutation(len(part.train))]
+        for start in range(0, len(order), settings.batch_size):
+            rows = order[start : start + settings.batch_size]
+            _update(work, network, optimizer, task, part, rows, draw)
+        loss = score(task.targets[part.dev], _predict(work, network, task, part, part.dev))
+        if loss < best:
+            best, best_weights = loss, copy.deepcopy(network.state_dict())
+    assert best_weights is not None, "metrics refuse predictions that are not finite"
+    network.load_state_dict(best_weights)
+    prediction = _predict(work, network, task, part, part.test)
+    return prediction, float(-best if task.classes else best)
+
+
+def _network(work: _Work, task: Task, part: Part) -> FinetunedNetwork:
+    with seeded_weights(work.settings.seed, f"fine-tuned head, {task.name}, fold {part.fold}"):
+        network = FinetunedNetwork(
+            work.encoder, max(len(task.classes), 1), freeze_conv=work.settings.freeze_conv
+        )
+    return network.to(work.device)
+
+
+def _optimizer(network: FinetunedNetwork, settings: FinetuneSettings) -> torch.optim.Adam:
+    trained = [p for p in network.encoder.parameters() if p.requires_grad]
+    groups = [
+        {"params": trained, "lr": settings.encoder_lr},
+        {"params": network.output.parameters(), "lr": settings.head_lr},
+    ]
+    return torch.optim.Adam(groups)
+
+
+def _update(
+    work: _Work,
+    network: FinetunedNetwork,
+    optimizer: torch.optim.Adam,
+    task: Task,
+    part: Part,
+    rows: IndexArray,
+    draw: np.random.Generator,
+) -> None:
+    mean, deviation = scale_of(task, part)
+    targets = torch.from_numpy((task.targets[rows] - mean) / deviation).float().to(work.device)
+    pieces = [_crop(work.waveforms[row], work.settings.max_seconds, draw) for row in rows]
+    optimizer.zero_grad()
+    losses_of(task, _forward(work, network, pieces)[None], targets[None]).mean().backward()  # type: ignore[no-untyped-call]
+    if work.settings.max_gradient_norm:
+        nn.utils.clip_grad_norm_(network.parameters(), work.settings.max_gradient_norm)
+    optimizer.step()
+
+
+def _crop(waveform: Waveform, seconds: float, draw: np.random.Generator) -> Waveform:
+    longest = round(seconds * SAMPLE_RATE_HZ)
+    if len(waveform) <= longest:
+        return waveform
+    start = int(draw.integers(len(waveform) - longest + 1))
+    return waveform[start : start + longest]
+
+
+def _forward(work: _Work, network: FinetunedNetwork, waveforms: Sequence[Waveform]) -> Tensor:
+    padded, num_samples = pad_waveforms([normalize_waveform(piece) for piece in waveforms])
+    with torch.autocast(work.device.type, torch.bfloat16, enabled=work.bf16):
+        outputs: Tensor = network(padded.to(work.device), num_samples.to(work.device))
+    return outputs
+
+
+def _predict(
+    work: _Work, network: FinetunedNetwork, task: Task, part: Part, rows: IndexArray
+) -> Values:
+    """Returns the predictions of whole utterances, in the order of `rows`."""
+    mean, deviation = scale_of(task, part)
+    predictions = np.zeros(len(rows))
+    by_length = np.argsort([-len(work.waveforms[row]) for row in rows], kind="stable")
+    for start in range(0, len(rows), work.settings.batch_size):
+        places = by_length[start : start + work.settings.batch_size]
+        with torch.inference_mode():
+            values = _forward(work, network, [work.waveforms[rows[place]] for place in places])
+        own = values.double().cpu()
+        answer = own.argmax(1).double() if task.classes else own[:, 0] * deviation + mean
+        predictions[places] = answer.numpy()
+    return predictions
+
+
+def _expected_seconds(work: _Work, folds: Sequence[tuple[Task, Part]]) -> float:
+    """Times one step of a throwaway network: the second one, since the first warms up."""
+    task, part = folds[0]
+    network = _network(work, task, part)
+    optimizer = _optimizer(network, work.settings)
+    draw = generator(work.settings.seed, "fine-tuning", "timing")
+    rows = draw.permutation(part.train)[: work.settings.batch_size]
+    for _ in range(2):
+        started = time.perf_counter()
+        _update(work, network, optimizer, task, part, rows, draw)
+        seconds = time.perf_counter() - started
+    # A forward pass is about a third of a step.
+    utterances = sum(
+        work.settings.epochs * (len(part.train) + len(part.dev) / 3) + len(part.test) / 3
+        for _, part in folds
+    )
+    return seconds * utterances / len(rows)
+
+
+def _words(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,153 @@
+"""Jobs that any number of processes share, each taking the next free one whose needs are met.
+
+Who works on a job holds locks of the operating system, which end with the process, however it
+ends. Whether a job is finished is for the job itself to say, by a file that it writes last.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Protocol
+from urllib.parse import quote
+
+from pretrain.locks import lock
+from pretrain.replacing import replace_text
+
+SECONDS_BETWEEN_LOOKS = 1.0
+"""How often a process that finds nothing to do looks again."""
+
+
+class Job(Protocol):
+    """What one process computes at a time."""
+
+    @property
+    def name(self) -> str:
+        """Unlike any other job's."""
+        ...
+
+    @property
+    def needs(self) -> Sequence["Job"]:
+        """Jobs that must be finished before this one can begin."""
+        ...
+
+    @property
+    def is_finished(self) -> bool: ...
+
+    @property
+    def lock_files(self) -> Sequence[Path]:
+        """What its computing must have to itself, beside the job."""
+        ...
+
+    def compute(self) -> None:
+        """Raises an exception, or is finished after it."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A folder by which the processes of several calls know of each other."""
+
+    folder: Path
+    call: str
+    """Unlike any other call's: a failed job is not tried again within one."""
+
+    def lock_file(self, name: str) -> Path:
+        return self.folder / "locks" / _file_name(name)
+
+    def failures(self) -> dict[str, str]:
+        """Returns the jobs that failed in this call, and why."""
+        found = {}
+        for path in sorted((self.folder / f"failed-{self.call}").glob("*")):
+            name, _, message = path.read_text(encoding="utf-8").partition("\n")
+            found[name] = message.strip()
+        return found
+
+    def clear(self) -> None:
+        """Takes away what this call has left; the locks stay, others may hold them."""
+        for name in ("failed", "now"):
+            rmtree(self.folder / f"{name}-{self.call}", ignore_errors=True)
+
+    def note_failure(self, job: Job, message: str) -> None:
+        path = self.folder / f"failed-{self.call}" / _file_name(job.name)
+        replace_text(path, f"{job.name}\n{message}\n")
+
+    @contextmanager
+    def saying(self, text: str) -> Iterator[None]:
+        """Inside, the board says that this process works on `text`."""
+        path = self.folder / f"now-{self.call}" / str(os.getpid())
+        replace_text(path, text)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+    def at_work(self) -> list[str]:
+        """Returns what the processes of this call work on."""
+        texts = []
+        for path in sorted((self.folder / f"now-{self.call}").glob("[0-9]*")):
+            try:
+                texts.append(path.read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                continue
+        return texts
+
+
+def work_off(
+    jobs: Sequence[Job],
+    board: Board,
+    explain: Callable[[Exception], str],
+    *,
+    seconds_between_looks: float = SECONDS_BETWEEN_LOOKS,
+) -> None:
+    """Computes what nobody else works on, and waits for the others, until all is finished or
+    cannot be.
+
+    Args:
+        jobs: All of them, those of other processes too, in order of preference.
+        board: Theirs.
+        explain: Turns an error into words for users.
+        seconds_between_looks: How long to wait when nothing is free.
+    """
+    left = list(jobs)
+    while left := _possible(left, board):
+        for job in left:
+            if all(need.is_finished for need in job.needs) and _take(job, board, explain):
+                break
+        else:
+            time.sleep(seconds_between_looks)
+
+
+def _possible(jobs: Sequence[Job], board: Board) -> list[Job]:
+    """Returns what is unfinished, without what has failed or needs something that has."""
+    failed = set(board.failures())
+    return [
+        job
+        for job in jobs
+        if job.name not in failed
+        and not any(need.name in failed for need in job.needs)
+        and not job.is_finished
+    ]
+
+
+def _take(job: Job, board: Board, explain: Callable[[Exception], str]) -> bool:
+    """Computes the job if all its locks are free; returns whether it did."""
+    with ExitStack() as held:
+        for file in (board.lock_file(job.name), *job.lock_files):
+            if not held.enter_context(lock(file, wait=False)):
+                return False
+        if job.is_finished or job.name in board.failures():
+            return False
+        with board.saying(job.name):
+            try:
+                job.compute()
+            except Exception as error:
+                board.note_failure(job, explain(error))
+        return True
+
+
+def _file_name(name: str) -> str:
+    return quote(name, safe=" ").replace(".", "%2E")

@@ -1,0 +1,81 @@
+"""Makes Table 4, whatever is missing of it: `python probe/table4.py --help`."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from probe.table4_command_line import parse
+from probe.workers import refuse_jobs_of_a_launcher, stopped_by_signals
+
+WRONG_INPUT = 2
+STOPPED = 130
+
+
+def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
+    """Computes what is missing and writes the results.
+
+    Raises:
+        ValueError, RuntimeError: Something that the user has to correct.
+        KeyboardInterrupt: A signal came; what is finished stays.
+    """
+    from probe.shared_work import Board
+    from probe.table4_plan import make_plan
+    from probe.table4_work import CALL, WORKER, compute_jobs, run_workers, write_tables
+
+    refuse_jobs_of_a_launcher(parsed.jobs, os.environ)
+    call = os.environ.get(CALL) or f"{time.time_ns()}-{os.getpid()}"
+    board = Board(folder=parsed.runs / ".work", call=call)
+    logs = parsed.runs / "logs"
+    plan = make_plan(parsed, board, logs)
+    if WORKER in os.environ:
+        compute_jobs(plan, board)
+        return
+    is_first = os.environ.get("RANK", "0") == "0"
+    missing = plan.missing()
+    if is_first:
+        print(f"{len(plan.jobs) - len(missing)} of {len(plan.jobs)} are there.", flush=True)
+    if parsed.dry_run:
+        print("\n".join(f"missing: {job.name}" for job in missing))
+        return
+    if missing:
+        run_workers(plan, board, arguments, parsed.jobs, logs, quiet=not is_first)
+    if not is_first:
+        return
+    folders = write_tables(plan)
+    print("\n".join(f"Results: {folder.resolve()}" for folder in folders))
+    runs = parsed.runs.resolve()
+    print(
+        "Report:\n  python reports/run.py --runs "
+        + " ".join([f"'{runs}/rows/*'", *(f"'{folder.resolve()}'" for folder in folders)])
+        + f" --out '{runs}/report'"
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+    parsed = parse(arguments)
+    # Heavy imports come after the command line is known to be right.
+    from pretrain.command_line import is_for_users
+
+    try:
+        with stopped_by_signals():
+            execute(parsed, arguments)
+    except (ValueError, RuntimeError, OSError) as error:
+        if not is_for_users(error, ("probe", "pretrain")):
+            raise
+        print(f"table4: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print(
+            "\ntable4: stopped. What is finished stays, pre-trainings have left a checkpoint, and "
+            "the same command goes on.",
+            file=sys.stderr,
+        )
+        return STOPPED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

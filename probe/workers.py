@@ -1,0 +1,93 @@
+"""Processes of the same command that share its work: their environment, their start, their end."""
+
+import contextlib
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
+
+OF_LAUNCHERS = ("ACCELERATE_", "TORCHELASTIC_", "GROUP_", "ROLE_", "PMI_", "OMPI_", "PET_")
+"""How variables begin by which a launcher's processes find each other."""
+
+RENDEZVOUS = (
+    "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
+)  # fmt: skip
+"""Further ones."""
+
+
+class WorkerError(ValueError):
+    """Processes that cannot be started, or have failed; a failed one has said why."""
+
+
+def refuse_jobs_of_a_launcher(num_jobs: int, environment: Mapping[str, str]) -> None:
+    """Raises `WorkerError` when a launcher's processes would each start `num_jobs` more."""
+    num_launched = int(environment.get("WORLD_SIZE") or 1)
+    if num_jobs > 1 and num_launched > 1:
+        raise WorkerError(
+            f"`--jobs` must be 1 where a launcher has started {num_launched} processes already, "
+            f"but is {num_jobs} instead: they share the tasks without it. Give either --jobs or "
+            "the launcher."
+        )
+
+
+def worker_environment(
+    environment: Mapping[str, str],
+    number: int,
+    *,
+    variable: str,
+    num_jobs: int,
+    num_cores: int,
+    num_gpus: int,
+) -> dict[str, str]:
+    """Returns the environment of worker `number` of `num_jobs`, with that number in `variable`.
+
+    It knows of no launcher and has its share of the cores, unless someone asked for a number of
+    threads. Of several GPUs it sees one, by turns.
+    """
+    launched = "ACCELERATE_MIXED_PRECISION" in environment or "TORCHELASTIC_RUN_ID" in environment
+    kept = {
+        key: value
+        for key, value in environment.items()
+        if key == "ACCELERATE_USE_CPU"
+        or not (key in RENDEZVOUS or key.startswith(OF_LAUNCHERS))
+    }  # fmt: skip
+    if launched and kept.get("OMP_NUM_THREADS") == "1":
+        del kept["OMP_NUM_THREADS"]  # launchers set it where nobody asked
+    if num_gpus > 1:
+        visible = environment.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(num_gpus)))
+        kept["CUDA_VISIBLE_DEVICES"] = visible.split(",")[number % num_gpus].strip()
+    threads = str(max(1, num_cores // num_jobs))
+    return {"OMP_NUM_THREADS": threads, **kept, variable: str(number)}
+
+
+def stop_workers(workers: Sequence["subprocess.Popen[bytes]"]) -> None:
+    """Asks processes to end, and waits until they have.
+
+    From a terminal they have got Ctrl-C already, and take this signal for the same.
+    """
+    for worker in workers:
+        with contextlib.suppress(ProcessLookupError):
+            worker.send_signal(signal.SIGTERM)
+    for worker in workers:
+        worker.wait()
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Inside, the first SIGINT or SIGTERM raises KeyboardInterrupt; later ones, which come while
+    what is at work is left in order, are passed over."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for other in _SIGNALS:
+            signal.signal(other, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [(number, signal.signal(number, interrupt)) for number in _SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""What the codes of quantized rows know: code runs, their tables and figures."""

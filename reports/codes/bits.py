@@ -1,0 +1,81 @@
+"""Bits per frame of the quantized rows of one Table 4: measured, or else what they could be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log2
+
+from reports.codes.runs import Codes
+from reports.scores import Grid
+
+NOMINAL = (
+    "nominal bits per frame, G log2 V, the most that a code could take, since no run of "
+    "probe/code_knowledge.py measured all of these rows on this corpus"
+)
+MEASURED = (
+    "bits per frame: entropy of the joint code of this corpus's frames, bias-corrected, mean over "
+    "seeds"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BitsPerFrame:
+    """The place of every quantized row on the axis."""
+
+    of: Mapping[str, float]
+    """Row name -> bits."""
+
+    measured: bool
+    """False for nominal bits, of all rows alike."""
+
+    folders: tuple[str, ...]
+    """Of the code runs that were used."""
+
+    @property
+    def words(self) -> str:
+        return MEASURED if self.measured else NOMINAL
+
+
+def bits_per_frame(grid: Grid, codes: Codes | None) -> BitsPerFrame:
+    """Returns measured bits where every quantized row and seed of the grid has them, from the
+    same weights as were probed; else nominal ones."""
+    rows = [
+        row
+        for row in grid.rows
+        if row.group == "row"
+        and row.mode == "quantized"
+        and {"codebooks", "entries"} <= set(row.setting)
+    ]
+    measured: dict[str, list[float]] = {}
+    for row in rows:
+        value = None
+        if codes is not None:
+            table = codes.codes
+            chosen = table[
+                (table["row"] == row.name)
+                & (table["seed"] == row.seed)
+                & (table["corpus"] == grid.corpus)
+            ]
+            if len(chosen) and _same_weights(codes, row.name, row.seed, row.hashes):
+                value = float(chosen["bits"].iloc[-1])
+        if value is None:
+            nominal = {
+                row.name: float(row.setting["codebooks"]) * log2(float(row.setting["entries"]))
+                for row in rows
+            }
+            return BitsPerFrame(of=nominal, measured=False, folders=())
+        measured.setdefault(row.name, []).append(value)
+    return BitsPerFrame(
+        of={name: sum(values) / len(values) for name, values in measured.items()},
+        measured=bool(rows),
+        folders=codes.folders if codes is not None else (),
+    )
+
+
+def _same_weights(codes: Codes, name: str, seed: int | None, hashes: Mapping[str, str]) -> bool:
+    now = hashes.get("final_weights", "")
+    return any(
+        str(row["name"]) == name
+        and row.get("seed") == seed
+        and (row.get("hashes") or {}).get("final_weights", "") == now
+        for row in codes.rows
+    )

@@ -1,0 +1,122 @@
+"""Table 4 as a curve: error against bits per frame, continuous rows as the limit."""
+
+from functools import partial
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from reports.codes.bits import BitsPerFrame
+from reports.evidence import Evidence
+from reports.figures.drawing import Drawing
+from reports.figures.palette import LINES, colours
+from reports.records import row_words
+from reports.scores import MSE, Grid
+
+TITLES = {
+    "mse_valence": "MSE, valence",
+    "mse_arousal": "MSE, arousal",
+    "mse_dominance": "MSE, dominance",
+    "ua": "1 - UA, %",
+}
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+
+
+def rate_figure(grid: Grid, found: Evidence, bits: BitsPerFrame) -> Drawing | None:
+    """Returns error against bits, or None when there is no quantized row or nothing was scored."""
+    metrics = [m for m in (*MSE, "ua") if any(grid.value(n, m) is not None for n in bits.of)]
+    if not metrics:
+        return None
+    whiskers = (
+        "Thin lines with ends: 95 % interval of the mean, speakers as the units; rows share the "
+        "speakers, so overlap decides nothing. "
+        if found.intervals
+        else ""
+    )
+    columns = 2 if len(metrics) > 1 else 1
+    return Drawing(
+        name=f"rates-{grid.slug}",
+        title=f"Table 4 as a curve: {grid.title}",
+        caption=f"Lower is better in every panel. Across: {bits.words}. Points: quantized rows, "
+        f"mean over seeds, at the layer that the dev part chose. {whiskers}Orange lines: "
+        "continuous rows, the limit of infinitely many bits. Grey lines: untrained encoder, "
+        "log-mel statistics and constant predictor.",
+        runs=(*grid.folders, *bits.folders),
+        width=11.5 if columns == 2 else 8.5,
+        height=1.4 + 3.3 * -(-len(metrics) // columns),
+        draw=partial(_draw, grid=grid, found=found, bits=bits, metrics=metrics, columns=columns),
+    )
+
+
+def error(metric: str, value: float) -> float:
+    """Returns a score as an error: 100 (1 - UA), or the MSE as it is."""
+    return 100.0 * (1.0 - value) if metric == "ua" else value
+
+
+def _draw(
+    figure: Figure,
+    *,
+    grid: Grid,
+    found: Evidence,
+    bits: BitsPerFrame,
+    metrics: list[str],
+    columns: int,
+) -> None:
+    num_lines = -(-len(metrics) // columns)
+    all_axes: Any = figure.subplots(num_lines, columns, squeeze=False).ravel()
+    palette = colours(grid.rows)
+    names = sorted(bits.of, key=lambda name: bits.of[name])
+    handles: dict[str, Any] = {}
+    for axes, metric in zip(all_axes, metrics, strict=False):
+        for name in grid.names:
+            row, value = grid.row(name), grid.value(name, metric)
+            if value is None or name in bits.of or row.group == "uncontrolled":
+                continue
+            baseline = row.group == "baseline"
+            handles[row_words(row)] = axes.axhline(
+                error(metric, value),
+                color=palette[name],
+                linewidth=1.6 if baseline else 2.2,
+                linestyle=LINES.get(name, "-") if baseline else "-",
+                zorder=1,
+            )
+        scored = [(name, grid.value(name, metric)) for name in names]
+        points = [(name, bits.of[name], error(metric, v)) for name, v in scored if v is not None]
+        axes.plot(
+            [x for _, x, _ in points],
+            [y for _, _, y in points],
+            color="#9ab4cc",
+            linewidth=1.2,
+            zorder=2,
+        )
+        for name, x, y in points:
+            sure = found.intervals.get((name, metric))
+            if sure is not None and sure.low == sure.low:
+                ends = sorted((error(metric, sure.low), error(metric, sure.high)))
+                axes.errorbar(
+                    x,
+                    y,
+                    yerr=[[max(y - ends[0], 0.0)], [max(ends[1] - y, 0.0)]],
+                    ecolor=palette[name],
+                    elinewidth=1.2,
+                    capsize=4.0,
+                    fmt="none",
+                    zorder=3,
+                )
+            (handles[row_words(grid.row(name))],) = axes.plot(
+                x,
+                y,
+                MARKERS[names.index(name) % len(MARKERS)],
+                color=palette[name],
+                markersize=9,
+                markeredgecolor="white",
+                markeredgewidth=1.0,
+                zorder=4,
+            )
+        axes.set_title(TITLES[metric])
+        axes.set_xlabel("bits per frame" if bits.measured else "nominal bits per frame")
+        axes.set_xlim(0.0, 1.12 * max(*bits.of.values(), 1.0))
+    for axes in all_axes[len(metrics) :]:
+        axes.set_visible(False)
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=10
+    )
