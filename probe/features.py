@@ -7,7 +7,7 @@ outputs: one more than the Transformer has blocks), D channels.
 import dataclasses
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 from shutil import rmtree
@@ -22,18 +22,14 @@ from safetensors.numpy import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from pretrain.data.audio import num_samples_16k, read_waveform
-from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.model.encoder import Encoder
-from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
+from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.replacing import replaced
 from pretrain.settings import hash_of
+from probe.utterance_batches import BATCH_SECONDS, batches, lengths_16k, longest_first, read_batch
 
 FloatArray = npt.NDArray[np.float32]
-
-BATCH_SECONDS = 60.0
-"""Most audio in a batch, padding included."""
 
 SAVE_EVERY_SECONDS = 20.0
 """What is computed is kept at least this often, so that Ctrl-C loses little."""
@@ -125,19 +121,8 @@ def extract(
 def _compute(
     table: pd.DataFrame, source: FeatureSource, parts: Path, batch_seconds: float
 ) -> FloatArray:
-    lengths = np.array(
-        [
-            num_samples_16k(int(frames), int(rate))
-            for frames, rate in zip(table["frames"], table["sample_rate"], strict=True)
-        ]
-    )
-    if lengths.min() < RECEPTIVE_FIELD_SAMPLES:
-        raise ValueError(
-            f"Utterance {table['id'].iloc[int(lengths.argmin())]!r} has {lengths.min()} samples at "
-            f"16 kHz, but one frame takes {RECEPTIVE_FIELD_SAMPLES}: leave it out of the corpus."
-        )
-    # Longest first: a lack of memory shows at once. Ties by id, so that parts fit together.
-    order = np.lexsort((np.arange(len(table)), -lengths))
+    lengths = lengths_16k(table)
+    order = longest_first(lengths)  # ties by id, so that parts fit together
     pieces, num_done = _read_parts(parts)
     rows: list[FloatArray] = []
     started = time.monotonic()
@@ -150,7 +135,7 @@ def _compute(
         "{elapsed}<{remaining}",
     ) as progress:
         try:
-            for batch in _batches(order[num_done:], lengths, batch_seconds):
+            for batch in batches(order[num_done:], lengths, batch_seconds):
                 rows.append(_run(table, source, batch))
                 progress.update(float(lengths[batch].sum()) / SAMPLE_RATE_HZ)
                 if time.monotonic() - started > SAVE_EVERY_SECONDS:
@@ -170,27 +155,14 @@ def _num_rows(pieces: list[FloatArray]) -> int:
     return sum(map(len, pieces))
 
 
-def _batches(
-    order: npt.NDArray[np.intp], lengths: npt.NDArray[np.int64], batch_seconds: float
-) -> Iterator[npt.NDArray[np.intp]]:
-    """Cuts utterances in order of falling length into batches of a budget of padded samples."""
-    start = 0
-    while start < len(order):
-        count = max(1, int(batch_seconds * SAMPLE_RATE_HZ // lengths[order[start]]))
-        yield order[start : start + count]
-        start += count
-
-
 def _run(table: pd.DataFrame, source: FeatureSource, batch: npt.NDArray[np.intp]) -> FloatArray:
-    utterances = [table.iloc[int(row)] for row in batch]
-    waveforms = [normalize_waveform(read_waveform(utterance)) for utterance in utterances]
-    features: FloatArray = source(*pad_waveforms(waveforms)).numpy().astype(np.float32)
+    features: FloatArray = source(*read_batch(table, batch)).numpy().astype(np.float32)
     finite = np.isfinite(features).all(axis=(1, 2))
     if not finite.all():
+        utterance = table["id"].iloc[int(batch[int(finite.argmin())])]
         raise ValueError(
-            f"The features of {source.name} are not finite for utterance "
-            f"{utterances[int(finite.argmin())]['id']!r}: its weights are damaged, or its "
-            "training diverged."
+            f"The features of {source.name} are not finite for utterance {utterance!r}: its "
+            "weights are damaged, or its training diverged."
         )
     return features
 

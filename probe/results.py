@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -62,20 +63,26 @@ def write_results(folder: Path, results: ProbeResults) -> None:
         ResultsError: `folder` holds something that is not a probe's results.
     """
     check_out_folder(folder)
+    tables = {name: getattr(results, name)[list(columns)] for name, columns in COLUMNS.items()}
+    replace_folder(folder, tables, {**results.run, "kind": KIND, "format": FORMAT})
+
+
+def replace_folder(
+    folder: Path, tables: Mapping[str, pd.DataFrame], run: Mapping[str, Any]
+) -> None:
+    """Writes NAME.csv for every table, and run.json, beside `folder`; then puts them in its place
+    in one step."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         beside.chmod(0o755)
-        for name, columns in COLUMNS.items():
-            frame: pd.DataFrame = getattr(results, name)
+        for name, frame in tables.items():
             frame.to_csv(
                 beside / f"{name}.csv",
-                columns=list(columns),
                 index=False,
                 quoting=csv.QUOTE_MINIMAL,
                 lineterminator="\n",
             )
-        run = {**results.run, "kind": KIND, "format": FORMAT}
         text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
         (beside / "run.json").write_text(text + "\n", encoding="utf-8")
         if folder.exists():

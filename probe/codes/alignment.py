@@ -14,7 +14,7 @@ from tqdm import tqdm
 from pretrain.data.audio import SAMPLE_RATE_HZ
 from pretrain.recognizer import Recognizer, load_recognizer
 from pretrain.text import BLANK, frames_needed, normalize_text
-from probe.codes.frames import batches, lengths_16k, read_batch
+from probe.utterance_batches import batches, lengths_16k, longest_first, read_batch
 
 NO_CHARACTER = -1
 """Blanks, spaces, and frames of utterances that were not aligned."""
@@ -70,12 +70,13 @@ def align_table(
     encoder, head = recognizer.encoder.to(device).eval(), recognizer.head.to(device).eval()
     texts = [normalize_text(str(text)) for text in table["text"]]
     wanted = np.array([bool(t) and not recognizer.vocabulary.unknown(t) for t in texts])
-    seconds = lengths_16k(table) / SAMPLE_RATE_HZ
+    lengths = lengths_16k(table)
+    seconds = lengths / SAMPLE_RATE_HZ
     space = _class_of_space(recognizer)
     pieces: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)] * len(table)
     num_aligned = 0
     with tqdm(total=float(seconds.sum()), unit="s", unit_scale=True, desc=f"align {name}") as bar:
-        for rows in batches(table):
+        for rows in batches(longest_first(lengths), lengths):
             waveforms, num_samples = read_batch(table, rows)
             output = encoder(waveforms.to(device), num_samples.to(device))
             log_probs = head(output.layers[-1]).cpu().numpy()

@@ -3,9 +3,7 @@
 Shapes: N utterances, F frames of all of them, B batch, T frames, G codebooks, V entries.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +17,12 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 from tqdm import tqdm
 
-from pretrain.data.audio import num_samples_16k, read_waveform
-from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
+from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.replacing import replaced
 from probe.codes.quantizers import CodesError, RowQuantizer
-
-BATCH_SECONDS = 60.0
-"""Most audio in a batch, padding included."""
+from probe.features import recordings_hash
+from probe.utterance_batches import batches, lengths_16k, longest_first, read_batch
 
 FORMAT = "codes1"
 
@@ -65,10 +60,10 @@ def frame_codes(table: pd.DataFrame, row: RowQuantizer, name: str, folder: Path)
     """Returns the codes of the utterances in order of the table; `folder` keeps them.
 
     Raises:
-        CodesError: An utterance is shorter than one frame, or its features are not finite.
+        ValueError: An utterance is shorter than one frame, or its features are not finite.
     """
     by_id = table.sort_values("id", kind="stable").reset_index(drop=True)
-    path = folder / f"{_weights_key(row)}-{_table_key(by_id)}-{FORMAT}.safetensors"
+    path = folder / f"{_weights_key(row)}-{recordings_hash(by_id)[:16]}-{FORMAT}.safetensors"
     kept = _read(path, len(by_id))
     if kept is None:
         kept = _compute(by_id, row, name)
@@ -86,35 +81,6 @@ def frame_codes(table: pd.DataFrame, row: RowQuantizer, name: str, folder: Path)
     )
 
 
-def batches(table: pd.DataFrame) -> Iterator[npt.NDArray[np.int64]]:
-    """Yields row numbers, longest utterances first, in batches of `BATCH_SECONDS` at most."""
-    lengths = lengths_16k(table)
-    order, start = np.argsort(-lengths, kind="stable"), 0
-    while start < len(order):
-        count = max(1, int(BATCH_SECONDS * SAMPLE_RATE_HZ // lengths[order[start]]))
-        yield order[start : start + count]
-        start += count
-
-
-def lengths_16k(table: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Returns (N,) the samples of each utterance at 16 kHz; raises `CodesError` below one frame."""
-    pairs = zip(table["frames"], table["sample_rate"], strict=True)
-    lengths = np.array([num_samples_16k(int(frames), int(rate)) for frames, rate in pairs])
-    if lengths.min() < RECEPTIVE_FIELD_SAMPLES:
-        raise CodesError(
-            f"Utterance {table['id'].iloc[int(lengths.argmin())]!r} has {lengths.min()} samples at "
-            f"16 kHz, but one frame takes {RECEPTIVE_FIELD_SAMPLES}: leave it out of the corpus."
-        )
-    return lengths
-
-
-def read_batch(table: pd.DataFrame, rows: npt.NDArray[np.int64]) -> tuple[torch.Tensor, ...]:
-    """Returns normalised waveforms (B, S) and their numbers of samples (B,)."""
-    return pad_waveforms(
-        [normalize_waveform(read_waveform(table.iloc[int(number)])) for number in rows]
-    )
-
-
 @torch.inference_mode()
 def _compute(table: pd.DataFrame, row: RowQuantizer, name: str) -> dict[str, npt.NDArray[Any]]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -124,11 +90,12 @@ def _compute(table: pd.DataFrame, row: RowQuantizer, name: str) -> dict[str, npt
     mean = torch.zeros(num_codebooks, num_entries, dtype=torch.float64)
     noise = torch.zeros(num_codebooks, dtype=torch.float64)
     num_frames = 0
-    seconds = lengths_16k(table) / SAMPLE_RATE_HZ
+    lengths = lengths_16k(table)
+    seconds = lengths / SAMPLE_RATE_HZ
     with tqdm(
         total=float(seconds.sum()), unit="s", unit_scale=True, desc=f"codes of {name}"
     ) as bar:
-        for rows in batches(table):
+        for rows in batches(longest_first(lengths), lengths):
             waveforms, num_samples = read_batch(table, rows)
             features = encoder.features(waveforms.to(device), num_samples.to(device))
             logits = rearrange(
@@ -161,11 +128,6 @@ def _weights_key(row: RowQuantizer) -> str:
     # The context network has no part in the codes.
     parts = [row.encoder.conv, row.encoder.conv_norm, row.quantizer.to_logits]
     return f"{weights_hash(nn.ModuleList(parts))[:16]}-g{row.quantizer.num_codebooks}"
-
-
-def _table_key(table: pd.DataFrame) -> str:
-    lines = [f"{i} {audio}" for i, audio in zip(table["id"], table["audio_hash"], strict=True)]
-    return blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()
 
 
 def _read(path: Path, num_utterances: int) -> dict[str, npt.NDArray[Any]] | None:

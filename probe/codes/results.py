@@ -1,14 +1,13 @@
 """The results folder of `probe/code_knowledge.py`: what it writes and reports read. No torch."""
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import pandas as pd
+
+from probe.results import replace_folder
 
 KIND = "codes"
 FORMAT = 1
@@ -63,22 +62,8 @@ def check_codes_folder(folder: Path) -> None:
 def write_codes(folder: Path, results: CodesResults) -> None:
     """Writes all files beside `folder`, then puts them in its place in one step."""
     check_codes_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        beside.chmod(0o755)
-        for name, columns in COLUMNS.items():
-            frame = pd.DataFrame(results.lines[name], columns=list(columns))
-            frame.to_csv(beside / f"{name}.csv", index=False, lineterminator="\n")
-        run = {"kind": KIND, "format": FORMAT, **results.run}
-        text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
-        (beside / "run.json").write_text(text + "\n", encoding="utf-8")
-        if folder.exists():
-            old = beside.with_name(beside.name + "-old")
-            os.replace(folder, old)
-            os.replace(beside, folder)
-            rmtree(old)
-        else:
-            os.replace(beside, folder)
-    finally:
-        rmtree(beside, ignore_errors=True)
+    tables = {
+        name: pd.DataFrame(results.lines[name], columns=list(columns))
+        for name, columns in COLUMNS.items()
+    }
+    replace_folder(folder, tables, {"kind": KIND, "format": FORMAT, **results.run})

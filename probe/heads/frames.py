@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,22 +20,23 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from pretrain.data.audio import num_samples_16k, read_waveform
-from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.locks import lock
 from pretrain.model.encoder import Encoder
-from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
+from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.replacing import replaced
 from probe.baselines import HOP_SAMPLES, LOG_MEL, WINDOW_SAMPLES, LogMelFeatures
 from probe.features import EncoderFeatures, ids_hash, recordings_hash
-
-IndexArray = npt.NDArray[np.intp]
+from probe.utterance_batches import (
+    IndexArray,
+    Lengths,
+    batches,
+    lengths_16k,
+    longest_first,
+    read_batch,
+)
 
 SHARD_SECONDS = 120.0
 """Most audio in a shard."""
-
-BATCH_SECONDS = 60.0
-"""Most audio in a batch, padding included."""
 
 FORMAT = "1"
 """Part of every folder's name: frames of another way of computing are not reused."""
@@ -139,10 +139,8 @@ def kept_frames(table: pd.DataFrame, source: FrameSource, folder: Path) -> Frame
         ValueError: An utterance is shorter than one frame, or its frames are not finite.
     """
     by_id = table.sort_values("id", kind="stable").reset_index(drop=True)
-    lengths = _lengths(by_id)
-    # Longest first: a lack of memory shows at once. Ties by id, so that shards are always the same.
-    order = np.lexsort((np.arange(len(by_id)), -lengths))
-    plan = _cut(order, lengths, SHARD_SECONDS, padded=False)
+    lengths = lengths_16k(by_id)
+    plan = _shards(longest_first(lengths), lengths)  # ties by id: shards are always the same
     name = f"{source.key}-{recordings_hash(by_id)[:16]}-{FORMAT}.frames"
     waiting = f"Waiting for another process that computes the frames of {source.name}"
     with lock(folder / f".{name}.lock", wait=True, said_when_waiting=waiting):
@@ -167,35 +165,20 @@ def kept_frames(table: pd.DataFrame, source: FrameSource, folder: Path) -> Frame
     )
 
 
-def _lengths(table: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Returns the (N,) numbers of samples at 16 kHz."""
-    sizes = zip(table["frames"], table["sample_rate"], strict=True)
-    lengths = np.array([num_samples_16k(int(frames), int(rate)) for frames, rate in sizes])
-    if lengths.min() < RECEPTIVE_FIELD_SAMPLES:
-        raise ValueError(
-            f"Utterance {table['id'].iloc[int(lengths.argmin())]!r} has {lengths.min()} samples at "
-            f"16 kHz, but one frame takes {RECEPTIVE_FIELD_SAMPLES}: leave it out of the corpus."
-        )
-    return lengths
-
-
-def _cut(
-    order: IndexArray, lengths: npt.NDArray[np.int64], seconds: float, *, padded: bool
-) -> list[IndexArray]:
-    """Cuts utterances in order of falling length into runs of at most `seconds` of audio."""
-    pieces, start, used = [], 0, 0.0
+def _shards(order: IndexArray, lengths: Lengths) -> list[IndexArray]:
+    """Cuts the utterances into runs of at most `SHARD_SECONDS` of audio."""
+    pieces, start, used = [], 0, 0
     for place, row in enumerate(order):
-        cost = lengths[order[start]] if padded and place > start else lengths[row]
-        if place > start and used + cost > seconds * SAMPLE_RATE_HZ:
+        if place > start and used + lengths[row] > SHARD_SECONDS * SAMPLE_RATE_HZ:
             pieces.append(order[start:place])
-            start, used, cost = place, 0.0, lengths[row]
-        used += float(cost)
+            start, used = place, 0
+        used += int(lengths[row])
     return [*pieces, order[start:]]
 
 
 def _compute(
     table: pd.DataFrame,
-    lengths: npt.NDArray[np.int64],
+    lengths: Lengths,
     source: FrameSource,
     folder: Path,
     plan: list[IndexArray],
@@ -217,7 +200,7 @@ def _compute(
             if found[place] is not None:
                 continue
             pieces: list[Tensor] = []
-            for batch in _cut(rows, lengths, BATCH_SECONDS, padded=True):
+            for batch in batches(rows, lengths):
                 pieces += _run(table, source, batch)
             _write(folder, place, table, rows, pieces)
             found[place] = _read(folder, place, table, rows)
@@ -227,15 +210,15 @@ def _compute(
 
 def _run(table: pd.DataFrame, source: FrameSource, batch: IndexArray) -> list[Tensor]:
     """Returns the (L, m, D) valid frames of every utterance of the batch."""
-    utterances = [table.iloc[int(row)] for row in batch]
-    waveforms = [normalize_waveform(read_waveform(utterance)) for utterance in utterances]
-    layers, num_frames = source(*pad_waveforms(waveforms))
+    layers, num_frames = source(*read_batch(table, batch))
     pieces = []
-    for row, (utterance, count) in enumerate(zip(utterances, num_frames.tolist(), strict=True)):
+    for row, (utterance, count) in enumerate(
+        zip(table["id"].iloc[batch], num_frames.tolist(), strict=True)
+    ):
         piece = torch.stack([layer[row, :count] for layer in layers])
         if not piece.isfinite().all():
             raise ValueError(
-                f"The frames of {source.name} are not finite for utterance {utterance['id']!r}: "
+                f"The frames of {source.name} are not finite for utterance {utterance!r}: "
                 "its weights are damaged, or its training diverged."
             )
         pieces.append(piece)
