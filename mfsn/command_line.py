@@ -130,6 +130,12 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
         "or synthetic:...",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="run folder")
+    parser.add_argument(
+        "--no-fingerprints",
+        dest="fingerprints",
+        action="store_false",
+        help="look for test recordings in the encoders' training corpora by hash only",
+    )
     parser.set_defaults(optimistic=False, jobs=1)
     if action == "evaluate":
         return

@@ -15,7 +15,7 @@ from mfsn.experiment import Experiment
 from mfsn.fold import Fold
 from mfsn.genotype import Genotype
 from mfsn.operations import OPERATIONS
-from mfsn.prepare import Place, note_on_segments, origin
+from mfsn.prepare import Place, heard_in_training, note_on_segments, origin
 from mfsn.results import FINISHED, ResultsError, TaskOutput, read_run, read_table
 from mfsn.run_folder import RunFolder
 from mfsn.saved import load_network
@@ -87,6 +87,7 @@ def prepare_evaluation(
         "run": str(parsed.run.resolve()),
         "corpus": corpus.described,
         "encoders": described,
+        "contamination": heard_in_training(corpus, described, fingerprints=parsed.fingerprints),
         "levels": list(levels_of(experiment.encoders[sec].num_layers)) if sec else [],
         "operations": list(OPERATIONS),
         "optimistic": False,

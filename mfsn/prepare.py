@@ -129,7 +129,6 @@ def prepare(
     check_networks(experiment)
     tasks = list_tasks(parsed.out, list(experiment.variants), seeds, list(corpus.parts))
     inputs = inputs_of(parsed.action, parsed.protocol, experiment, described, seeds)
-    heard = heard_by((role, None, Path(entry["folder"])) for role, entry in described.items())
     description = {
         "action": parsed.action,
         "name": parsed.out.resolve().name,
@@ -138,9 +137,7 @@ def prepare(
         "protocol_spec": parsed.protocol,
         "corpus": corpus.described,
         "encoders": described,
-        "contamination": contamination(
-            str(corpus.described["name"]), corpus.table, heard, runs_folder() / "features"
-        ),
+        "contamination": heard_in_training(corpus, described, fingerprints=parsed.fingerprints),
         "settings": settings.tree(),
         "faults": list(settings.faults.active()),
         "variants": [variant.described() for variant in variants],
@@ -155,6 +152,15 @@ def prepare(
         "notes": [*notes_of(corpus, variants), note_on_segments(corpus, settings)],
     }
     return experiment, tasks, folder, folder.open(inputs, description)
+
+
+def heard_in_training(
+    corpus: EmotionCorpus, described: Mapping[str, Mapping[str, Any]], *, fingerprints: bool
+) -> list[dict[str, Any]]:
+    """Returns, and prints, whether the encoders were trained on recordings of the corpus."""
+    heard = heard_by((role, None, Path(entry["folder"])) for role, entry in described.items())
+    name, features = str(corpus.described["name"]), runs_folder() / "features"
+    return contamination(name, corpus.table, heard, features, fingerprints=fingerprints)
 
 
 def inputs_of(

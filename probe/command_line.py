@@ -12,6 +12,23 @@ EXAMPLE = """example:
 """
 
 
+def add_checks(parser: argparse._ActionsContainer) -> None:
+    """Adds what may be left out beside the scores: --no-attributes, --no-fingerprints."""
+    parser.add_argument(
+        "--no-attributes",
+        dest="attributes",
+        action="store_false",
+        help="do not ask the layers for speaker and gender",
+    )
+    parser.add_argument(
+        "--no-fingerprints",
+        dest="fingerprints",
+        action="store_false",
+        help="look for test recordings in the pre-training corpus by hash only, not by sound too "
+        "(a few minutes per 10 hours of pre-training audio, once)",
+    )
+
+
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
@@ -85,6 +102,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="where features are kept (default: features beside all generated runs)",
     )
     parser.add_argument("--bf16", action="store_true", help="extract features in bfloat16")
+    add_checks(parser)
     parsed = parser.parse_args(arguments)
     try:
         parse_protocol(parsed.protocol)

@@ -64,7 +64,12 @@ def heard_by(encoders: Iterable[tuple[str, int | None, Path]]) -> list[Heard]:
 
 
 def contamination(
-    corpus: str, table: pd.DataFrame, heard: Sequence[Heard], folder: Path
+    corpus: str,
+    table: pd.DataFrame,
+    heard: Sequence[Heard],
+    folder: Path,
+    *,
+    fingerprints: bool = True,
 ) -> list[dict[str, Any]]:
     """Compares a probe corpus with what the encoders have heard, and prints what was found.
 
@@ -73,6 +78,7 @@ def contamination(
         table: Its utterances.
         heard: As `heard_by` returned it.
         folder: Of the features; fingerprints are kept in a folder in it.
+        fingerprints: Whether changed copies are looked for; else only equal audio hashes.
 
     Returns:
         The entries of `contamination` in run.json. `by_hash` and `near_duplicates` count
@@ -87,7 +93,7 @@ def contamination(
             "stage": training.stage,
             "rows": training.rows,
             "num_utterances": len(table),
-            **_compared(table, training, folder / FOLDER),
+            **_compared(table, training, folder / FOLDER, fingerprints),
         }
         print(say(entry), flush=True)
         entries.append(entry)
@@ -95,11 +101,19 @@ def contamination(
 
 
 def check_rows(
-    corpora: Sequence[tuple[str, pd.DataFrame]], runs: Sequence[EncoderRun], folder: Path
+    corpora: Sequence[tuple[str, pd.DataFrame]],
+    runs: Sequence[EncoderRun],
+    folder: Path,
+    *,
+    fingerprints: bool = True,
 ) -> list[dict[str, Any]]:
     """Returns the entries of all probe corpora (name, table) and the rows of a table."""
     heard = heard_by((run.name, run.seed, run.folder) for run in runs if run.folder is not None)
-    return [entry for name, table in corpora for entry in contamination(name, table, heard, folder)]
+    return [
+        entry
+        for name, table in corpora
+        for entry in contamination(name, table, heard, folder, fingerprints=fingerprints)
+    ]
 
 
 def say(entry: dict[str, Any]) -> str:
@@ -121,7 +135,9 @@ def say(entry: dict[str, Any]) -> str:
     )
 
 
-def _compared(table: pd.DataFrame, training: Heard, folder: Path) -> dict[str, Any]:
+def _compared(
+    table: pd.DataFrame, training: Heard, folder: Path, fingerprints: bool
+) -> dict[str, Any]:
     if training.table is None:
         return {
             "by_hash": None,
@@ -139,7 +155,9 @@ def _compared(table: pd.DataFrame, training: Heard, folder: Path) -> dict[str, A
     left = table[~table["id"].isin(set(equal["id"]))]
     readable, unread = _readable(theirs)
     checked_by, near, changed = "audio hash", None, []
-    if readable.empty:
+    if not fingerprints:
+        checked_by += " only, as was asked for"
+    elif readable.empty:
         checked_by += f" only: the audio of {training.name} is no longer there"
     else:
         changed = _near(left, readable, folder) if len(left) else []

@@ -131,6 +131,7 @@ def probe(
     *,
     head: Head | None = None,
     bf16: bool = False,
+    fingerprints: bool = True,
     kept: Callable[[EncoderRun, Corpus], Evaluation] | None = None,
 ) -> ProbeResults:
     """Evaluates all rows and baselines on all corpora.
@@ -142,13 +143,15 @@ def probe(
         features_folder: Where features are kept.
         head: Which head, and its settings; the linear one if None.
         bf16: Whether encoders compute in bfloat16.
+        fingerprints: Whether contamination is looked for by sound too, not only by hash.
         kept: Gives what was computed before, of every row and baseline; nothing is computed here.
     """
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in COLUMNS}
     head = head or Head()
     protocol = protocol_name(protocol)
     rows = with_baselines(runs, head)
-    heard = check_rows([(corpus.name, corpus.table) for corpus in corpora], runs, features_folder)
+    tables = [(corpus.name, corpus.table) for corpus in corpora]
+    heard = check_rows(tables, runs, features_folder, fingerprints=fingerprints)
     notes: list[str] = []
     started, done = time.monotonic(), 0
     for corpus in corpora:
@@ -175,7 +178,7 @@ def probe(
                 frames["predictions"].append(labelled(frame, *key))
         frames["folds"].append(corpus.folds.assign(corpus=corpus.name, protocol=protocol))
     run_json = {
-        "inputs": inputs_of(runs, corpora, protocol, head, bf16=bf16),
+        "inputs": inputs_of(runs, corpora, protocol, head, bf16=bf16, fingerprints=fingerprints),
         "protocol": protocol,
         "corpora": [corpus.described for corpus in corpora],
         "head": head.name,
@@ -183,17 +186,23 @@ def probe(
         "contamination": heard,
         "notes": notes,
     }
-    tables = {
+    joined = {
         name: pd.concat([frame for frame in frames[name] if len(frame)], ignore_index=True)[
             list(columns)
         ]
         for name, columns in COLUMNS.items()
     }
-    return ProbeResults(run=run_json, **tables)
+    return ProbeResults(run=run_json, **joined)
 
 
 def inputs_of(
-    runs: Sequence[EncoderRun], corpora: Sequence[Corpus], protocol: str, head: Head, *, bf16: bool
+    runs: Sequence[EncoderRun],
+    corpora: Sequence[Corpus],
+    protocol: str,
+    head: Head,
+    *,
+    bf16: bool,
+    fingerprints: bool,
 ) -> dict[str, Any]:
     """Returns what the results depend on: weights, tables, protocol and head, in plain values."""
     return {
@@ -206,6 +215,7 @@ def inputs_of(
         "protocol": protocol_name(protocol),
         "head": head.described(),
         "bf16": bf16,
+        "fingerprints": fingerprints,
         "git": git_state(),
         "packages": package_versions(),
     }

@@ -28,15 +28,16 @@ def run(parsed: argparse.Namespace) -> None:
 
     specs = [allow_incomplete(s) if parsed.allow_incomplete else s for s in parsed.corpus]
     # Curves by layer need layers, which only the linear head tells apart.
-    linear = head.name == LINEAR
-    corpora = [read_corpus(spec, parsed.protocol, with_attributes=linear) for spec in specs]
+    attributes = parsed.attributes and head.name == LINEAR
+    corpora = [read_corpus(spec, parsed.protocol, with_attributes=attributes) for spec in specs]
     check_names(corpora)
-    inputs = inputs_of(runs, corpora, parsed.protocol, head, bf16=parsed.bf16)
+    how = {"bf16": parsed.bf16, "fingerprints": parsed.fingerprints}
+    inputs = inputs_of(runs, corpora, parsed.protocol, head, **how)
     if can_reuse(parsed.out, inputs):
         print(f"Already there, from the same encoders, corpora and code: {parsed.out.resolve()}")
         return
     features_folder = parsed.features or runs_folder() / "features"
-    results = probe(runs, corpora, parsed.protocol, features_folder, head=head, bf16=parsed.bf16)
+    results = probe(runs, corpora, parsed.protocol, features_folder, head=head, **how)
     results.run.update(
         command=command_line(),
         packages=inputs["packages"],

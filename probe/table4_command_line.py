@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from probe.command_line import add_checks
 from probe.heads.settings import HEADS
 from probe.splits import PROTOCOLS
 
@@ -76,7 +77,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--protocol",
         action="append",
         metavar="P",
-        help=f"what is left out for testing: {', '.join(PROTOCOLS)} (default: speaker); may be "
+        help=f"what is left out for testing: {', '.join(PROTOCOLS)}=DIR (default: speaker); may be "
         "repeated",
     )
     what.add_argument(
@@ -159,3 +160,4 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         help="where features are kept (default: features beside all generated runs)",
     )
     how.add_argument("--bf16", action="store_true", help="extract features in bfloat16")
+    add_checks(how)

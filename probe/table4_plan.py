@@ -62,6 +62,9 @@ class Plan:
     settings: list[Setting]
     cells: list[CellJob]
     features: Path
+    fingerprints: bool
+    """Whether contamination is looked for by sound too."""
+
     results: Path
     """Gets a results folder for each protocol and head."""
 
@@ -115,7 +118,7 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
     specs = [allow_incomplete(s) if parsed.allow_incomplete else s for s in parsed.corpus]
     settings: list[Setting] = []
     for protocol in parsed.protocol:
-        corpora = [read_corpus(spec, protocol) for spec in specs]
+        corpora = [read_corpus(spec, protocol, with_attributes=parsed.attributes) for spec in specs]
         check_names(corpora)
         settings += [
             Setting(corpus=corpus, protocol=protocol, head=head, bf16=parsed.bf16)
@@ -128,6 +131,7 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
         settings=settings,
         cells=_cell_jobs(rows, settings, parsed.runs / "cells", features, board),
         features=features,
+        fingerprints=parsed.fingerprints,
         results=parsed.runs / "probe",
     )
     for name, column in plan.columns().items():

@@ -146,6 +146,7 @@ def write_tables(plan: Plan) -> list[Path]:
             plan.features,
             head=settings[0].head,
             bf16=settings[0].bf16,
+            fingerprints=plan.fingerprints,
             kept=kept,
         )
         results.run.update(

@@ -36,6 +36,9 @@ class Grid:
     description: str
     """What the corpus holds, in words."""
 
+    notes: tuple[str, ...]
+    """What the probe said of the corpus, such as utterances that it left out."""
+
     rows: tuple[Row, ...]
     """Sorted as in Table 4; one entry per row and seed."""
 
@@ -191,6 +194,7 @@ def _grid(key: tuple[str, str, str], runs: Sequence[ProbeRun], name: str) -> Gri
         synthetic=bool(info.get("synthetic")),
         label_source=str(info.get("label_source") or "none"),
         description=", ".join(described),
+        notes=tuple(str(note) for note in info.get("notes") or ()),
         num_shared_speakers=_count(info, "speakers"),
         rows=tuple(sorted(rows, key=row_order)),
         scores=merged.drop_duplicates(_KEY),

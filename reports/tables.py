@@ -19,6 +19,9 @@ TITLES = {
     "wa": "WA",
     "macro_f1": "F1",
 }
+MOST_NOTES = 6
+"""Of the corpus, under its table."""
+
 PERCENT = ("ua", "wa", "macro_f1")
 PARTS = {
     "row": "Pre-trained: same weights, samples, masks and settings, other target",
@@ -294,6 +297,9 @@ def _notes(grid: Grid, setups: Sequence[str], constants: Mapping[str, float | No
         f"Ours: {grid.title}" + (f"; {grid.description}" if grid.description else "") + ". "
         f"Paper: {' and '.join(setups)}, another corpus: compare the pattern, not the level."
     ]
+    notes += grid.notes[:MOST_NOTES]
+    if (left := len(grid.notes) - MOST_NOTES) > 0:
+        notes.append(f"{left} more notes on the corpus are in run.json.")
     if grid.has_dimensions:
         notes.append(f"Source of the valence, arousal and dominance labels: {grid.label_source}.")
         if any(value is None for value in constants.values()):

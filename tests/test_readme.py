@@ -10,8 +10,9 @@ import pytest
 from mfsn.command_line import parse as parse_mfsn
 from pretrain import finetune, grid
 from pretrain import run as pretrain_run
-from probe import check_corpora
+from probe import check_corpora, code_knowledge
 from probe.command_line import parse_arguments as parse_probe
+from probe.table4_command_line import parse as parse_table4
 from reports import run as reports_run
 from tests.conftest import PROJECT
 
@@ -23,6 +24,8 @@ PARSERS: dict[str, Callable[[list[str]], object]] = {
     "pretrain/finetune.py": finetune.parse,
     "mfsn/run.py": parse_mfsn,
     "probe/run.py": parse_probe,
+    "probe/table4.py": parse_table4,
+    "probe/code_knowledge.py": code_knowledge.parse_arguments,
     "probe/check_corpora.py": check_corpora.parse_arguments,
     "reports/run.py": lambda arguments: reports_run.parser().parse_args(arguments),
 }
