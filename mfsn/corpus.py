@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from pretrain.data.table import table_hash
-from probe.corpora import read_probe_corpus
 from probe.evaluate import Part, parts_of
 from probe.grid import describe, read_corpus
 from probe.leaks import Overlap, drop_duplicates
@@ -98,13 +97,17 @@ def with_folds(corpus: EmotionCorpus, wanted: Sequence[str] | None) -> EmotionCo
     return replace(corpus, parts=parts)
 
 
-def read_whole_corpus(spec: str) -> EmotionCorpus:
-    """Reads a corpus that is only tested: one fold, all of it the test part.
+def as_whole(table: pd.DataFrame, spec: str) -> EmotionCorpus:
+    """Returns a corpus that is only tested: one fold, all of it the test part.
+
+    Args:
+        table: As `probe.corpora.read_probe_corpus` reads it.
+        spec: From where.
 
     Raises:
         ValueError: The corpus has no classes.
     """
-    everything, notes = drop_duplicates(read_probe_corpus(spec))
+    everything, notes = drop_duplicates(table)
     name = str(everything["source"].iloc[0])
     task = _emotion_of(find_tasks(everything), f"{name} ({spec})")
     table = everything[task.labelled].reset_index(drop=True)

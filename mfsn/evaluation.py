@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 
 from mfsn.build import make_network
-from mfsn.corpus import EmotionCorpus, read_emotion_corpus, read_whole_corpus
+from mfsn.corpus import EmotionCorpus, as_whole, read_emotion_corpus
 from mfsn.encoders import describe_encoder
 from mfsn.experiment import Experiment
 from mfsn.fold import Fold
 from mfsn.genotype import Genotype
 from mfsn.operations import OPERATIONS
-from mfsn.prepare import Place, heard_in_training, note_on_segments, origin
+from mfsn.prepare import Place, note_contamination, note_on_segments, origin
 from mfsn.results import FINISHED, ResultsError, TaskOutput, read_run, read_table
 from mfsn.run_folder import RunFolder
 from mfsn.saved import load_network
@@ -24,6 +24,9 @@ from mfsn.streams import levels_of, load_frame_encoder
 from mfsn.tasks import Task, list_tasks
 from mfsn.variants import Variant
 from pretrain.data.places import runs_folder
+from pretrain.data.table import table_hash
+from probe.corpora import read_probe_corpus
+from probe.divided import divide, folds_hash
 from probe.evaluate import Part
 
 
@@ -87,7 +90,6 @@ def prepare_evaluation(
         "run": str(parsed.run.resolve()),
         "corpus": corpus.described,
         "encoders": described,
-        "contamination": heard_in_training(corpus, described, fingerprints=parsed.fingerprints),
         "levels": list(levels_of(experiment.encoders[sec].num_layers)) if sec else [],
         "operations": list(OPERATIONS),
         "optimistic": False,
@@ -98,7 +100,9 @@ def prepare_evaluation(
         ],
     }
     folder = RunFolder(parsed.out)
-    return experiment, tasks, folder, folder.open(inputs, description)
+    is_finished = folder.open(inputs, description)
+    note_contamination(folder, corpus, described, fingerprints=parsed.fingerprints)
+    return experiment, tasks, folder, is_finished
 
 
 def evaluate_saved(task: Task, experiment: Experiment) -> TaskOutput:
@@ -138,10 +142,22 @@ def _variant(entry: dict[str, Any]) -> Variant:
 
 def _corpus(parsed: argparse.Namespace, run: dict[str, Any]) -> EmotionCorpus:
     """Returns what each fold's network is to be tested on."""
-    whole = read_whole_corpus(parsed.corpus)
-    if whole.described["table_hash"] == run["corpus"]["table_hash"]:
-        protocol = run.get("protocol_spec", run["protocol"])
-        return read_emotion_corpus(parsed.corpus, protocol, run["folds"])
+    protocol = run.get("protocol_spec", run["protocol"])
+    table = read_probe_corpus(parsed.corpus)
+    lists = protocol.partition("=")[2]
+    known_as = "exactly the corpus of that run"
+    known_as += f", with the lists in {lists} as they were" if lists else ""
+    try:
+        # Which copies of a recording stay, and what is left out, is the protocol's matter.
+        divided = table_hash(divide(table, protocol).table)
+    except ValueError as error:
+        divided = ""
+        known_as += f" (protocol {protocol} cannot divide it now: {error})"
+    if divided == run["corpus"]["table_hash"]:
+        own = read_emotion_corpus(parsed.corpus, protocol, run["folds"])
+        _check_same_folds(parsed, run, own)
+        return own
+    whole = as_whole(table, parsed.corpus)
     trained_classes = run["corpus"]["classes"]
     if unknown := sorted(set(whole.classes) - set(trained_classes)):
         raise ResultsError(
@@ -149,7 +165,7 @@ def _corpus(parsed: argparse.Namespace, run: dict[str, Any]) -> EmotionCorpus:
             f"{parsed.run} do not know; they know {', '.join(trained_classes)}. Rename the "
             "classes, or leave such utterances without emotion."
         )
-    _refuse_known(parsed, run, whole.table)
+    _refuse_known(parsed, run, whole.table, known_as)
     rows = whole.parts["all"].test
     none = rows[:0]
     return dataclasses.replace(
@@ -162,8 +178,30 @@ def _corpus(parsed: argparse.Namespace, run: dict[str, Any]) -> EmotionCorpus:
     )
 
 
-def _refuse_known(parsed: argparse.Namespace, run: dict[str, Any], table: pd.DataFrame) -> None:
-    """Raises `ResultsError` if a speaker or a recording was trained on, or chose the epoch."""
+def _check_same_folds(parsed: argparse.Namespace, run: dict[str, Any], own: EmotionCorpus) -> None:
+    """Raises `ResultsError` if the folds are not those that the networks were trained in."""
+    then, now = run["corpus"].get("folds_hash"), own.described["folds_hash"]
+    if then is None:  # of before runs said so: its tables know the folds that it has
+        then = folds_hash(read_table(parsed.run / "folds.csv"))
+        now = folds_hash(own.folds[own.folds["fold"].isin(run["folds"])])
+    if then != now:
+        protocol = run.get("protocol_spec", run["protocol"])
+        lists = protocol.partition("=")[2]
+        remedy = f"Restore the lists in {lists} to what they were" if lists else "Train again"
+        raise ResultsError(
+            f"--corpus {parsed.corpus}: is the corpus of {parsed.run}, but protocol {protocol} "
+            "divides it into other folds now than its networks were trained in: they could be "
+            f"tested on what they have heard. {remedy}, or give another corpus."
+        )
+
+
+def _refuse_known(
+    parsed: argparse.Namespace, run: dict[str, Any], table: pd.DataFrame, known_as: str
+) -> None:
+    """Raises `ResultsError` if a speaker or a recording was trained on, or chose the epoch.
+
+    `known_as` says in words what would have been allowed.
+    """
     known = read_table(parsed.run / "utterances.csv")
     recordings = set(known["audio_hash"]) - {""}
     shared = table[table["audio_hash"].isin(recordings)]
@@ -171,7 +209,7 @@ def _refuse_known(parsed: argparse.Namespace, run: dict[str, Any], table: pd.Dat
         raise ResultsError(
             f"--corpus {parsed.corpus}: {len(shared)} of its recordings were in the corpus that "
             f"{parsed.run} was trained on (the first is {shared['id'].iloc[0]!r}). Give a corpus "
-            "without them, or exactly the corpus of that run."
+            f"without them, or {known_as}."
         )
     if str(table["source"].iloc[0]) == run["corpus"]["name"]:
         speakers = sorted(set(table["speaker"]) & set(known["speaker"]) - {""})

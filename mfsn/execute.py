@@ -3,10 +3,8 @@
 import argparse
 import contextlib
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import torch
@@ -21,6 +19,7 @@ from mfsn.tasks import Task, work
 from mfsn.workers import WORKER, refuse_jobs_of_a_launcher, run_workers, speaks_for_all
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
 from pretrain.engine.machine import tune_machine
+from probe.workers import stopped_by_signals
 
 
 def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
@@ -34,7 +33,7 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     prepare_environment()
     refuse_jobs_of_a_launcher(parsed.jobs, os.environ)
     wants_cpu = os.environ.get("ACCELERATE_USE_CPU") == "true"
-    with _sigterm_interrupts():
+    with stopped_by_signals():
         state = PartialState(cpu=wants_cpu or not torch.cuda.is_available())
         try:
             use_all_cores_if_alone(state.device, state.num_processes)
@@ -103,21 +102,6 @@ def _finish(experiment: Experiment, folder: RunFolder) -> bool:
         }
 
     return folder.finish(list(experiment.variants), experiment.corpus, summary)
-
-
-@contextlib.contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Inside, the first SIGTERM raises KeyboardInterrupt as Ctrl-C does."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 command is found here, before minutes of computing."""
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,11 +34,12 @@ from mfsn.variants import (
     of_train,
     searched,
 )
+from mfsn.workers import speaks_for_all
 from pretrain.config_files import flatten
 from pretrain.data.places import runs_folder
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from probe.contamination import contamination, heard_by
-from probe.splits import EMOBOX, protocol_name
+from probe.splits import EMOBOX, parse_protocol, protocol_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,10 +136,9 @@ def prepare(
         "name": parsed.out.resolve().name,
         **origin(place),
         "protocol": protocol_name(parsed.protocol),
-        "protocol_spec": parsed.protocol,
+        "protocol_spec": _from_anywhere(parsed.protocol),
         "corpus": corpus.described,
         "encoders": described,
-        "contamination": heard_in_training(corpus, described, fingerprints=parsed.fingerprints),
         "settings": settings.tree(),
         "faults": list(settings.faults.active()),
         "variants": [variant.described() for variant in variants],
@@ -151,16 +152,36 @@ def prepare(
         "genotype": vars(genotype) if genotype else None,
         "notes": [*notes_of(corpus, variants), note_on_segments(corpus, settings)],
     }
-    return experiment, tasks, folder, folder.open(inputs, description)
+    is_finished = folder.open(inputs, description)
+    note_contamination(folder, corpus, described, fingerprints=parsed.fingerprints)
+    return experiment, tasks, folder, is_finished
 
 
-def heard_in_training(
-    corpus: EmotionCorpus, described: Mapping[str, Mapping[str, Any]], *, fingerprints: bool
-) -> list[dict[str, Any]]:
-    """Returns, and prints, whether the encoders were trained on recordings of the corpus."""
-    heard = heard_by((role, None, Path(entry["folder"])) for role, entry in described.items())
-    name, features = str(corpus.described["name"]), runs_folder() / "features"
-    return contamination(name, corpus.table, heard, features, fingerprints=fingerprints)
+def note_contamination(
+    folder: RunFolder,
+    corpus: EmotionCorpus,
+    described: Mapping[str, Mapping[str, Any]],
+    *,
+    fingerprints: bool,
+) -> None:
+    """Says in run.json whether the encoders were trained on recordings of the corpus.
+
+    It takes a while: only the process that speaks for all does it, and only where it is not known.
+    """
+
+    def heard() -> list[dict[str, Any]]:
+        trained = heard_by((role, None, Path(entry["folder"])) for role, entry in described.items())
+        name, features = str(corpus.described["name"]), runs_folder() / "features"
+        return contamination(name, corpus.table, trained, features, fingerprints=fingerprints)
+
+    if speaks_for_all(os.environ):
+        folder.complete("contamination", heard)
+
+
+def _from_anywhere(protocol: str) -> str:
+    """Returns the protocol as other folders' commands can give it, with an absolute folder."""
+    chosen = parse_protocol(protocol)
+    return f"{chosen.name}={chosen.folder.resolve()}" if chosen.folder else protocol
 
 
 def inputs_of(

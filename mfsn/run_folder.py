@@ -107,6 +107,23 @@ class RunFolder:
             fcntl.flock(self._at_work, fcntl.LOCK_SH)
         return False
 
+    def complete(self, key: str, compute: Callable[[], Any]) -> None:
+        """Adds an entry that takes long to compute to run.json, unless it is there; after `open`.
+
+        When an error or a signal ends this, run.json says so, as `at_work` does.
+        """
+        try:
+            # Several commands may come at once: one computes, the others wait for what it found.
+            with lock(self.path / f".{key}", wait=True):
+                if key not in read_run(self.path):
+                    entry = {key: compute()}
+                    with lock(self._lock, wait=True):
+                        self._write({**read_run(self.path), **entry})
+        except BaseException as error:
+            if self._at_work is not None:
+                self._leave(_status_after(error))
+            raise
+
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Inside, this process computes what `open` found unfinished. When an error or a signal
@@ -114,7 +131,7 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            self._leave(STOPPED if isinstance(error, KeyboardInterrupt) else FAILED)
+            self._leave(_status_after(error))
             raise
         self._leave(None)
 
@@ -191,6 +208,10 @@ class RunFolder:
                 f"{self.path} holds a run of other settings. Choose another --out, or set these "
                 "back:\n" + "\n".join(unequal)
             )
+
+
+def _status_after(error: BaseException) -> str:
+    return STOPPED if isinstance(error, KeyboardInterrupt) else FAILED
 
 
 def _places(inputs: Mapping[str, Any]) -> list[str]:

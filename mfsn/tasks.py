@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
-from urllib.parse import quote
 
 from mfsn.results import RESULT_FILE, TaskOutput, write_output
+from pretrain.durations import in_words
+from pretrain.file_names import file_name
 from pretrain.locks import lock
 
 
@@ -29,8 +30,7 @@ class Task:
     @property
     def folder(self) -> Path:
         """Any name of a fold makes one folder name."""
-        fold = quote(self.fold, safe=" ").replace(".", "%2E")
-        return self.out / "tasks" / self.variant / f"seed-{self.seed}" / fold
+        return self.out / "tasks" / self.variant / f"seed-{self.seed}" / file_name(self.fold)
 
     @property
     def names(self) -> dict[str, Any]:
@@ -98,9 +98,5 @@ def _progress(task: Task, tasks: Sequence[Task], num_before: int, seconds: float
     num_finished = sum(other.is_finished for other in tasks)
     num_left = len(tasks) - num_finished
     left = seconds / max(num_finished - num_before, 1) * num_left
-    remaining = f", about {_duration(left)} left" if num_left else ""
+    remaining = f", about {in_words(left)} left" if num_left else ""
     return f"[{num_finished}/{len(tasks)}{remaining}] {task}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

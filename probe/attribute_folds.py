@@ -21,13 +21,17 @@ NUM_FOLDS = 5
 MIN_FOLDS = 3
 """One group each for test, dev and train."""
 
+MIN_TRAINING_SHARE = 1 / 3
+"""Of the utterances: folds by sentences may not train on fewer, as they would where most utterances
+have one and the same sentence."""
+
 
 def speaker_folds(table: pd.DataFrame, speakers: Names) -> tuple[list[Fold], str]:
     """Returns folds in which every speaker is trained on, and the folds in words.
 
-    They are disjoint in sentences if the corpus has texts and every speaker says enough of them;
-    with two sentences, one is tested and the other trained on. An utterance without a text counts
-    as a sentence of its own.
+    They are disjoint in sentences if the corpus has texts, every speaker says enough of them, and
+    sentences are common enough to leave every fold `MIN_TRAINING_SHARE`; with two sentences, one is
+    tested and the other trained on. An utterance without a text counts as a sentence of its own.
 
     Args:
         table: N utterances, each recording once.
@@ -51,14 +55,18 @@ def speaker_folds(table: pd.DataFrame, speakers: Names) -> tuple[list[Fold], str
         groups = _deal_sentences(spoken[rows])
         folds = rotated(rows, groups)
         words = f"{len(folds)} folds over utterances, disjoint in sentences"
-    if folds and all(_all_trained(speakers, fold) for fold in folds):
-        return folds, words
-    if folds:
-        why = "not in sentences, or speakers would be tested who were not trained on"
-    else:
+    if not folds:
         why = "the corpus has too few texts to keep sentences apart"
+    elif not all(_all_trained(speakers, fold) for fold in folds):
+        why = "not in sentences, or speakers would be tested who were not trained on"
+    elif _fewest_trained(folds) < MIN_TRAINING_SHARE * len(rows):
+        why = "not in sentences, which are so uneven that a fold would train on "
+        why += f"{_fewest_trained(folds)} of {len(rows)} utterances"
+    else:
+        return folds, f"{words}{_training_words(folds, rows)}"
     folds = rotated(rows, deal_evenly(speakers[rows]))
-    return folds, f"{NUM_FOLDS} folds over utterances, disjoint in recordings; {why}"
+    words = f"{NUM_FOLDS} folds over utterances, disjoint in recordings"
+    return folds, f"{words}{_training_words(folds, rows)}; {why}"
 
 
 def gender_folds(speakers: Names, sides: Sequence[Sequence[str]]) -> list[Fold]:
@@ -116,6 +124,14 @@ def _deal_sentences(spoken: Names) -> IndexArray:
         group_of[str(texts[place])] = group = int(filled.argmin())
         filled[group] += counts[place]
     return np.array([group_of[text] for text in own], dtype=np.intp)
+
+
+def _fewest_trained(folds: Sequence[Fold]) -> int:
+    return min(len(train) for train, _, _ in folds)
+
+
+def _training_words(folds: Sequence[Fold], rows: IndexArray) -> str:
+    return f", each trained on at least {_fewest_trained(folds)} of {len(rows)} utterances"
 
 
 def _all_trained(speakers: Names, fold: Fold) -> bool:

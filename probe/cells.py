@@ -12,28 +12,32 @@ from functools import cache, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
+import torch
 
-from pretrain.engine.provenance import git_state
+from pretrain.engine.provenance import PROJECT, git_state, package_versions
+from pretrain.file_names import file_name
 from pretrain.model.weights import INITIAL_WEIGHTS_FILE, SETTINGS_FILE, WEIGHTS_FILE
 from pretrain.replacing import replace_text
 from pretrain.settings import hash_of
 from probe.baselines import CONSTANT, LOG_MEL, LogMelFeatures
 from probe.encoders import BASELINE, EncoderRun
 from probe.evaluate import Evaluation
-from probe.grid import Corpus
+from probe.evaluate_row import Corpus, device
 from probe.heads.settings import Head
+from probe.splits import protocol_name
 
 FORMAT = 1
 
 CODE = (
-    "attribute*.py", "baselines.py", "evaluate.py", "features.py", "metrics.py", "tasks.py",
-    "heads/*.py",
+    "probe/attribute*.py", "probe/baselines.py", "probe/evaluate*.py", "probe/features.py",
+    "probe/metrics.py", "probe/tasks.py", "probe/utterance_batches.py", "probe/heads/*.py",
+    "pretrain/draws.py", "pretrain/data/audio.py", "pretrain/data/loader.py",
+    "pretrain/model/*.py",
 )  # fmt: skip
-"""Sources of `probe` that make the numbers: cells that other ones have made are not reused."""
+"""Sources that make the numbers: cells that other ones have made are not reused."""
 
 
 class CellError(ValueError):
@@ -51,15 +55,22 @@ class Setting:
 
     @property
     def folder_name(self) -> str:
-        return f"{short_name(self.protocol)}-{self.head.name}"
+        return f"{protocol_name(self.protocol)}-{self.head.name}"
 
     def __str__(self) -> str:
-        return f"{self.corpus.name}, {short_name(self.protocol)}, {self.head.name}"
+        return f"{self.corpus.name}, {protocol_name(self.protocol)}, {self.head.name}"
 
 
-def short_name(protocol: str) -> str:
-    """Returns a protocol without the folder that `emobox=DIR` names."""
-    return protocol.partition("=")[0]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kept:
+    """What a cell's file holds."""
+
+    evaluation: Evaluation
+    git: dict[str, Any]
+    """Of the code that computed it, see `git_state`."""
+
+    packages: dict[str, str]
+    """That computed it, see `package_versions`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,14 +113,16 @@ class Cell:
             "head": self.setting.head.described(),
             "bf16": self.setting.bf16,
             "code": code_hash(),
+            "torch": torch.__version__,
+            "device": device().type,
         }
 
     @property
     def path(self) -> Path:
         """The file that holds it, or will; the encoder must be finished."""
         seed = f"-seed{self.run.seed}" if self.weights else ""
-        name = f"{quote(self.run.name, safe=' ')}{seed}-{hash_of(self.inputs)[:16]}.json"
-        corpus = quote(self.setting.corpus.name, safe=" ").replace(".", "%2E")
+        name = f"{file_name(self.run.name)}{seed}-{hash_of(self.inputs)[:16]}.json"
+        corpus = file_name(self.setting.corpus.name)
         return self.folder / corpus / self.setting.folder_name / name
 
     def write(self, evaluation: Evaluation, seconds: float) -> None:
@@ -118,11 +131,12 @@ class Cell:
             "inputs": self.inputs,
             "seconds": round(seconds, 3),
             "git": git_state(),
+            "packages": package_versions(),
             "evaluation": to_plain(evaluation),
         }
         replace_text(self.path, json.dumps(content, default=_as_python) + "\n")
 
-    def read(self) -> Evaluation:
+    def read(self) -> Kept:
         """Returns what `write` has kept.
 
         Raises:
@@ -132,7 +146,11 @@ class Cell:
             content = json.loads(self.path.read_text(encoding="utf-8"))
             if content["inputs"] != self.inputs:
                 raise ValueError("it is of other inputs than its name says")
-            return from_plain(content["evaluation"])
+            return Kept(
+                evaluation=from_plain(content["evaluation"]),
+                git=content["git"],
+                packages=content["packages"],
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CellError(
                 f"{self.path} cannot be read ({error}): remove it, and the same command computes "
@@ -142,7 +160,6 @@ class Cell:
 
 def inputs_of_corpus(corpus: Corpus) -> dict[str, Any]:
     """Returns what numbers depend on in a corpus: audio, labels, folds and tasks, hashed."""
-    folds = corpus.folds[["fold", "id", "part"]].sort_values(["fold", "id"])
     tasks = [
         [task.name, list(task.classes), blake2b(task.targets.tobytes()).hexdigest()[:32]]
         for task in corpus.tasks
@@ -150,7 +167,7 @@ def inputs_of_corpus(corpus: Corpus) -> dict[str, Any]:
     return {
         "name": corpus.name,
         "table": corpus.described["table_hash"],
-        "folds": hash_of(folds.astype(str).to_numpy().tolist()),
+        "folds": corpus.described["folds_hash"],
         "tasks": tasks,
         "attributes": [attribute.described["hash"] for attribute in corpus.attributes],
     }
@@ -159,9 +176,8 @@ def inputs_of_corpus(corpus: Corpus) -> dict[str, Any]:
 @lru_cache
 def code_hash() -> str:
     """Returns a hash of the sources in `CODE`, as they were when it was first asked for."""
-    here = Path(__file__).resolve().parent
-    files = sorted(path for pattern in CODE for path in here.glob(pattern))
-    texts = [[str(path.relative_to(here)), path.read_text(encoding="utf-8")] for path in files]
+    files = sorted({path for pattern in CODE for path in PROJECT.glob(pattern)})
+    texts = [[str(path.relative_to(PROJECT)), path.read_text(encoding="utf-8")] for path in files]
     return hash_of(texts)
 
 

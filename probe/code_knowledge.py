@@ -75,21 +75,24 @@ def run(parsed: argparse.Namespace) -> None:
     )
 
     from pretrain.engine.machine import tune_machine
-    from pretrain.recognizer import load_recognizer
-    from probe.codes.grid import code_knowledge, quantized_rows, read_labelled_corpus
+    from probe.codes.alignment import load_aligner
+    from probe.codes.grid import (
+        code_knowledge,
+        quantized_rows,
+        read_labelled_corpora,
+        with_characters,
+    )
     from probe.corpora.options import allow_incomplete
 
     tune_machine()
     quantizers, chosen = quantized_rows(runs)
-    if parsed.ctc is not None:
-        load_recognizer(parsed.ctc)
+    aligner = load_aligner(parsed.ctc) if parsed.ctc is not None else None
     specs = [allow_incomplete(s) if parsed.allow_incomplete else s for s in parsed.corpus]
-    corpora = [read_labelled_corpus(spec, parsed.ctc) for spec in specs]
-    names = [corpus.name for corpus in corpora]
-    if len(set(names)) < len(names):
-        raise ValueError(f"Every --corpus needs a name of its own, but they are {names}.")
+    corpora = read_labelled_corpora(specs)
     folder = parsed.features or runs_folder() / "features"
-    results = code_knowledge(quantizers, chosen, corpora, folder, parsed.ctc)
+    if aligner is not None:
+        corpora = [with_characters(corpus, aligner, folder) for corpus in corpora]
+    results = code_knowledge(quantizers, chosen, corpora, folder, aligner)
     results.run["command"] = command_line()
     write_codes(parsed.out, results)
     print(f"Results: {parsed.out.resolve()}")

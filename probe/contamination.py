@@ -6,7 +6,6 @@ Not specified by the paper, whose corpora are others than those of its pre-train
 """
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,7 @@ import pandas as pd
 
 from pretrain.data.table import TableError, load_table, table_hash
 from probe.encoders import EncoderRun
-from probe.fingerprint import FingerprintIndex, Fingerprints, Match, concatenate
-from probe.fingerprint_cache import fingerprints_of
+from probe.near_duplicates import NearDuplicates, near_duplicates
 
 FOLDER = "fingerprints"
 """In the folder of features."""
@@ -83,7 +81,7 @@ def contamination(
     Returns:
         The entries of `contamination` in run.json. `by_hash` and `near_duplicates` count
         utterances of the probe corpus (an utterance counts once) and are None where nothing is
-        known; `checked_by` says how in words.
+        known; `checked_by` says how in words, and of how many it could not be.
     """
     entries = []
     for training in heard:
@@ -153,18 +151,17 @@ def _compared(
         for name, audio_hash in zip(equal["id"], equal["audio_hash"], strict=True)
     ]
     left = table[~table["id"].isin(set(equal["id"]))]
-    readable, unread = _readable(theirs)
-    checked_by, near, changed = "audio hash", None, []
+    near: int | None = None
+    changed: list[dict[str, Any]] = []
     if not fingerprints:
-        checked_by += " only, as was asked for"
-    elif readable.empty:
-        checked_by += f" only: the audio of {training.name} is no longer there"
+        checked_by = "audio hash only, as was asked for"
+    elif left.empty:
+        near, checked_by = 0, "audio hash, which knows all of them"
     else:
-        changed = _near(left, readable, folder) if len(left) else []
-        near = len(changed)
-        checked_by += " and fingerprint"
-        if unread:
-            checked_by += f" ({unread} of {training.name} by hash only: their files are gone)"
+        found = near_duplicates(left, theirs, folder)
+        changed = found.found
+        near = len(changed) if found.is_known else None
+        checked_by = _how(found, str(table["source"].iloc[0]), training.name)
     return {
         "by_hash": len(equal),
         "near_duplicates": near,
@@ -173,60 +170,38 @@ def _compared(
     }
 
 
-def _near(ours: pd.DataFrame, theirs: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
-    """Returns the closest match of every utterance of ours that shares sound with theirs."""
-    chunks = list(fingerprints_of(ours, folder))
-    ids = [name for chunk in chunks for name in chunk.ids]
-    index = FingerprintIndex(_joined([chunk.prints for chunk in chunks]))
-    best: dict[int, tuple[Match, str]] = {}
-    for chunk in fingerprints_of(theirs, folder):
-        for match in index.matches(chunk.prints):
-            if match.ours not in best or match.error_rate < best[match.ours][0].error_rate:
-                best[match.ours] = match, chunk.ids[match.theirs]
-    return [
-        {
-            "ours": ids[place],
-            "theirs": name,
-            "by": "fingerprint",
-            "bit_error_rate": round(match.error_rate, 3),
-            "seconds": round(match.frames * 0.012, 2),
-        }
-        for place, (match, name) in sorted(best.items(), key=lambda item: item[1][0].error_rate)
-    ]
+def _how(found: NearDuplicates, ours: str, theirs: str) -> str:
+    """Says by what was compared, and what of each corpus could not be."""
+    if ours == theirs:
+        ours, theirs = f"the tested {ours}", f"the {theirs} heard in training"
+    missing = ", ".join([*found.ours.missing(ours), *found.theirs.missing(theirs)])
+    if not found.is_known:
+        return f"audio hash only: no fingerprint of {missing}"
+    return "audio hash and fingerprint" + (f" (by hash only: {missing})" if missing else "")
 
 
-def _joined(parts: Sequence[Fingerprints]) -> Fingerprints:
-    """Puts chunks of one corpus one behind the other."""
-    cuts = [
-        (part.bits[start:end], part.heard[start:end])
-        for part in parts
-        for start, end in zip(part.starts[:-1], part.starts[1:], strict=True)
-    ]
-    return concatenate(cuts)
+def _stages(folder: Path) -> list[tuple[Path | None, str]]:
+    """Returns the run folders whose corpora an encoder was trained on, each with its stage.
 
-
-def _readable(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Returns the utterances whose file is there, and the number of the others."""
-    there = {path: os.path.isfile(path) for path in set(table["path"])}
-    readable = table["path"].map(there).astype(bool)
-    return table[readable], int((~readable).sum())
-
-
-def _stages(folder: Path) -> list[tuple[Path, str]]:
-    """Returns the run folders whose corpora an encoder was trained on, each with its stage."""
+    None stands for a folder that the run does not tell.
+    """
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         run = {}
     if not isinstance(run, dict) or run.get("kind") != "finetune":
         return [(folder, PRETRAINING)]
-    stages = [(folder, CTC)]
+    stages: list[tuple[Path | None, str]] = [(folder, CTC)]
     if run.get("start") != "initial":
-        stages.append((Path(str((run.get("encoder") or {}).get("folder") or "")), PRETRAINING))
+        start = str((run.get("encoder") or {}).get("folder") or "")
+        stages.append((Path(start) if start else None, PRETRAINING))
     return stages
 
 
-def _read(folder: Path, stage: str) -> Heard:
+def _read(folder: Path | None, stage: str) -> Heard:
+    if folder is None:
+        reason = "the run does not say from which encoder's folder it started"
+        return Heard(name="unknown", stage=stage, table=None, reason=reason)
     file = folder / "utterances.csv"
     table, reason = None, "no list of what the encoder was trained on"
     if file.is_file():

@@ -126,14 +126,14 @@ def make_table(
         if count > 1:
             folders = ", ".join(str(r.folder) for r in kept if (r.name, r.seed) == (name, seed))
             raise EncoderError(f"{count} encoders are row {name!r} at seed {seed}: {folders}.")
-    kept = _with_equal_comparison(kept, allow_uncontrolled)
+    kept = with_equal_comparison(kept, allow_uncontrolled)
     _check_seeds([run for run in kept if run.group == ROW])
     return kept
 
 
-def _with_equal_comparison(
-    runs: Sequence[EncoderRun], allow_uncontrolled: bool
-) -> list[EncoderRun]:
+def with_equal_comparison(runs: Sequence[EncoderRun], allow_uncontrolled: bool) -> list[EncoderRun]:
+    """Returns the runs, of any rows and seeds; those that differ from most of the others in what
+    must be equal are uncontrolled, or raise `EncoderError`."""
     rows = [run for run in runs if run.group == ROW]
     if not rows:
         return list(runs)

@@ -91,6 +91,11 @@ def missing_classes(tasks: Sequence[Task], parts: Sequence[Part]) -> list[str]:
     for task in tasks:
         for part in parts:
             present = set(task.targets[part.train[task.labelled[part.train]]])
+            if not present:
+                sentences.append(
+                    f"fold {part.fold}: the training part has no label of {task.name}."
+                )
+                continue
             lacking = [name for code, name in enumerate(task.classes) if code not in present]
             if lacking:
                 sentences.append(

@@ -2,52 +2,30 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from pretrain.data.table import table_hash
 from pretrain.engine.provenance import git_state, package_versions
-from pretrain.model.weights import load_encoder, weights_hash
-from probe.attributes import Attribute, evaluate_attributes, find_attributes
-from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED, LogMelFeatures
+from probe.attributes import find_attributes
+from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.contamination import check_rows
 from probe.corpora import read_probe_corpus
 from probe.corpora.options import NORMS, split_options
 from probe.divided import divide, folds_hash
 from probe.encoders import BASELINE, ROW, EncoderRun
-from probe.evaluate import Evaluation, Part, evaluate, evaluate_constant, missing_classes, parts_of
-from probe.features import EncoderFeatures, FeatureSource, extract
-from probe.heads.finetune import evaluate_finetuned
-from probe.heads.frames import EncoderFrames, FrameSource, LogMelFrames, kept_frames
-from probe.heads.settings import FINETUNE, SUPERB, Head
-from probe.heads.superb import evaluate_superb
+from probe.evaluate import Evaluation, missing_classes, parts_of
+from probe.evaluate_row import Corpus, evaluate_row
+from probe.heads.settings import FINETUNE, Head
 from probe.metrics import DIMENSIONS
 from probe.norms import LABEL_SOURCE, without_norm
 from probe.results import COLUMNS, ProbeResults
 from probe.splits import protocol_label, protocol_name
-from probe.tasks import Task, find_tasks
+from probe.tasks import find_tasks
 
 SYNTHETIC = "synthetic"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Corpus:
-    """A corpus that is ready to be probed."""
-
-    name: str
-    table: pd.DataFrame
-    folds: pd.DataFrame
-    tasks: tuple[Task, ...]
-    parts: list[Part]
-    described: dict[str, Any]
-    """The entry of `corpora` in run.json."""
-
-    attributes: tuple[Attribute, ...] = ()
-    """What is probed beside emotion, for curves by layer only."""
 
 
 def read_corpus(spec: str, protocol: str, *, with_attributes: bool = True) -> Corpus:
@@ -92,6 +70,7 @@ def read_corpus(spec: str, protocol: str, *, with_attributes: bool = True) -> Co
         parts=parts,
         described=described,
         attributes=attributes,
+        attribute_notes=tuple(remarks),
     )
 
 
@@ -132,6 +111,7 @@ def probe(
     head: Head | None = None,
     bf16: bool = False,
     fingerprints: bool = True,
+    heard: list[dict[str, Any]] | None = None,
     kept: Callable[[EncoderRun, Corpus], Evaluation] | None = None,
 ) -> ProbeResults:
     """Evaluates all rows and baselines on all corpora.
@@ -144,14 +124,16 @@ def probe(
         head: Which head, and its settings; the linear one if None.
         bf16: Whether encoders compute in bfloat16.
         fingerprints: Whether contamination is looked for by sound too, not only by hash.
+        heard: What `check_rows` has found of contamination before; None to look for it here.
         kept: Gives what was computed before, of every row and baseline; nothing is computed here.
     """
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in COLUMNS}
     head = head or Head()
     protocol = protocol_name(protocol)
     rows = with_baselines(runs, head)
-    tables = [(corpus.name, corpus.table) for corpus in corpora]
-    heard = check_rows(tables, runs, features_folder, fingerprints=fingerprints)
+    if heard is None:
+        tables = [(corpus.name, corpus.table) for corpus in corpora]
+        heard = check_rows(tables, runs, features_folder, fingerprints=fingerprints)
     notes: list[str] = []
     started, done = time.monotonic(), 0
     for corpus in corpora:
@@ -221,51 +203,6 @@ def inputs_of(
     }
 
 
-def evaluate_row(
-    run: EncoderRun,
-    corpus: Corpus,
-    head: Head,
-    features_folder: Path,
-    bf16: bool = False,
-    known: dict[str, Evaluation] | None = None,
-) -> Evaluation:
-    """Evaluates one row on one corpus.
-
-    Args:
-        run: A row, or a baseline of `with_baselines`.
-        corpus: What to predict, with its folds.
-        head: Which head, and its settings.
-        features_folder: Where features and frames are kept.
-        bf16: Whether the encoder computes in bfloat16.
-        known: Keeps what is the same for every seed; for one corpus and head.
-    """
-    if run.group == BASELINE and run.name == CONSTANT:
-        return evaluate_constant(corpus.table, corpus.tasks, corpus.parts)
-    known = {} if known is None else known
-    what = corpus.table, corpus.tasks, corpus.parts
-    if head.name == FINETUNE:
-        assert run.folder is not None
-        encoder = load_encoder(run.folder, initial=run.group == BASELINE)
-        key = weights_hash(encoder)
-        if key not in known:
-            known[key] = evaluate_finetuned(
-                encoder, *what, head.finetune, name=run.name, bf16=bf16, device=_device()
-            )
-        return known[key]
-    if head.name == SUPERB:
-        frame_source = _frame_source(run, bf16)
-        if (key := frame_source.key) not in known:
-            frames = kept_frames(corpus.table, frame_source, features_folder)
-            known[key] = evaluate_superb(frames, *what, head.superb, device=_device())
-        return known[key]
-    source = _source(run, bf16)
-    if source.key not in known:
-        features = extract(corpus.table, source, features_folder)
-        known[source.key] = evaluate(corpus.table, features, corpus.tasks, corpus.parts)
-        known[source.key].add(evaluate_attributes(corpus.table, features, corpus.attributes))
-    return known[source.key]
-
-
 def labelled(
     lines: pd.DataFrame | list[dict[str, object]],
     run: EncoderRun,
@@ -299,23 +236,3 @@ def with_baselines(runs: Sequence[EncoderRun], head: Head) -> list[EncoderRun]:
                 )
             )
     return [*baselines, *runs]
-
-
-def _source(run: EncoderRun, bf16: bool) -> FeatureSource:
-    if run.name == LOG_MEL and run.group == BASELINE:
-        return LogMelFeatures()
-    assert run.folder is not None
-    encoder = load_encoder(run.folder, initial=run.group == BASELINE)
-    return EncoderFeatures(encoder, name=run.name, bf16=bf16, device=_device())
-
-
-def _frame_source(run: EncoderRun, bf16: bool) -> FrameSource:
-    if run.name == LOG_MEL and run.group == BASELINE:
-        return LogMelFrames()
-    assert run.folder is not None
-    encoder = load_encoder(run.folder, initial=run.group == BASELINE)
-    return EncoderFrames(encoder, name=run.name, bf16=bf16, device=_device())
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

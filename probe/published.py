@@ -1,5 +1,7 @@
 """Folds that others published: the corpus's own parts, and dev parts where they publish none."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from pretrain.data.transcribed import PART_NAMES, part_of
@@ -40,12 +42,18 @@ def official_folds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_dev(
-    table: pd.DataFrame, folds: pd.DataFrame, protocol: str
+    table: pd.DataFrame, folds: pd.DataFrame, protocol: str, published: Collection[str]
 ) -> tuple[pd.DataFrame, list[str]]:
     """Moves whole speakers (or else sessions) from train to dev in every fold without a dev part.
 
     Which ones is drawn by a fixed seed: about a tenth of the training part, at least the smallest
     group. Those who are tested, too, are taken only when there are no others.
+
+    Args:
+        table: Utterances, each recording once.
+        folds: fold, id, part.
+        protocol: Seeds the draw.
+        published: Folds for which a dev part is published; it may have lost all its utterances.
 
     Returns:
         - The folds, every one with a dev part
@@ -67,8 +75,10 @@ def with_dev(
             moved = (frame["part"] == "train") & joined[column].isin(chosen)
             frame = frame.assign(part=frame["part"].mask(moved, "dev"))
             also = " (tested, too)" if tested & set(chosen) else ""
+            lost = "the published dev part held only copies of other recordings, now left out"
+            why = lost if fold in published else "no dev part is published"
             notes.append(
-                f"fold {fold}: no dev part is published; {column} {', '.join(chosen)}{also} of "
+                f"fold {fold}: {why}; {column} {', '.join(chosen)}{also} of "
                 f"the training part, {int(moved.sum())} utterances, takes its place."
             )
         frames.append(frame)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 from typing import Protocol
-from urllib.parse import quote
 
+from pretrain.file_names import file_name
 from pretrain.locks import lock
 from pretrain.replacing import replace_text
 
@@ -56,13 +56,16 @@ class Board:
     """Unlike any other call's: a failed job is not tried again within one."""
 
     def lock_file(self, name: str) -> Path:
-        return self.folder / "locks" / _file_name(name)
+        return self.folder / "locks" / file_name(name)
 
     def failures(self) -> dict[str, str]:
         """Returns the jobs that failed in this call, and why."""
         found = {}
-        for path in sorted((self.folder / f"failed-{self.call}").glob("*")):
-            name, _, message = path.read_text(encoding="utf-8").partition("\n")
+        for path in sorted((self.folder / f"failed-{self.call}").glob("[!.]*")):
+            try:  # a name with a dot is still being written, and gone in a moment
+                name, _, message = path.read_text(encoding="utf-8").partition("\n")
+            except FileNotFoundError:
+                continue
             found[name] = message.strip()
         return found
 
@@ -72,7 +75,7 @@ class Board:
             rmtree(self.folder / f"{name}-{self.call}", ignore_errors=True)
 
     def note_failure(self, job: Job, message: str) -> None:
-        path = self.folder / f"failed-{self.call}" / _file_name(job.name)
+        path = self.folder / f"failed-{self.call}" / file_name(job.name)
         replace_text(path, f"{job.name}\n{message}\n")
 
     @contextmanager
@@ -147,7 +150,3 @@ def _take(job: Job, board: Board, explain: Callable[[Exception], str]) -> bool:
             except Exception as error:
                 board.note_failure(job, explain(error))
         return True
-
-
-def _file_name(name: str) -> str:
-    return quote(name, safe=" ").replace(".", "%2E")

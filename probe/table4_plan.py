@@ -10,8 +10,9 @@ from pretrain.data.places import runs_folder
 from probe.cells import Cell, Setting, inputs_of_corpus
 from probe.corpora.options import allow_incomplete
 from probe.encoders import EncoderRun
-from probe.grid import check_names, evaluate_row, read_corpus, with_baselines
-from probe.heads.settings import Head, make_head
+from probe.evaluate_row import evaluate_row
+from probe.grid import check_names, read_corpus, with_baselines
+from probe.heads.settings import LINEAR, Head, make_head
 from probe.results import check_out_folder
 from probe.shared_work import Board, Job
 from probe.table4_rows import PretrainedRow, plan_rows
@@ -116,15 +117,20 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
         logs=logs,
     )
     specs = [allow_incomplete(s) if parsed.allow_incomplete else s for s in parsed.corpus]
+    # Curves by layer need layers, which only the linear head tells apart.
+    attributes = parsed.attributes and LINEAR in parsed.head
     settings: list[Setting] = []
     for protocol in parsed.protocol:
-        corpora = [read_corpus(spec, protocol, with_attributes=parsed.attributes) for spec in specs]
+        corpora = [read_corpus(spec, protocol, with_attributes=attributes) for spec in specs]
         check_names(corpora)
-        settings += [
-            Setting(corpus=corpus, protocol=protocol, head=head, bf16=parsed.bf16)
-            for head in heads
-            for corpus in corpora
-        ]
+        for head in heads:
+            probed = (
+                corpora if head.name == LINEAR else [one.without_attributes() for one in corpora]
+            )
+            settings += [
+                Setting(corpus=corpus, protocol=protocol, head=head, bf16=parsed.bf16)
+                for corpus in probed
+            ]
     features = parsed.features or runs_folder() / "features"
     plan = Plan(
         rows=rows,

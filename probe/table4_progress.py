@@ -3,8 +3,10 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from pretrain.durations import in_words
 from pretrain.engine.run_folder import RunFolder
 from probe.shared_work import Job
 from probe.table4_plan import CellJob, Plan
@@ -40,13 +42,6 @@ def _usual(known: Mapping[Kind, Sequence[float]], kind: Kind) -> float | None:
         seconds for other, times in known.items() if other[0] == kind[0] for seconds in times
     ]
     return sum(alike) / len(alike) if alike else None
-
-
-def in_words(seconds: float) -> str:
-    """Returns a duration as people say it."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 @dataclass(kw_only=True)
@@ -93,14 +88,17 @@ class Progress:
         return f"[{len(finished)}/{len(jobs)}{remaining}] {now}".rstrip()
 
     def _seconds_of(self, job: Job) -> float | None:
-        """Returns how long a finished job took."""
+        """Returns how long a finished job took, if it says so."""
         if job.name not in self._seconds:
-            content = {}
+            self._seconds[job.name] = 0.0
             if isinstance(job, PretrainedRow):
                 content = RunFolder(job.folder).description() or {}
+                self._seconds[job.name] = float(content.get("train_seconds", 0))
             elif isinstance(job, CellJob):
-                content = json.loads(job.cell.path.read_text(encoding="utf-8"))
-            self._seconds[job.name] = float(content.get("train_seconds", content.get("seconds", 0)))
+                # A damaged cell is refused when the table is joined, in words.
+                with suppress(OSError, ValueError, KeyError, TypeError):
+                    content = json.loads(job.cell.path.read_text(encoding="utf-8"))
+                    self._seconds[job.name] = float(content["seconds"])
         return self._seconds[job.name] or None
 
     def _share_done(self, job: Job, known: dict[Kind, list[float]]) -> float:

@@ -9,12 +9,19 @@ from pathlib import Path
 from signal import SIGTERM
 
 from pretrain.config_files import SettingsError, read_tree
+from pretrain.data.readers import LISTERS
+from pretrain.data.readers.manifest import FILE_NAME
+from pretrain.data.readers.spec import parse_spec, unknown_corpus
 from pretrain.engine.run_folder import RunFolder
 from pretrain.locks import lock
 from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve
-from probe.encoders import ROW, EncoderRun, make_table, read_encoder_run
+from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED
+from probe.encoders import ROW, EncoderRun, read_encoder_run, with_equal_comparison
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+BASELINES = (CONSTANT, LOG_MEL, UNTRAINED)
+"""No row can be called so."""
 
 
 class RowError(ValueError):
@@ -133,6 +140,11 @@ def plan_rows(
             tree = read_tree([*given, file], overrides, corpus)
             tree.put("seed", seed, f"--seed {seed}")
             settings = resolve(tree)
+            if settings.name in BASELINES:
+                raise SettingsError(
+                    f"{file}: `name` must be none of {', '.join(BASELINES)}, which every table has "
+                    f"as baselines, but is {settings.name}."
+                )
             folder = runs / f"{settings.name}-seed{seed}"
             if any(other.folder == folder for other in planned):
                 raise SettingsError(
@@ -163,6 +175,7 @@ def plan_rows(
     for row in planned:
         RunFolder(row.folder).open(row.settings, resume=True)
     check_finished(planned)
+    check_corpora(planned)
     return planned
 
 
@@ -184,12 +197,28 @@ def _check_comparable(rows: Sequence[PretrainedRow]) -> None:
 
 
 def check_finished(rows: Sequence[PretrainedRow]) -> None:
-    """Raises `EncoderError` when encoders of one seed that are there are not comparable: another
-    corpus, other initial weights, another order of samples, other masks."""
-    for seed in dict.fromkeys(row.seed for row in rows):
-        there = [row for row in rows if row.seed == seed and row.is_finished]
-        if there:
-            make_table([read_encoder_run(row.folder) for row in there], allow_uncontrolled=False)
+    """Raises `EncoderError` when encoders that are there, of any seeds, are not comparable: another
+    corpus, or, at one seed, other initial weights, another order of samples, other masks."""
+    there = [read_encoder_run(row.folder) for row in rows if row.is_finished]
+    with_equal_comparison(there, allow_uncontrolled=False)
+
+
+def check_corpora(rows: Sequence[PretrainedRow]) -> None:
+    """Raises ValueError when there is no corpus where rows are to be pre-trained on one; what is
+    finished does not need it any more."""
+    known = tuple(LISTERS)
+    for spec in dict.fromkeys(row.settings.run.data.corpus for row in rows if not row.is_finished):
+        corpus = parse_spec(spec, known=known)
+        if corpus.path is None:
+            continue
+        is_manifest = corpus.path.suffix.lower() == ".csv" or (corpus.path / FILE_NAME).is_file()
+        if corpus.name not in known and not is_manifest:
+            raise unknown_corpus(corpus, known=known)
+        if not corpus.path.exists():
+            raise RowError(
+                f"Rows are to be pre-trained on {spec!r}, but {corpus.path} does not exist. "
+                "Correct --pretrain-on (or `data.corpus` of the settings)."
+            )
 
 
 def _last_lines(log: Path, count: int = 6) -> str:

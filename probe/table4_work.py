@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
@@ -13,14 +13,17 @@ from typing import Any
 import torch
 
 from pretrain.command_line import is_for_users
-from pretrain.engine.provenance import command_line, git_state, package_versions
+from pretrain.engine.provenance import command_line
 from pretrain.locks import lock
+from probe.cells import Kept
+from probe.contamination import check_rows
 from probe.encoders import EncoderRun, make_table, read_encoder_run
 from probe.evaluate import Evaluation
-from probe.grid import Corpus, probe
+from probe.evaluate_row import Corpus
+from probe.grid import probe
 from probe.results import write_results
 from probe.shared_work import Board, work_off
-from probe.table4_plan import Plan, key_of
+from probe.table4_plan import Key, Plan, key_of
 from probe.table4_progress import Progress
 from probe.workers import WorkerError, stop_workers, worker_environment
 
@@ -55,31 +58,36 @@ def run_workers(
     logs.mkdir(parents=True, exist_ok=True)
     first = int(os.environ.get("LOCAL_RANK", "0"))
     num_here = max(num_jobs, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    workers, files = [], []
-    for number in range(first, first + num_jobs):
-        environment = worker_environment(
-            os.environ,
-            number,
-            variable=WORKER,
-            num_jobs=num_here,
-            num_cores=len(os.sched_getaffinity(0)),
-            num_gpus=torch.cuda.device_count(),
-        )
-        files.append(logs / f"worker-{board.call}-{number}.txt")
-        with files[-1].open("w") as log:
-            script = str(Path(__file__).resolve().with_name("table4.py"))
-            workers.append(
-                subprocess.Popen(
-                    [sys.executable, script, *arguments],
-                    env={**environment, CALL: board.call},
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-            )
+    workers: list[subprocess.Popen[bytes]] = []
+    files: list[Path] = []
     try:
+        for number in range(first, first + num_jobs):
+            environment = worker_environment(
+                os.environ,
+                number,
+                variable=WORKER,
+                num_jobs=num_here,
+                num_cores=len(os.sched_getaffinity(0)),
+                num_gpus=torch.cuda.device_count(),
+            )
+            files.append(logs / f"worker-{board.call}-{number}.txt")
+            with files[-1].open("w") as log:
+                script = str(Path(__file__).resolve().with_name("table4.py"))
+                workers.append(
+                    subprocess.Popen(
+                        [sys.executable, script, *arguments],
+                        env={**environment, CALL: board.call},
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                    )
+                )
         _watch(workers, Progress(plan=plan, num_jobs=num_jobs), board, quiet=quiet)
     except BaseException:
         stop_workers(workers)
+        if not board.failures():  # which the logs explain
+            for file in files:
+                file.unlink(missing_ok=True)
+        board.clear()
         raise
     statuses = [worker.wait() for worker in workers]
     failures = board.failures()
@@ -131,13 +139,16 @@ def write_tables(plan: Plan) -> list[Path]:
         ValueError: Encoders cannot stand in one table, or a cell cannot be read.
     """
     runs = make_table([read_encoder_run(row.folder) for row in plan.rows], allow_uncontrolled=False)
+    heard = _contamination(plan, runs)
     folders = []
     for name, settings in plan.columns().items():
         cells = plan.cells_of(settings)
+        kept = {key: cell.read() for key, cell in cells.items()}
 
-        def kept(run: EncoderRun, corpus: Corpus, cells: Any = cells) -> Evaluation:
-            evaluation: Evaluation = cells[key_of(run, corpus.name)].read()
-            return evaluation
+        def evaluation_of(
+            run: EncoderRun, corpus: Corpus, kept: Mapping[Key, Kept] = kept
+        ) -> Evaluation:
+            return kept[key_of(run, corpus.name)].evaluation
 
         results = probe(
             runs,
@@ -147,20 +158,60 @@ def write_tables(plan: Plan) -> list[Path]:
             head=settings[0].head,
             bf16=settings[0].bf16,
             fingerprints=plan.fingerprints,
-            kept=kept,
+            heard=[entry for setting in settings for entry in heard[_audio_of(setting.corpus)]],
+            kept=evaluation_of,
         )
         results.run.update(
             command=command_line(),
-            packages=package_versions(),
-            git=git_state(),
             features_folder=str(plan.features),
             cells=sorted({str(cell.path) for cell in cells.values()}),
+            **_provenance(kept.values(), results.run["inputs"]),
         )
         folder = plan.results / name
         with lock(plan.results / f".{name}.lock", wait=True):
             write_results(folder, results)
         folders.append(folder)
     return folders
+
+
+def _audio_of(corpus: Corpus) -> tuple[str, str]:
+    """Returns what is the same where a corpus has the same utterances."""
+    return corpus.name, corpus.described["table_hash"]
+
+
+def _contamination(
+    plan: Plan, runs: Sequence[EncoderRun]
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Compares every corpus with what the rows were pre-trained on, once for all heads, and once
+    for all protocols that have the same utterances."""
+    corpora = {_audio_of(setting.corpus): setting.corpus for setting in plan.settings}
+    return {
+        audio: check_rows(
+            [(corpus.name, corpus.table)], runs, plan.features, fingerprints=plan.fingerprints
+        )
+        for audio, corpus in corpora.items()
+    }
+
+
+def _provenance(kept: Iterable[Kept], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns entries of run.json on the code behind it: of the cells, and of this process, which
+    joins them. Where they differ, no commit makes these results: `git` is marked as dirty, so that
+    nobody takes them for those of its commit."""
+    joining = {"git": inputs["git"], "packages": inputs["packages"]}
+    made_by: list[dict[str, Any]] = []
+    for cell in kept:
+        code = {"git": cell.git, "packages": cell.packages}
+        if code not in made_by:
+            made_by.append(code)
+    git = dict(inputs["git"])
+    if made_by != [joining]:
+        git["dirty"] = True
+    return {
+        "git": git,
+        "packages": inputs["packages"],
+        "inputs": {**inputs, "git": git},
+        "cells_made_by": made_by,
+    }
 
 
 def _explain(error: Exception) -> str:

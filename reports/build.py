@@ -24,6 +24,7 @@ from reports.fusion.grouping import mfsn_grids
 from reports.fusion.recognition import recognition_table
 from reports.fusion.section import fusion
 from reports.health import findings, flags
+from reports.layer_weights import layer_weight_tables
 from reports.records import Collection, PretrainRun
 from reports.scores import Grid, grids
 from reports.sweep import sweep_table
@@ -75,7 +76,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
                 intervals=interval_table(grid, sure),
                 differences=difference_tables(grid, sure, warned),
                 variance=variance_table(grid, sure),
-                layers=layer_tables(grid),
+                layers=[*layer_tables(grid), *layer_weight_tables(grid, collection.probe)],
                 figures=[save(drawing, figures) for drawing in drawings if drawing],
             )
         )

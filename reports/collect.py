@@ -82,21 +82,26 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
                 finetune.append(FinetuneRun(folder=folder, record=record))
             elif kind == "codes":
                 measured = read_codes(folder, record, notices)
+                for entry in record["rows"] if measured else ():
+                    row_from(entry, source=str(folder))
                 codes += [measured] if measured else []
             else:
                 notices.append(f"{folder}: left out, run.json has the unknown kind {kind!r}.")
         except (KeyError, TypeError, AttributeError) as error:
             notices.append(f"{folder}: left out, run.json lacks or garbles {error}.")
     if not pretrain and not probe and not mfsn:
+        notices += [f"{run.folder}: kind codes (shown beside a probe only)." for run in codes]
         seen = "\n  ".join(notices) or "no folder at all"
         raise ValueError(
             "`--runs` must name at least one folder with a run.json of kind pretrain, probe or "
-            f"mfsn, but there is none instead:\n  {seen}"
+            "mfsn (kind codes is shown only beside a probe of the same rows), but there is none "
+            f"instead:\n  {seen}"
         )
     _refuse_repeats(run.row for run in pretrain)
     if not probe and not mfsn:
         notices.append("No probe run was given: the report has training curves, but no tables.")
     notices += _unmatched(pretrain, probe)
+    notices += _other_codes(codes, probe)
     return Collection(
         pretrain=tuple(pretrain),
         probe=tuple(probe),
@@ -224,4 +229,25 @@ def _unmatched(pretrain: list[PretrainRun], probe: list[ProbeRun]) -> list[str]:
             for key, run in runs.items()
             if key not in probed and not any(key == (r.name, r.seed) for p in probe for r in p.rows)
         ]
+    return notices
+
+
+def _other_codes(codes: list[CodesRun], probe: list[ProbeRun]) -> list[str]:
+    """Names codes of other weights than were probed."""
+    probed = {
+        (row.name, row.seed): row.hashes.get("final_weights", "")
+        for run in probe
+        for row in run.rows
+        if row.group == "row"
+    }
+    notices = []
+    for run in codes:
+        lines = run.codes[["row", "seed", "final_weights"]].drop_duplicates()
+        for name, seed, weights in lines.itertuples(index=False):
+            if (name, seed) in probed and (not weights or weights != probed[name, seed]):
+                notices.append(
+                    f"{name} (seed {seed}): the weights of the codes in {run.folder} were not "
+                    "those that were probed, so Table 4 is not drawn against their bits. Run "
+                    "probe/code_knowledge.py again."
+                )
     return notices

@@ -3,7 +3,7 @@
 Speakers are the units, and few; every seed meets every speaker. An interval is a t interval on
 speaker-level influence values (`reports/crossed.py`) that says how far the number would move with
 other speakers *and* other seeds. Simulated coverage of 95 % intervals of a row / of a paired
-difference (4,000 to 8,000 tables each, speakers and classes of uneven size; the settings are in
+difference (3,000 to 8,000 tables each, speakers and classes of uneven size; the settings are in
 `tests/reports/simulated_tables.py`):
 
     metric, seeds   4 speakers    10            24
@@ -12,6 +12,11 @@ difference (4,000 to 8,000 tables each, speakers and classes of uneven size; the
     MSE, 1          .948 / .956   .949 / .948   .947 / .952
     MSE, 3          .963 / .973   .953 / .965   .950 / .956
     MSE, 5          .959 / .968   .949 / .957   .945 / .951
+    WA, 1           .943 / .952   .940 / .946   .947 / .946
+    WA, 3           .962 / .966   .958 / .947   .952 / .937
+    CCC, 1          .948 / .952   .953 / .943   .947 / .947
+    CCC, 3          .959 / .966   .950 / .960   .962 / .958
+    CCC, 5          .949 / .952   .952 / .954   .954 / .951
 
 What does not hold:
 

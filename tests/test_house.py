@@ -143,6 +143,7 @@ def test_sources_are_ascii(package: str) -> None:
         "pretrain/finetune.py",
         "probe/run.py",
         "probe/check_corpora.py",
+        "probe/table4.py",
         "probe/code_knowledge.py",
         "mfsn/run.py",
         "reports/run.py",

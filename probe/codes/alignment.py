@@ -3,21 +3,90 @@
 Shapes: T frames, C classes (blank and characters), U characters, F frames of all utterances.
 """
 
+import json
+from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import nn
 from tqdm import tqdm
 
 from pretrain.data.audio import SAMPLE_RATE_HZ
+from pretrain.model.weights import weights_hash
 from pretrain.recognizer import Recognizer, load_recognizer
+from pretrain.replacing import replaced
 from pretrain.text import BLANK, frames_needed, normalize_text
+from probe.codes.quantizers import CodesError
 from probe.utterance_batches import batches, lengths_16k, longest_first, read_batch
 
 NO_CHARACTER = -1
 """Blanks, spaces, and frames of utterances that were not aligned."""
+
+FORMAT = "alignment1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aligner:
+    """A finished CTC run."""
+
+    recognizer: Recognizer
+    described: dict[str, Any]
+    """Its entry `aligner` in run.json: folder, name, corpus, dev_cer."""
+
+
+def load_aligner(folder: Path) -> Aligner:
+    """Loads a finished run of pretrain/finetune.py.
+
+    Raises:
+        ValueError: The folder holds none, or it is not finished or damaged.
+    """
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        status = str(record.get("status"))
+    except (OSError, ValueError, AttributeError) as error:
+        raise CodesError(
+            f"`--ctc` must be the folder of a finished run of pretrain/finetune.py, but the "
+            f"run.json of {folder} cannot be read instead ({error})."
+        ) from error
+    if status != "finished":
+        raise CodesError(
+            f"`--ctc` must be a finished run of pretrain/finetune.py, but {folder} has the status "
+            f"{status!r} instead: finish it with its own command, or leave --ctc out."
+        )
+    described = {
+        "folder": str(folder),
+        "name": str(record.get("name") or folder.name),
+        "corpus": str(record.get("finetuned_on") or ""),
+        "dev_cer": record.get("cer"),
+    }
+    return Aligner(recognizer=load_recognizer(folder), described=described)
+
+
+def kept_alignment(
+    table: pd.DataFrame, aligner: Aligner, name: str, folder: Path
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Returns what `align_table` does; `folder` keeps it."""
+    recognizer = aligner.recognizer
+    weights = weights_hash(nn.ModuleList([recognizer.encoder, recognizer.head]))
+    said = [table[key].astype(str).tolist() for key in ("id", "audio_hash", "text")]
+    content = json.dumps([recognizer.vocabulary.characters, said])
+    inputs = blake2b(content.encode(), digest_size=8).hexdigest()
+    path = folder / f"{weights[:16]}-{inputs}-{FORMAT}.safetensors"
+    try:
+        kept = load_file(path)
+        return kept["classes"], int(kept["num_aligned"][0])
+    except (OSError, SafetensorError, KeyError):
+        classes, num_aligned = align_table(table, recognizer, name)
+    with replaced(path) as beside:
+        save_file({"classes": classes, "num_aligned": np.array([num_aligned])}, beside)
+    return classes, num_aligned
 
 
 def align(log_probs: npt.NDArray[np.floating], targets: list[int]) -> npt.NDArray[np.int64]:
@@ -56,16 +125,15 @@ def align(log_probs: npt.NDArray[np.floating], targets: list[int]) -> npt.NDArra
 
 @torch.inference_mode()
 def align_table(
-    table: pd.DataFrame, folder: Path, name: str
-) -> tuple[npt.NDArray[np.int64], int, int]:
-    """Aligns the transcripts of a corpus with the recognizer in `folder`.
+    table: pd.DataFrame, recognizer: Recognizer, name: str
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Aligns the transcripts of a corpus.
 
-    Returns (F,) classes in order of the table, or `NO_CHARACTER`; how many utterances were
-    aligned; and how many were not: no text, a character that the recognizer does not know, or
+    Returns (F,) classes in order of the table, or `NO_CHARACTER`; and how many utterances were
+    aligned: not those without text, with a character that the recognizer does not know, or with
     fewer frames than it takes. Only the frames in which the path is on a character count: what
     lies between is CTC's blank, which says nothing.
     """
-    recognizer = load_recognizer(folder)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder, head = recognizer.encoder.to(device).eval(), recognizer.head.to(device).eval()
     texts = [normalize_text(str(text)) for text in table["text"]]
@@ -91,7 +159,7 @@ def align_table(
                     (path == BLANK) | (path == space), NO_CHARACTER, path
                 )
             bar.update(float(seconds[rows].sum()))
-    return np.concatenate(pieces), num_aligned, len(table) - num_aligned
+    return np.concatenate(pieces), num_aligned
 
 
 def _class_of_space(recognizer: Recognizer) -> int:

@@ -1,10 +1,9 @@
 """All quantized rows on all corpora: usage, bits per frame, information on labels."""
 
-import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from pretrain.engine.provenance import git_state, package_versions
-from probe.codes.alignment import NO_CHARACTER, align_table
+from probe.codes.alignment import NO_CHARACTER, Aligner, kept_alignment
 from probe.codes.entropy import entropy_bits, perplexity
 from probe.codes.frames import FrameCodes, frame_codes
 from probe.codes.information import (
+    MAX_BLOCKS,
     Information,
     blocks_of,
     frame_information,
@@ -46,34 +46,52 @@ class LabelledCorpus:
     blocks: IntArray
     """(N,) groups of speakers, see `blocks_of`."""
 
-    characters: IntArray | None
+    characters: IntArray | None = None
     """(F,) class of each frame, or `NO_CHARACTER`; None without aligner."""
 
 
-def read_labelled_corpus(spec: str, aligner: Path | None) -> LabelledCorpus:
-    """Reads a corpus without its exact copies and, given a recognizer, aligns its transcripts."""
-    table, notes = drop_duplicates(read_probe_corpus(spec))
-    described: dict[str, Any] = {**describe(table, spec), "notes": notes}
-    name = str(described["name"])
-    characters = None
-    if aligner is not None:
-        characters, aligned, left_out = align_table(table, aligner, name)
-        described["aligned"] = {"utterances": aligned, "left_out": left_out}
-        if left_out:
-            notes.append(
-                f"{left_out} of {len(table)} utterances have no transcript that the recognizer can "
-                "write; characters are of the others."
+def read_labelled_corpora(specs: Sequence[str]) -> list[LabelledCorpus]:
+    """Reads corpora without their exact copies.
+
+    Raises:
+        ValueError: A corpus cannot be read, or two have one name.
+    """
+    corpora = []
+    for spec in specs:
+        table, notes = drop_duplicates(read_probe_corpus(spec))
+        described: dict[str, Any] = {**describe(table, spec), "notes": notes}
+        for note in notes:
+            print(f"{described['name']}: {note}")
+        corpora.append(
+            LabelledCorpus(
+                name=str(described["name"]),
+                table=table,
+                described=described,
+                blocks=blocks_of(table["speaker"].astype(str).tolist()),
             )
-        if not aligned:
-            characters = None
-    for note in notes:
-        print(f"{name}: {note}")
-    return LabelledCorpus(
-        name=name,
-        table=table,
-        described=described,
-        blocks=blocks_of(table["speaker"].astype(str).tolist()),
-        characters=characters,
+        )
+    names = [corpus.name for corpus in corpora]
+    if len(set(names)) < len(names):
+        raise CodesError(f"Every --corpus needs a name of its own, but they are {names}.")
+    return corpora
+
+
+def with_characters(corpus: LabelledCorpus, aligner: Aligner, folder: Path) -> LabelledCorpus:
+    """Returns the corpus with its transcripts laid over the frames; `folder` keeps that."""
+    characters, aligned = kept_alignment(corpus.table, aligner, corpus.name, folder)
+    left_out = len(corpus.table) - aligned
+    notes = list(corpus.described["notes"])
+    if left_out:
+        notes.append(
+            f"{left_out} of {len(corpus.table)} utterances have no transcript that the recognizer "
+            "can write; characters are of the others."
+        )
+        print(f"{corpus.name}: {notes[-1]}")
+    counts = {"utterances": aligned, "left_out": left_out}
+    return replace(
+        corpus,
+        described={**corpus.described, "notes": notes, "aligned": counts},
+        characters=characters if aligned else None,
     )
 
 
@@ -99,7 +117,7 @@ def code_knowledge(
     runs: Sequence[EncoderRun],
     corpora: Sequence[LabelledCorpus],
     folder: Path,
-    aligner: Path | None,
+    aligner: Aligner | None,
 ) -> CodesResults:
     """Measures every row on every corpus; `folder` keeps the codes of frames."""
     results = CodesResults()
@@ -114,11 +132,11 @@ def code_knowledge(
         codes = frame_codes(corpus.table, row, run.name, folder)
         _add_usage(results, key, codes, corpus)
         for label, (found, among) in _information(codes, corpus).items():
-            _add_information(results, {**key, "label": label}, found, among)
+            _add_information(results, {**key, "label": label}, found, among, _units(corpus))
     results.run = {
         "rows": [{**run.described(), "group": run.group or ROW} for run in runs],
         "corpora": [corpus.described for corpus in corpora],
-        "aligner": _describe_aligner(aligner) if aligner else None,
+        "aligner": aligner.described if aligner else None,
         "packages": package_versions(),
         "git": git_state(),
     }
@@ -161,6 +179,7 @@ def _add_usage(
             "bits": found.joint_bits,
             "seen_once": found.seen_once,
             "held_out_bits": found.held_out_bits,
+            "held_out_over": found.held_out_over,
             "rate_bits": found.rate_bits,
             "drawn_bits": float(codes.drawn_bits.sum()),
         }
@@ -200,17 +219,24 @@ def _information(codes: FrameCodes, corpus: LabelledCorpus) -> dict[str, tuple[I
     return found
 
 
+def _units(corpus: LabelledCorpus) -> str:
+    """Says what is left out for the intervals."""
+    many = corpus.table["speaker"].nunique() > MAX_BLOCKS
+    return "groups of speakers" if many else "speakers"
+
+
 def _numbered(values: npt.NDArray[np.object_]) -> IntArray:
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
 def _add_information(
-    results: CodesResults, key: dict[str, object], found: Information, among: str
+    results: CodesResults, key: dict[str, object], found: Information, among: str, units: str
 ) -> None:
     results.lines["information"].append(
         {
             **key,
             "shuffled_over": among,
+            "units": units,
             "frames": found.num_frames,
             "label_bits": found.label_bits,
             "bits": found.bits,
@@ -222,13 +248,3 @@ def _add_information(
     results.lines["blocks"] += [
         {**key, "block": block, "excess_bits": value} for block, value in enumerate(found.blocks)
     ]
-
-
-def _describe_aligner(folder: Path) -> dict[str, Any]:
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return {
-        "folder": str(folder),
-        "name": str(record.get("name") or folder.name),
-        "corpus": str(record.get("finetuned_on") or ""),
-        "dev_cer": record.get("cer"),
-    }

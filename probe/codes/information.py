@@ -30,6 +30,9 @@ NUM_BLOCK_SHUFFLES = 20
 MAX_BLOCKS = 25
 """More speakers than this are left out in groups."""
 
+MIN_BLOCKS = 3
+"""Fewer make no interval."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Information:
@@ -49,8 +52,9 @@ class Information:
     """Share of shuffles that reach `bits`, the true labels counted in."""
 
     blocks: tuple[float, ...]
-    """Excess with each speaker (or group of speakers) left out, for a jackknife interval; empty
-    with fewer than three."""
+    """Excess with each speaker (or group of speakers) left out, for a jackknife interval; only of
+    those with labelled frames, and empty with fewer than three of them. Without any information
+    the interval is conservative (it covers 0 in nearly all tables); there the p-value tells."""
 
     @property
     def excess(self) -> float:
@@ -100,7 +104,7 @@ def utterance_information(
         return bits(own), shuffled
 
     total = np.bincount(labels, weights=frames).astype(np.int64)
-    return _information(measure, blocks, int(frames.sum()), entropy_bits(total))
+    return _information(measure, blocks, frames > 0, int(frames.sum()), entropy_bits(total))
 
 
 def frame_information(
@@ -141,14 +145,15 @@ def frame_information(
             shuffled[number] = bits(labels[first + (offset + shift) % length])
         return bits(labels), shuffled
 
-    return _information(measure, blocks, len(labels), entropy_bits(np.bincount(labels)))
+    labelled = np.isin(np.arange(len(blocks)), utterances)
+    return _information(measure, blocks, labelled, len(labels), entropy_bits(np.bincount(labels)))
 
 
 def blocks_of(speakers: list[str]) -> IntArray:
     """Returns (N,) the number of every utterance's speaker, or of a group of them where there are
     many; -1 everywhere where a speaker is not known or they are fewer than three."""
     names = sorted(set(speakers))
-    if "" in names or len(names) < 3:
+    if "" in names or len(names) < MIN_BLOCKS:
         return np.full(len(speakers), -1, dtype=np.int64)
     order = generator(0, "blocks of speakers").permutation(len(names))
     number = {name: int(place) % MAX_BLOCKS for name, place in zip(names, order, strict=True)}
@@ -156,11 +161,13 @@ def blocks_of(speakers: list[str]) -> IntArray:
 
 
 def _information(
-    measure: Measure, blocks: IntArray, num_frames: int, label_bits: float
+    measure: Measure, blocks: IntArray, labelled: Mask, num_frames: int, label_bits: float
 ) -> Information:
+    """Measures with all utterances, and without each block of those that have labelled frames."""
     bits, shuffled = measure(np.ones(len(blocks), dtype=np.bool_), NUM_SHUFFLES)
+    units = np.unique(blocks[labelled & (blocks >= 0)])
     left_out = []
-    for block in np.unique(blocks[blocks >= 0]):
+    for block in units if len(units) >= MIN_BLOCKS else ():
         value, baseline = measure(blocks != block, NUM_BLOCK_SHUFFLES)
         left_out.append(float(value - baseline.mean()))
     return Information(

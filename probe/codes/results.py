@@ -19,15 +19,17 @@ COLUMNS = {
     "groups": (*_KEY, "group", "entries", "used", "dead", "perplexity", "bits", "drawn_bits"),
     "codes": (
         *_KEY, "frames", "codebooks", "entries", "nominal_bits", "centres", "centres_used",
-        "perplexity", "bits", "seen_once", "held_out_bits", "rate_bits", "drawn_bits",
+        "perplexity", "bits", "seen_once", "held_out_bits", "held_out_over", "rate_bits",
+        "drawn_bits",
     ),
     "information": (
-        *_KEY, "label", "shuffled_over", "frames", "label_bits", "bits", "shuffled_bits",
-        "excess_bits", "p_value",
+        *_KEY, "label", "shuffled_over", "units", "frames", "label_bits", "bits",
+        "shuffled_bits", "excess_bits", "p_value",
     ),
     "blocks": (*_KEY, "label", "block", "excess_bits"),
 }  # fmt: skip
-"""Columns of the CSV files, by the name of the file."""
+"""Columns of the CSV files, by the name of the file. `held_out_over`: "speakers", or "utterances"
+where speakers are not known. `units`: what the blocks are, "speakers" or "groups of speakers"."""
 
 
 class CodesResultsError(ValueError):

@@ -16,7 +16,8 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 NUM_FOLDS = 5
-"""Parts of the speakers on which predictions are tested in turn; the next one sets the mixture."""
+"""Parts of the speakers (else of the utterances) on which predictions are tested in turn; the next
+one sets the mixture."""
 
 NUM_EM_STEPS = 30
 
@@ -37,13 +38,17 @@ class Rates:
     distribution has been seen and the less any estimate of it is worth."""
 
     held_out_bits: float
-    """What a frame's code costs when predicted by frequencies of other speakers."""
+    """What a frame's code costs when predicted by frequencies of others, see `held_out_over`."""
 
     rate_bits: float
     """The same given the frame before as well: a mixture of frequencies, pairs of centres, and
     frequencies tilted codebook by codebook. Both are code lengths that were really reached on
-    unheard speakers, so they are upper bounds of entropy and entropy rate. Counted pairs would
+    what was held out, so they are upper bounds of entropy and entropy rate. Counted pairs would
     give far too little: V^2G pairs are more than there are frames."""
+
+    held_out_over: str
+    """What was held out: "speakers", or "utterances" where speakers are not known or fewer than
+    three."""
 
 
 def usage(codes: FrameCodes) -> npt.NDArray[np.int64]:
@@ -64,6 +69,7 @@ def rates(codes: FrameCodes, blocks: IntArray) -> Rates:
         seen_once=float((counts == 1).sum() / counts.sum()),
         held_out_bits=held_out,
         rate_bits=rate,
+        held_out_over="speakers" if blocks.min() >= 0 else "utterances",
     )
 
 

@@ -22,10 +22,12 @@ from tqdm import tqdm
 from pretrain.data.audio import Waveform, read_waveform
 from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.draws import generator
+from pretrain.durations import in_words
 from pretrain.model.encoder import Encoder, seeded_weights
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from probe.evaluate import Evaluation, Part, labelled_part, pool
-from probe.heads.settings import FinetuneSettings
+from probe.heads.answers import answers, check_finite
+from probe.heads.settings import FINETUNE, FinetuneSettings
 from probe.heads.superb import losses_of, scale_of
 from probe.metrics import mse, ua
 from probe.tasks import Task
@@ -85,6 +87,9 @@ def evaluate_finetuned(
 
     There are no numbered layers, only `selected`. `selection` names the last layer, the only one
     that the Linear sees.
+
+    Raises:
+        DivergedError: A network's outputs are not finite.
     """
     device = device or torch.device("cpu")
     result = Evaluation()
@@ -109,7 +114,7 @@ def evaluate_finetuned(
     seconds = _expected_seconds(work, folds)
     print(
         f"Fine-tuning {name}: {len(folds)} trainings of {settings.epochs} epochs on "
-        f"{device.type}, about {_words(seconds)}",
+        f"{device.type}, about {in_words(seconds)}",
         flush=True,
     )
     outputs: dict[str, list[tuple[Part, Values]]] = {task.name: [] for task in tasks}
@@ -146,7 +151,7 @@ def _train(work: _Work, task: Task, part: Part) -> tuple[Values, float]:
         loss = score(task.targets[part.dev], _predict(work, network, task, part, part.dev))
         if loss < best:
             best, best_weights = loss, copy.deepcopy(network.state_dict())
-    assert best_weights is not None, "metrics refuse predictions that are not finite"
+    assert best_weights is not None, "finite answers have a finite score"
     network.load_state_dict(best_weights)
     prediction = _predict(work, network, task, part, part.test)
     return prediction, float(-best if task.classes else best)
@@ -207,16 +212,16 @@ def _predict(
     work: _Work, network: FinetunedNetwork, task: Task, part: Part, rows: IndexArray
 ) -> Values:
     """Returns the predictions of whole utterances, in the order of `rows`."""
-    mean, deviation = scale_of(task, part)
     predictions = np.zeros(len(rows))
     by_length = np.argsort([-len(work.waveforms[row]) for row in rows], kind="stable")
     for start in range(0, len(rows), work.settings.batch_size):
         places = by_length[start : start + work.settings.batch_size]
         with torch.inference_mode():
             values = _forward(work, network, [work.waveforms[rows[place]] for place in places])
-        own = values.double().cpu()
-        answer = own.argmax(1).double() if task.classes else own[:, 0] * deviation + mean
-        predictions[places] = answer.numpy()
+        predictions[places] = answers(task, values, scale_of(task, part))
+    check_finite(
+        predictions, head=FINETUNE, task=task, fold=part.fold, setting="finetune.encoder_lr"
+    )
     return predictions
 
 
@@ -228,8 +233,10 @@ def _expected_seconds(work: _Work, folds: Sequence[tuple[Task, Part]]) -> float:
     draw = generator(work.settings.seed, "fine-tuning", "timing")
     rows = draw.permutation(part.train)[: work.settings.batch_size]
     for _ in range(2):
+        _wait_for(work.device)
         started = time.perf_counter()
         _update(work, network, optimizer, task, part, rows, draw)
+        _wait_for(work.device)
         seconds = time.perf_counter() - started
     # A forward pass is about a third of a step.
     utterances = sum(
@@ -239,7 +246,7 @@ def _expected_seconds(work: _Work, folds: Sequence[tuple[Task, Part]]) -> float:
     return seconds * utterances / len(rows)
 
 
-def _words(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+def _wait_for(device: torch.device) -> None:
+    """Waits until a GPU has done what it was given, which a clock would miss otherwise."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -8,6 +8,7 @@ and they are never joined: memory stays small whatever the size of the corpus, a
 call loses at most one shard.
 """
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,9 +23,9 @@ from tqdm import tqdm
 
 from pretrain.locks import lock
 from pretrain.model.encoder import Encoder
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
+from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
 from pretrain.replacing import replaced
-from probe.baselines import HOP_SAMPLES, LOG_MEL, WINDOW_SAMPLES, LogMelFeatures
+from probe.baselines import HOP_SAMPLES, LOG_MEL, NUM_MELS, WINDOW_SAMPLES, LogMelFeatures
 from probe.features import EncoderFeatures, ids_hash, recordings_hash
 from probe.utterance_batches import (
     IndexArray,
@@ -44,6 +45,10 @@ FORMAT = "1"
 LARGEST_HALF = torch.finfo(torch.float16).max
 
 
+class FrameRoomError(ValueError):
+    """Frames do not fit on the disk."""
+
+
 class FrameSource(Protocol):
     """Turns a batch of waveforms into the frames of every layer."""
 
@@ -52,6 +57,13 @@ class FrameSource(Protocol):
 
     key: str
     """Hash of everything that its numbers depend on, fit for a file name."""
+
+    numbers_per_frame: int
+    """L times D."""
+
+    def num_frames(self, num_samples: Tensor) -> Tensor:
+        """Returns how many frames utterances of so many samples have."""
+        ...
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> tuple[list[Tensor], Tensor]:
         """(B, S) normalised and zero-padded, (B,) -> L times (B, T, D) float32, (B,) frames."""
@@ -74,6 +86,10 @@ class EncoderFrames:
         self._device = device or torch.device("cpu")
         self._encoder = encoder.to(self._device).eval().requires_grad_(False)
         self._bf16 = bf16
+        self.numbers_per_frame = (encoder.settings.num_layers + 1) * encoder.settings.model_dim
+
+    def num_frames(self, num_samples: Tensor) -> Tensor:
+        return num_frames_of(num_samples)
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> tuple[list[Tensor], Tensor]:
         with (
@@ -89,14 +105,17 @@ class LogMelFrames:
 
     name = LOG_MEL
     key = LogMelFeatures.key
+    numbers_per_frame = NUM_MELS
 
     def __init__(self) -> None:
         self._mel = LogMelFeatures()
 
+    def num_frames(self, num_samples: Tensor) -> Tensor:
+        return (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES + 1
+
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> tuple[list[Tensor], Tensor]:
         """(B, S), (B,) -> [(B, T, 80)], (B,)"""
-        num_frames = (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES + 1
-        return [self._mel.logs(waveforms).mT], num_frames
+        return [self._mel.logs(waveforms).mT], self.num_frames(num_samples)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +155,8 @@ def kept_frames(table: pd.DataFrame, source: FrameSource, folder: Path) -> Frame
     maps them; one that another process computes meanwhile waits for it.
 
     Raises:
-        ValueError: An utterance is shorter than one frame, or its frames are not finite.
+        ValueError: An utterance is shorter than one frame, its frames are not finite, or the disk
+            has no room for them.
     """
     by_id = table.sort_values("id", kind="stable").reset_index(drop=True)
     lengths = lengths_16k(by_id)
@@ -185,6 +205,8 @@ def _compute(
     found: list[tuple[Tensor, IndexArray] | None],
 ) -> None:
     """Fills the gaps of `found`."""
+    missing = np.concatenate([r for r, s in zip(plan, found, strict=True) if s is None])
+    _check_room(lengths[missing], source, folder)
     there = sum(
         float(lengths[rows].sum()) for rows, s in zip(plan, found, strict=True) if s is not None
     )
@@ -206,6 +228,21 @@ def _compute(
             found[place] = _read(folder, place, table, rows)
             assert found[place] is not None, f"{folder} cannot be read back"
             progress.update(float(lengths[rows].sum()) / SAMPLE_RATE_HZ)
+
+
+def _check_room(lengths: Lengths, source: FrameSource, folder: Path) -> None:
+    """Says how much will be written, and refuses it where the disk is too small."""
+    num_frames = int(source.num_frames(torch.from_numpy(lengths)).sum())
+    bytes_needed = 2 * num_frames * source.numbers_per_frame  # float16
+    there = next(parent for parent in folder.absolute().parents if parent.exists())
+    free = shutil.disk_usage(there).free
+    if bytes_needed > free:
+        raise FrameRoomError(
+            f"The frames of {source.name} take {bytes_needed / 1e9:.2f} GB, but {there} has "
+            f"{free / 1e9:.2f} GB free instead: make room, or keep features elsewhere "
+            "(--features)."
+        )
+    print(f"Frames of {source.name}: {bytes_needed / 1e9:.2f} GB in {folder}", flush=True)
 
 
 def _run(table: pd.DataFrame, source: FrameSource, batch: IndexArray) -> list[Tensor]:

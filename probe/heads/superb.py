@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from pretrain.draws import generator
 from probe.evaluate import Evaluation, Part, labelled_part, pool
+from probe.heads.answers import answers, check_finite
 from probe.heads.fold_networks import (
     FoldAdam,
     Parameters,
@@ -28,7 +29,7 @@ from probe.heads.fold_networks import (
     outputs,
 )
 from probe.heads.frames import Frames
-from probe.heads.settings import SuperbSettings
+from probe.heads.settings import SUPERB, SuperbSettings
 from probe.metrics import mse, ua
 from probe.tasks import Task
 
@@ -38,7 +39,7 @@ Values = npt.NDArray[np.float64]
 MAX_BATCH_BYTES = {"cpu": 64 * 2**20, "cuda": 4 * 2**30}
 """Folds are trained together as long as their frames of one batch fit in this, by the type of the
 device. On a CPU side by side takes as long as one after the other (benchmarks/superb_folds.py), so
-only memory counts there; a GPU needs many folds to be busy."""
+only memory counts there. What a GPU gains is not measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,9 @@ def evaluate_superb(
         device: Where to compute.
         max_batch_bytes: Decides how many folds are trained at once; no number depends on it
             beyond rounding. None: as the device has it.
+
+    Raises:
+        DivergedError: A network's outputs are not finite.
     """
     device = device or torch.device("cpu")
     most_bytes = max_batch_bytes or MAX_BATCH_BYTES.get(device.type, MAX_BATCH_BYTES["cpu"])
@@ -172,12 +176,15 @@ def train_folds(
                 frames, adam.parameters, task, [part.dev for part in parts], scales, settings
             )
             for place, (part, prediction) in enumerate(zip(parts, on_dev, strict=True)):
+                _check(prediction, task, part)
                 loss = score(task.targets[part.dev], prediction)
                 if loss < best_score[place]:
                     best_score[place], best_epoch[place] = loss, epoch
                     for name, value in adam.parameters.items():
                         best[name][place] = value[place]
     on_test = predict(frames, best, task, [part.test for part in parts], scales, settings)
+    for part, prediction in zip(parts, on_test, strict=True):
+        _check(prediction, task, part)
     weights = best["mix"].double().softmax(1).cpu().numpy()
     return [
         FoldResult(
@@ -198,7 +205,7 @@ def predict(
     scales: Sequence[tuple[float, float]],
     settings: SuperbSettings,
 ) -> list[Values]:
-    """Returns every fold's predictions for its rows, in their order."""
+    """Returns every fold's predictions for its rows, in their order; NaN where it diverged."""
     device = parameters["mix"].device
     found: list[list[Values]] = [[] for _ in rows]
     for start in range(0, max(map(len, rows)), settings.batch_size):
@@ -208,11 +215,12 @@ def predict(
             batch = fold_batch(frames, chosen, device)
             values = outputs({name: p[active] for name, p in parameters.items()}, batch).cpu()
         for slot, (place, fold) in enumerate(zip(active, chosen, strict=True)):
-            own = values[slot, : len(fold)].double()
-            mean, deviation = scales[place]
-            answer = own.argmax(1).double() if task.classes else own[:, 0] * deviation + mean
-            found[place].append(answer.numpy())
+            found[place].append(answers(task, values[slot, : len(fold)], scales[place]))
     return [np.concatenate(pieces) for pieces in found]
+
+
+def _check(prediction: Values, task: Task, part: Part) -> None:
+    check_finite(prediction, head=SUPERB, task=task, fold=part.fold, setting="superb.lr")
 
 
 def _update(

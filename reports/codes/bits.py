@@ -54,8 +54,11 @@ def bits_per_frame(grid: Grid, codes: Codes | None) -> BitsPerFrame:
                 (table["row"] == row.name)
                 & (table["seed"] == row.seed)
                 & (table["corpus"] == grid.corpus)
+                # Without a hash nobody knows which weights were measured.
+                & (table["final_weights"] != "")
+                & (table["final_weights"] == row.hashes.get("final_weights", ""))
             ]
-            if len(chosen) and _same_weights(codes, row.name, row.seed, row.hashes):
+            if len(chosen):
                 value = float(chosen["bits"].iloc[-1])
         if value is None:
             nominal = {
@@ -68,14 +71,4 @@ def bits_per_frame(grid: Grid, codes: Codes | None) -> BitsPerFrame:
         of={name: sum(values) / len(values) for name, values in measured.items()},
         measured=bool(rows),
         folders=codes.folders if codes is not None else (),
-    )
-
-
-def _same_weights(codes: Codes, name: str, seed: int | None, hashes: Mapping[str, str]) -> bool:
-    now = hashes.get("final_weights", "")
-    return any(
-        str(row["name"]) == name
-        and row.get("seed") == seed
-        and (row.get("hashes") or {}).get("final_weights", "") == now
-        for row in codes.rows
     )

@@ -7,13 +7,38 @@ from typing import Any
 
 import pandas as pd
 
-FILES = ("codes", "groups", "information", "blocks")
-_TEXT = {"row": str, "corpus": str, "label": str, "shuffled_over": str}
+_KEY = ("row", "seed", "corpus")
+_NUMBERS = ("bits", "perplexity", "entries", "drawn_bits")
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "codes": (
+        *_KEY, *_NUMBERS, "codebooks", "nominal_bits", "centres", "centres_used", "seen_once",
+        "held_out_bits", "held_out_over", "rate_bits",
+    ),
+    "groups": (*_KEY, *_NUMBERS, "group", "used", "dead"),
+    "information": (
+        *_KEY, "label", "shuffled_over", "units", "label_bits", "bits", "shuffled_bits",
+        "excess_bits", "p_value",
+    ),
+    "blocks": (*_KEY, "label", "block", "excess_bits"),
+}  # fmt: skip
+"""Columns that are needed, by the name of the file."""
+
+_TEXT = ("row", "corpus", "label", "shuffled_over", "units", "held_out_over")
+_WHOLE = ("seed", "group", "block")
+_TYPES: Mapping[str, Any] = {
+    name: str if name in _TEXT else "int64" if name in _WHOLE else "float64"
+    for columns in COLUMNS.values()
+    for name in columns
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class CodesRun:
-    """One folder of code measurements."""
+    """One folder of code measurements.
+
+    Every line of its tables also has the `final_weights` of its row ("" if not known) and the
+    `folder`.
+    """
 
     folder: Path
     record: Mapping[str, Any]
@@ -30,11 +55,11 @@ class CodesRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Codes:
-    """All folders together."""
+    """All folders together: one measurement, of one set of weights, per row, seed and corpus."""
 
     folders: tuple[str, ...]
-    rows: Sequence[Mapping[str, Any]]
-    """Entries of `rows` of every run.json."""
+    rows: Sequence[tuple[str, Mapping[str, Any]]]
+    """Folder and entry of `rows` of every run.json."""
 
     corpora: Mapping[str, Mapping[str, Any]]
     aligners: Sequence[Mapping[str, Any]]
@@ -46,49 +71,85 @@ class Codes:
 
 def read_codes(folder: Path, record: dict[str, Any], notices: list[str]) -> CodesRun | None:
     """Reads one folder, or names in `notices` why it cannot be used."""
-    frames = {}
-    for name in FILES:
+    fault = _fault_of_record(record)
+    frames: dict[str, pd.DataFrame] = {}
+    for name, columns in COLUMNS.items():
         file = folder / f"{name}.csv"
         try:
-            frames[name] = pd.read_csv(file, dtype=_TEXT, keep_default_na=False, na_values=[""])
+            frame = pd.read_csv(file, dtype=_TYPES, keep_default_na=False, na_values=["", "nan"])
+            lacking = [column for column in columns if column not in frame]
+            fault = fault or (f"{file.name} lacks {', '.join(lacking)}" if lacking else "")
+            texts = [column for column in _TEXT if column in frame]
+            frames[name] = frame.assign(**{column: frame[column].fillna("") for column in texts})
         except (OSError, ValueError) as error:
-            notices.append(f"{folder}: left out, {file.name} cannot be read ({error}).")
-            return None
-        if any(column not in frames[name] for column in ("row", "seed", "corpus")):
-            notices.append(f"{folder}: left out, {file.name} lacks row, seed or corpus.")
-            return None
-    if frames["codes"].empty:
-        notices.append(f"{folder}: left out, codes.csv is empty.")
+            fault = fault or f"{file.name} cannot be read ({error})"
+    if not fault and frames["codes"].empty:
+        fault = "codes.csv is empty"
+    if not fault:
+        known = {(row["name"], row["seed"]) for row in record["rows"]}
+        found = {tuple(key) for f in frames.values() for key in f[["row", "seed"]].to_numpy()}
+        unknown = sorted(f"{name} (seed {seed})" for name, seed in found - known)
+        fault = f"run.json does not name the rows {', '.join(unknown)}" if unknown else ""
+    if fault:
+        notices.append(f"{folder}: left out, {fault}.")
         return None
+    weights = {(row["name"], row["seed"]): _weights(row) for row in record["rows"]}
+    marked = {}
+    for name, frame in frames.items():
+        keys = zip(frame["row"], frame["seed"], strict=True)
+        marked[name] = frame.assign(
+            final_weights=pd.Series([weights[key] for key in keys], dtype=str), folder=str(folder)
+        )
+    return CodesRun(folder=folder, record=record, **marked)
+
+
+def _fault_of_record(record: Mapping[str, Any]) -> str:
+    """Says what of run.json cannot be used; "" if nothing."""
     for key in ("rows", "corpora"):
-        if not isinstance(record.get(key), list):
-            notices.append(f"{folder}: left out, run.json has no list {key!r}.")
-            return None
-    return CodesRun(folder=folder, record=record, **frames)
+        entries = record.get(key)
+        if not isinstance(entries, list):
+            return f"run.json has no list {key!r}"
+        if not all(isinstance(entry, dict) and "name" in entry for entry in entries):
+            return f"run.json has nameless entries in {key!r}"
+    if not all(type(row.get("seed")) is int for row in record["rows"]):
+        return "run.json has rows whose seed is no whole number"
+    if not isinstance(record.get("aligner"), dict | None):
+        return "run.json has an aligner that is no object"
+    return ""
+
+
+def _weights(row: Mapping[str, Any]) -> str:
+    return str((row.get("hashes") or {}).get("final_weights") or "")
 
 
 def merged(runs: Sequence[CodesRun]) -> Codes | None:
-    """Puts all folders together; of two measurements of one thing the last one counts."""
+    """Puts all folders together; of two measurements of one thing the last one counts.
+
+    What was measured of other weights than the last codes of that row, seed and corpus is left
+    out; and numbers that belong together stay those of one folder.
+    """
     if not runs:
         return None
-    keys = {
-        "codes": ["row", "seed", "corpus"],
-        "groups": ["row", "seed", "corpus", "group"],
-        "information": ["row", "seed", "corpus", "label"],
-        "blocks": ["row", "seed", "corpus", "label", "block"],
-    }
+    key = list(_KEY)
     frames = {
-        name: pd.concat([getattr(run, name) for run in runs], ignore_index=True).drop_duplicates(
-            key, keep="last"
-        )
-        for name, key in keys.items()
+        name: pd.concat([getattr(run, name) for run in runs], ignore_index=True) for name in COLUMNS
     }
-    rows = {(str(row["name"]), row.get("seed")): row for run in runs for row in run.record["rows"]}
+    codes = frames["codes"].drop_duplicates(key, keep="last")
+    same = frames["information"].merge(codes[[*key, "final_weights"]])
+    information = same.drop_duplicates([*key, "label"], keep="last")
+    rows = {
+        (row["name"], row["seed"]): (str(run.folder), row)
+        for run in runs
+        for row in run.record["rows"]
+    }
     aligners = [run.record["aligner"] for run in runs if run.record.get("aligner")]
     return Codes(
         folders=tuple(str(run.folder) for run in runs),
         rows=list(rows.values()),
         corpora={str(c["name"]): c for run in runs for c in run.record["corpora"]},
         aligners=list({str(a.get("folder")): a for a in aligners}.values()),
-        **frames,
+        codes=codes,
+        groups=frames["groups"].merge(codes[[*key, "folder"]]),
+        information=information,
+        blocks=frames["blocks"].merge(information[[*key, "label", "folder"]]),
     )

@@ -64,7 +64,7 @@ def codes_section(codes: Codes | None, draw: Callable[[Drawing], SavedFigure]) -
 
 def _rows(codes: Codes) -> dict[str, Row]:
     """Returns one row per name, in the order of Table 4."""
-    read = [row_from(row, source=codes.folders[0]) for row in codes.rows]
+    read = [row_from(row, source=folder) for folder, row in codes.rows]
     return {row.name: row for row in sorted(read, key=row_order)}
 
 

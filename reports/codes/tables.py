@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from reports.cells import Cell, Column, Line, Table
-from reports.codes.knowledge import Knowledge
+from reports.codes.knowledge import Knowledge, units_words
 from reports.codes.runs import Codes
 from reports.figures.palette import colours
 from reports.records import Row, row_words
@@ -65,13 +65,21 @@ def usage_table(codes: Codes, corpus: str, rows: Mapping[str, Row], title: str) 
             "no frame of this corpus chose. Perplexity: 2 to the entropy of the joint code. "
             "Entropies are corrected for bias after Grassberger; the more frames have a centre "
             "that occurs once, the less they are worth.",
-            "Predicted: what a code really costs by frequencies counted on other speakers, and "
-            "given the frame before by a mixture of predictors. Both are upper bounds of what no "
-            "count can give, the entropy and the entropy rate.",
+            "Predicted: what a code really costs by frequencies counted on "
+            f"{_others(codes, corpus)}, and given the frame before by a mixture of predictors. "
+            "Both are upper bounds of what no count can give, the entropy and the entropy rate.",
             "Drawn with noise: what the codes tell of their frame when they are drawn as in "
             "training, summed over codebooks.",
         ],
     )
+
+
+def _others(codes: Codes, corpus: str) -> str:
+    """Says on what the frequencies of the predicted bits were counted."""
+    found = set(codes.codes["held_out_over"][codes.codes["corpus"] == corpus])
+    if found == {"speakers"}:
+        return "other speakers"
+    return "other utterances, perhaps of the same speakers"
 
 
 def group_table(codes: Codes, corpus: str, rows: Mapping[str, Row], title: str) -> Table:
@@ -111,6 +119,7 @@ def information_table(
         "row": ("row", ""),
         "seeds": ("seeds", ""),
         "excess": ("excess", "bits per frame"),
+        "units": ("units", ""),
         "share": ("excess, % of the label", ""),
         "bits": ("as labelled", "bits per frame"),
         "shuffled": ("shuffled", "bits per frame"),
@@ -128,6 +137,7 @@ def information_table(
                 low=f"{item.low:.4f}" if known else "",
                 high=f"{item.high:.4f}" if known else "",
             ),
+            "units": Cell(text=str(item.num_blocks) if known else "none"),
             "share": Cell(text=f"{100 * item.share:.2f}"),
             "bits": Cell(text=f"{item.bits:.4f}"),
             "shuffled": Cell(text=f"{item.shuffled_bits:.4f}"),
@@ -149,9 +159,11 @@ def information_table(
             "Mutual information of the joint code of one frame and the label, bias-corrected; "
             "shuffled: the mean over label shuffles, which keep whole utterances together. "
             "What is known is the excess.",
-            "Limits: 95 % interval over speakers (jackknife, t), for these seeds. p: share of "
-            "shuffles that reach the labelled value, the largest of the seeds, not corrected "
-            "for the number of lines.",
+            f"Limits: 95 % interval over {units_words(found)} (jackknife, t), as many as under "
+            '"units" (none below three), for these seeds. With no information at all the interval '
+            "is conservative (it covers about 1.00): read the p-value there.",
+            "p: share of shuffles that reach the labelled value, the largest of the seeds, not "
+            "corrected for the number of lines.",
             "One frame tells little of a label that lasts a whole utterance; the probe sees all "
             "frames. Sentences that go with an emotion are in the excess.",
         ],

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from reports.codes.knowledge import LABELS, Knowledge
+from reports.codes.knowledge import LABELS, Knowledge, units_words
 from reports.figures.drawing import INK, Drawing
 from reports.figures.palette import colours
 from reports.records import Row, row_words
@@ -32,7 +32,7 @@ def information_figure(
         caption="Mutual information of a frame's joint code and its label, mean over seeds. "
         "Grey: the same with labels shuffled over whole utterances (characters: shifted along "
         "them), which is no knowledge. Thin lines with ends: 95 % interval of the coloured part "
-        "over speakers. The scales of the panels differ.",
+        f"over {units_words(found)}. The scales of the panels differ.",
         runs=folders,
         width=3.0 + 3.2 * len(labels),
         height=1.5 + 0.42 * len(names),

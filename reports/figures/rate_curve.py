@@ -18,6 +18,13 @@ TITLES = {
     "mse_dominance": "MSE, dominance",
     "ua": "1 - UA, %",
 }
+LAYERS = {
+    "linear": "at the layer that the dev part chose",
+    "superb": "from a learned mixture of all layers",
+    "finetune": "from the last layer of the fine-tuned encoder",
+}
+"""Where a head of this name takes its scores from."""
+
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 
 
@@ -37,14 +44,23 @@ def rate_figure(grid: Grid, found: Evidence, bits: BitsPerFrame) -> Drawing | No
         name=f"rates-{grid.slug}",
         title=f"Table 4 as a curve: {grid.title}",
         caption=f"Lower is better in every panel. Across: {bits.words}. Points: quantized rows, "
-        f"mean over seeds, at the layer that the dev part chose. {whiskers}Orange lines: "
-        "continuous rows, the limit of infinitely many bits. Grey lines: untrained encoder, "
-        "log-mel statistics and constant predictor.",
+        f"mean over seeds, {LAYERS.get(grid.head, LAYERS['linear'])}. {whiskers}Orange lines: "
+        f"continuous rows, the limit of infinitely many bits. Grey lines: {_baselines(grid)}.",
         runs=(*grid.folders, *bits.folders),
         width=11.5 if columns == 2 else 8.5,
         height=1.4 + 3.3 * -(-len(metrics) // columns),
         draw=partial(_draw, grid=grid, found=found, bits=bits, metrics=metrics, columns=columns),
     )
+
+
+def _baselines(grid: Grid) -> str:
+    """Names the baselines that the grid has."""
+    words = {
+        "untrained": "untrained encoder",
+        "log-mel": "log-mel frames" if grid.head == "superb" else "log-mel statistics",
+        "constant": "constant predictor",
+    }
+    return ", ".join(text for name, text in words.items() if name in grid.names) or "baselines"
 
 
 def error(metric: str, value: float) -> float:

@@ -17,6 +17,7 @@ def difference_table(grid: MfsnGrid, found: Evidence) -> Table | None:
         columns += [
             Column(key=metric, title="points", group=group),
             Column(key=f"{metric}_interval", title="95 %", group=group),
+            Column(key=f"{metric}_effect", title="d", group=group),
             Column(key=f"{metric}_p_holm", title="p, Holm", group=group),
             Column(key=f"{metric}_verdict", title="MFSN is", group=group, text=True),
         ]
@@ -27,7 +28,9 @@ def difference_table(grid: MfsnGrid, found: Evidence) -> Table | None:
             difference = found.differences.get((variant.name, metric))
             if difference is None:
                 continue
+            effect = difference.effect_size
             cells |= {
+                f"{metric}_effect": Cell(text="" if effect != effect else f"{effect:+.2f}"),
                 metric: Cell(text=signed(difference.difference)),
                 f"{metric}_interval": Cell(text=bounds(difference.low, difference.high, sign=True)),
                 f"{metric}_p_holm": Cell(text=p_words(difference.adjusted_p)),
@@ -45,7 +48,7 @@ def difference_table(grid: MfsnGrid, found: Evidence) -> Table | None:
         lines=lines,
         notes=[
             "On the same utterances and seeds. 95 %: interval of the difference. Speakers are the "
-            "units, seeds crossed with them; "
+            "units, seeds crossed with them; d: difference over its SD between speakers; "
             "the interval stands for itself, the verdict for all: Holm corrects p for the "
             f"{number} comparisons of its column, and "
             '"better" or "worse" needs a corrected p of at most .05. "No significant difference" '

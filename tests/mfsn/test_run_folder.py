@@ -71,6 +71,36 @@ def test_seeds_and_folds_are_joined_and_what_was_found_must_agree(tmp_path: Path
         folder.open({"seeds": [7], "folds": ["b"], "found": {}}, {})
 
 
+def test_what_takes_long_is_computed_once_whoever_made_the_folder(tmp_path: Path) -> None:
+    one, other = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run")
+    one.open(INPUTS, {"command": "first"})
+    other.open(INPUTS, {"command": "second"})
+    other.complete("contamination", lambda: ["found"])
+    one.complete("contamination", lambda: pytest.fail("computed again"))
+    run = read_run(one.path)
+    assert (run["contamination"], run["command"]) == (["found"], "first")
+    assert run["status"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt, "stopped"), (ValueError, "failed")]
+)
+def test_what_takes_long_can_be_interrupted(
+    error: type[BaseException], status: str, tmp_path: Path
+) -> None:
+    def interrupted() -> None:
+        raise error
+
+    folder = RunFolder(tmp_path / "run")
+    folder.open(INPUTS, {})
+    with pytest.raises(error):
+        folder.complete("contamination", interrupted)
+    assert read_run(folder.path)["status"] == status
+    assert not folder.open(INPUTS, {})
+    folder.complete("contamination", lambda: [])
+    assert read_run(folder.path)["contamination"] == []
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(ResultsError, match=r"something else than a run of MFSN \(thesis.txt\)"):

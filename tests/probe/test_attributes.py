@@ -39,7 +39,11 @@ def column(table: pd.DataFrame, rows: npt.NDArray[np.intp], name: str) -> set[st
 def test_speakers_are_recognised_in_sentences_that_were_not_trained_on() -> None:
     table = spoken(num_sentences=7)
     found = attribute(table, "speaker")
-    assert found.described["folds"] == "5 folds over utterances, disjoint in sentences"
+    fewest = min(len(part.train) for part in found.parts)
+    assert found.described["folds"] == (
+        "5 folds over utterances, disjoint in sentences, each trained on at least "
+        f"{fewest} of {len(table)} utterances"
+    )
     assert found.described["chance"] == pytest.approx(1 / 8)
     assert sorted(np.concatenate([part.test for part in found.parts])) == list(range(len(table)))
     for part in found.parts:
@@ -65,6 +69,18 @@ def test_without_enough_common_sentences_folds_are_disjoint_in_recordings(texts:
     assert "disjoint in recordings" in found.described["folds"]
     for part in found.parts:
         assert column(table, part.train, "speaker") == set(ACTORS)
+
+
+@pytest.mark.parametrize(("last", "others"), [(180, ("Two",)), (150, ("Two", "Three"))])
+def test_sentences_that_would_leave_little_to_train_on_are_not_kept_apart(
+    last: int, others: tuple[str, ...]
+) -> None:
+    texts = [*["One"] * last, *(others[n // 4 % len(others)] for n in range(200 - last))]
+    table = corpus([f"s{n % 4}" for n in range(200)], texts)
+    found = attribute(table, "speaker")
+    assert "disjoint in recordings, each trained on at least 120 of 200" in found.described["folds"]
+    assert "so uneven that a fold would train on" in found.described["folds"]
+    assert min(len(part.train) for part in found.parts) == 120
 
 
 def test_the_dev_part_of_genders_has_both_and_no_speaker_is_in_two_parts() -> None:

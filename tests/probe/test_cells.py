@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
+from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder
 from probe import cells as cells_module
 from probe.baselines import CONSTANT, UNTRAINED
 from probe.cells import Cell, CellError, Setting, inputs_of_corpus
+from probe.divided import folds_hash
 from probe.encoders import BASELINE, ROW, EncoderRun
 from probe.evaluate import Evaluation
-from probe.grid import Corpus, evaluate_row, read_corpus
+from probe.evaluate_row import Corpus, evaluate_row
+from probe.grid import read_corpus
 from probe.heads.settings import make_head
 from tests.probe.table4_places import make_corpus
 
@@ -48,7 +52,8 @@ def test_a_cell_comes_back_to_the_last_digit(cell: Cell, tmp_path: Path) -> None
     setting = cell.setting
     made = evaluate_row(cell.run, setting.corpus, setting.head, tmp_path / "features", False)
     cell.write(made, 1.5)
-    read = cell.read()
+    kept = cell.read()
+    read = kept.evaluation
     assert read.scores == made.scores
     assert read.selection == made.selection
     assert read.warnings == made.warnings
@@ -56,6 +61,8 @@ def test_a_cell_comes_back_to_the_last_digit(cell: Cell, tmp_path: Path) -> None
     for ours, theirs in zip(read.predictions, made.predictions, strict=True):
         assert ours.to_csv() == theirs.to_csv()
     assert json.loads(cell.path.read_text())["seconds"] == 1.5
+    assert kept.git == git_state()
+    assert kept.packages == package_versions()
 
 
 def test_other_weights_of_the_encoder_are_another_cell(cell: Cell) -> None:
@@ -85,7 +92,7 @@ def test_other_labels_folds_head_precision_and_code_are_other_cells(
     superb = make_head("superb", ["superb.epochs=3"])
     others = [
         cell,
-        with_corpus(replace(corpus, folds=moved)),
+        with_corpus(with_folds(corpus, moved)),
         with_corpus(replace(corpus, tasks=(flipped, *corpus.tasks[1:]))),
         with_corpus(replace(corpus, described={**corpus.described, "table_hash": "x"})),
         replace(cell, setting=replace(cell.setting, bf16=True)),
@@ -96,7 +103,16 @@ def test_other_labels_folds_head_precision_and_code_are_other_cells(
     paths = [other.path for other in others]
     monkeypatch.setattr(cells_module, "code_hash", lambda: "other")
     paths.append(cell.path)
+    monkeypatch.setattr(cells_module, "device", lambda: torch.device("meta"))
+    paths.append(cell.path)
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    paths.append(cell.path)
     assert len(set(paths)) == len(paths)
+
+
+def with_folds(corpus: Corpus, folds: pd.DataFrame) -> Corpus:
+    described = {**corpus.described, "folds_hash": folds_hash(folds)}
+    return replace(corpus, folds=folds, described=described)
 
 
 def test_folds_in_another_order_and_other_notes_are_the_same_cell(
@@ -104,7 +120,7 @@ def test_folds_in_another_order_and_other_notes_are_the_same_cell(
 ) -> None:
     shuffled = corpus.folds.sample(frac=1, random_state=1)
     described = {**corpus.described, "notes": ["other"], "spec": "elsewhere"}
-    other = replace(corpus, folds=shuffled, described=described)
+    other = with_folds(replace(corpus, described=described), shuffled)
     assert replace(cell, corpus_inputs=inputs_of_corpus(other)).path == cell.path
 
 

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -164,6 +165,61 @@ def test_without_its_audio_a_list_is_checked_by_hash_only(
     assert "only" in entry["checked_by"]
 
 
+def short(number: int) -> Waveform:
+    """A little less than `MIN_FRAMES`."""
+    return speech(number)[:11_000]
+
+
+def test_what_could_not_be_compared_is_counted_and_not_called_clean(
+    probe_corpus: pd.DataFrame, tmp_path: Path
+) -> None:
+    heard = {name: speech(50 + number) for number, name in enumerate("abcd")}
+    table = write(tmp_path, {**heard, "short": short(1), "silent": 0 * speech(0)}, "heard")
+    damaged, other, gone = (Path(table["path"][place]) for place in range(3))
+    damaged.write_bytes(b"no sound")
+    soundfile.write(other, speech(99), 16_000)
+    gone.unlink()
+    Path(probe_corpus["path"][0]).write_bytes(b"no sound")
+    row = "row", 0, encoder(tmp_path / "run", table)
+    (entry,) = contamination("emotional", probe_corpus, heard_by([row]), tmp_path / "features")
+    assert (entry["by_hash"], entry["near_duplicates"]) == (0, 0)
+    assert entry["checked_by"] == (
+        "audio hash and fingerprint (by hash only: 1 of emotional whose files are gone or changed, "
+        "3 of heard whose files are gone or changed, 2 of heard too short or too quiet for a "
+        "fingerprint)"
+    )
+
+
+@pytest.mark.parametrize("ours_too", [False, True])
+def test_where_nothing_can_be_compared_near_duplicates_are_unknown(
+    ours_too: bool, probe_corpus: pd.DataFrame, tmp_path: Path
+) -> None:
+    table = write(tmp_path, {"short": short(1)}, "heard")
+    if ours_too:
+        table = write(tmp_path, {"coded": CHANGES["opus"](speech(1))}, "heard")
+        for path in probe_corpus["path"]:
+            soundfile.write(path, speech(99), 16_000)
+    row = "row", 0, encoder(tmp_path / "run", table)
+    (entry,) = contamination("emotional", probe_corpus, heard_by([row]), tmp_path / "features")
+    assert (entry["by_hash"], entry["near_duplicates"]) == (0, None)
+    assert entry["checked_by"] == "audio hash only: no fingerprint of " + (
+        "6 of emotional whose files are gone or changed"
+        if ours_too
+        else "1 of heard too short or too quiet for a fingerprint"
+    )
+
+
+def test_where_all_are_known_by_hash_no_file_is_needed(
+    probe_corpus: pd.DataFrame, tmp_path: Path
+) -> None:
+    for path in probe_corpus["path"]:
+        Path(path).unlink()
+    row = "row", 0, encoder(tmp_path / "run", probe_corpus)
+    (entry,) = contamination("emotional", probe_corpus, heard_by([row]), tmp_path / "features")
+    assert (entry["by_hash"], entry["near_duplicates"]) == (NUM, 0)
+    assert entry["checked_by"] == "audio hash, which knows all of them"
+
+
 def test_an_encoder_without_a_list_is_unknown_not_clean(
     probe_corpus: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -186,6 +242,18 @@ def test_a_recognizer_has_heard_two_corpora(tmp_path: Path) -> None:
     assert [heard.name for heard in heard_by([("tec", None, fresh)])] == ["second"]
 
 
+def test_a_start_that_the_run_does_not_tell_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = encoder(tmp_path / "here", write(tmp_path, {"a": speech(1)}, "first"))
+    monkeypatch.chdir(here)  # whose list is nobody's
+    record: dict[str, object] = {"kind": "finetune", "encoder": {"folder": ""}}
+    tuned = encoder(tmp_path / "ctc", None, **record, start="pretrained")
+    _, start = heard_by([("tec", None, tuned)])
+    assert (start.name, start.stage, start.table) == ("unknown", "pre-training", None)
+    assert "does not say" in start.reason
+
+
 def test_fingerprints_are_kept_for_the_same_recordings_under_any_name(
     probe_corpus: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,7 +270,37 @@ def test_fingerprints_are_kept_for_the_same_recordings_under_any_name(
 def test_a_file_that_has_vanished_or_changed_leaves_nothing_behind(
     probe_corpus: pd.DataFrame, tmp_path: Path
 ) -> None:
-    Path(probe_corpus["path"].iloc[0]).write_bytes(b"no sound")
+    Path(probe_corpus["path"][0]).write_bytes(b"no sound")
+    soundfile.write(probe_corpus["path"][1], speech(99), 16_000)
     (chunk,) = fingerprints_of(probe_corpus, tmp_path / "prints")
-    assert sorted(chunk.prints.lengths > 0) == [False] + [True] * (NUM - 1)
+    assert sorted(chunk.prints.lengths > 0) == [False] * 2 + [True] * (NUM - 2)
+    assert chunk.num_unreadable == 2
     assert list((tmp_path / "prints").glob("*.safetensors")) == []
+
+
+def test_one_recording_more_changes_one_chunk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[str] = []
+
+    def counted(row: Any) -> tuple[Any, Any]:
+        computed.append(str(row.audio_hash))
+        return np.zeros(1, np.uint32), np.ones(1, np.bool_)
+
+    monkeypatch.setattr("probe.fingerprint_cache._fingerprint", counted)
+    hashes = [f"h{number}" for number in range(400)]
+    table = pd.DataFrame(
+        {"id": hashes, "audio_hash": hashes, "source": "x", "frames": 60, "sample_rate": 1}
+    )
+    chunks = list(fingerprints_of(table[:399], tmp_path / "prints"))
+    assert sorted(name for chunk in chunks for name in chunk.ids) == sorted(hashes[:399])
+    # 399 minutes in chunks of at most 30: at least 14, and halves are not much smaller.
+    assert 14 <= len(chunks) <= 40
+    assert max(len(chunk.ids) for chunk in chunks) <= 30
+    computed.clear()
+    chunks = list(fingerprints_of(table, tmp_path / "prints"))
+    assert sorted(name for chunk in chunks for name in chunk.ids) == sorted(hashes)
+    assert len(computed) <= 31
+    # Copies of one recording cannot be told apart, however long they are.
+    copies = table.assign(audio_hash="same")
+    assert [len(chunk.ids) for chunk in fingerprints_of(copies, tmp_path / "prints")] == [400]

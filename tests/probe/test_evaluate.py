@@ -115,6 +115,18 @@ def test_a_class_missing_in_a_training_part_is_reported() -> None:
     run(table, features)
 
 
+def test_a_training_part_without_any_label_is_reported_once_per_task() -> None:
+    table, _ = made_up()
+    table.loc[table["speaker"] != "s0", "valence"] = np.nan
+    table.loc[table["speaker"] != "s0", "emotion"] = ""
+    tasks = [task for task in find_tasks(table) if task.name in ("valence", "emotion")]
+    sentences = missing_classes(tasks, parts_of(table, make_folds(table, "speaker")))
+    assert sorted(text for text in sentences if text.startswith("fold s0")) == [
+        "fold s0: the training part has no label of emotion.",
+        "fold s0: the training part has no label of valence.",
+    ]
+
+
 def test_a_corpus_with_nothing_to_predict_is_refused() -> None:
     table, _ = made_up()
     table[["valence", "dominance"]] = np.nan

@@ -81,6 +81,30 @@ def test_of_two_copies_the_tested_one_stays() -> None:
     assert found.notes == ["u00 (speaker a) is the same recording as u03: left out."]
 
 
+def test_a_dev_part_that_held_only_copies_is_not_called_unpublished() -> None:
+    table = corpus("abcd", ["train", "train", "dev", "test"])
+    table["audio_hash"] = ["x", "y", "h", "h"]
+    found = divide(table, "official")
+    assert found.notes[0] == "u02 (speaker c) is the same recording as u03: left out."
+    assert found.notes[1].startswith(
+        "fold official: the published dev part held only copies of other recordings, now left out; "
+        "speaker "
+    )
+    assert sorted(found.folds["part"]) == ["dev", "test", "train"]
+
+
+def test_a_test_that_lacks_a_copy_of_another_tested_one_is_said_to() -> None:
+    table = corpus("abcd", ["train", "dev", "test", "test"])
+    table["audio_hash"] = ["x", "y", "h", "h"]
+    found = divide(table, "official")
+    assert part_of(found.folds) == {"u00": "train", "u01": "dev", "u02": "test"}
+    assert found.notes == [
+        "u03 (speaker d) is the same recording as u02: left out.",
+        "1 of 2 utterances that are published as tested are copies of other tested ones and left "
+        "out (u03): scores compare nearly, not exactly, with published ones.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

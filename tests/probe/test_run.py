@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from pretrain.data.table import save_table
 from pretrain.draws import generator
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder
 from probe.command_line import parse_arguments
+from probe.corpora import read_probe_corpus
 from probe.corpora.completeness import IncompleteCorpusError, IncompleteCorpusWarning
 from probe.results import read_results
 from probe.run import run
@@ -79,6 +81,21 @@ def test_results_hold_every_row_beside_the_baselines(
         "speakers": 0, "sessions": 0, "audio": 0, "sentences": 0,
     }  # fmt: skip
     assert len(results.predictions) == 4 * 2 * 12
+
+
+def test_what_a_row_has_heard_is_told_in_its_results(
+    corpus: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
+    spec, out = f"mine={corpus}", tmp_path / "out"
+    planted = read_probe_corpus(spec)[:5].assign(source="heard")
+    save_table(planted, encoder / "utterances.csv")
+    run(parse_arguments(["--encoder", str(encoder), "--corpus", spec, "--out", str(out)]))
+    (entry,) = read_results(out).run["contamination"]
+    assert (entry["corpus"], entry["pretrained_on"]) == ("mine", "heard")
+    assert entry["rows"] == [["quantized-g2v2", 0]]
+    assert (entry["by_hash"], entry["num_utterances"]) == (5, 12)
+    assert entry["checked_by"].startswith("audio hash and fingerprint")
 
 
 def test_an_incomplete_corpus_needs_the_flag(

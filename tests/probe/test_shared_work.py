@@ -112,3 +112,11 @@ def test_an_interrupted_job_is_free_again_and_the_board_forgets_it(
     job.does = lambda: None
     work([job], board)
     assert job.is_finished
+
+
+def test_failures_that_are_just_being_noted_are_not_read(board: Board, tmp_path: Path) -> None:
+    board.note_failure(Made("a", tmp_path), "no audio")
+    folder = board.folder / "failed-1"
+    (folder / ".b.123").write_text("")  # on its way to being `b`
+    (folder / "c").symlink_to(folder / "gone")  # there when the folder was listed, then gone
+    assert board.failures() == {"a": "no audio"}

@@ -4,11 +4,13 @@ import json
 import signal
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from probe import table4_work
 from probe.command_line import parse_arguments
+from probe.contamination import check_rows
 from probe.results import read_results
 from probe.run import run
 from probe.shared_work import Board
@@ -40,17 +42,20 @@ def made(place: Path, corpus: str, noise_corpus: str) -> Path:
     """The table's folder, made by a call that was stopped and one that went on."""
     arguments = command(place, corpus, noise_corpus, "--jobs", "2")
     process = start(place, arguments)
-    rows, deadline = place / "table" / "rows", time.monotonic() + 120
+    rows, deadline = place / "table" / "rows", time.monotonic() + 300
     while not list(rows.glob("*/metrics.jsonl")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=120)
+    _, error = process.communicate(timeout=300)
     assert process.returncode == 130, error
     assert "the same command goes on" in error
     assert "Traceback" not in error
     assert not (place / "table" / "probe").exists()
+    # A stopped call leaves no notes and no empty logs.
+    assert [path.name for path in (place / "table" / ".work").iterdir()] == ["locks"]
+    assert not list((place / "table" / "logs").glob("worker-*"))
     done = run_to_end(place, arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[7/7]" in done.stdout
@@ -59,23 +64,49 @@ def made(place: Path, corpus: str, noise_corpus: str) -> Path:
 
 
 @pytest.mark.usefixtures("_in_place")
+@pytest.mark.parametrize("head", ["linear", "superb"])
 def test_the_results_are_those_of_the_probes_own_command(
-    made: Path, place: Path, corpus: str
+    head: str,
+    made: Path,
+    place: Path,
+    corpus: str,
+    noise_corpus: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    own = []
+    if head != "linear":
+        monkeypatch.setattr(table4_work, "run_workers", compute_here)
+        own = [f"{head}.epochs=2"]
+        more = ["--head", "linear", "--head", head, "--head-set", *own]
+        times_compared = Mock(side_effect=check_rows)
+        monkeypatch.setattr(table4_work, "check_rows", times_compared)
+        assert main(command(place, corpus, noise_corpus, *more)) == 0
+        assert times_compared.call_count == 1
     rows = sorted(str(folder) for folder in (made / "rows").iterdir())
     assert [Path(row).name for row in rows] == ["continuous-k1-seed0", "quantized-g2v2-seed0"]
-    alone = place / "alone"
-    arguments = ["--encoder", *rows, "--corpus", corpus, "--out", str(alone)]
+    alone = place / f"alone-{head}"
+    arguments = ["--encoder", *rows, "--corpus", corpus, "--out", str(alone), "--head", head]
+    arguments += [part for text in own for part in ("--set", text)]
     run(parse_arguments([*arguments, "--features", str(place / "other features")]))
     for name in ("scores", "predictions", "selection", "folds"):
         ours, theirs = (
             (folder / f"{name}.csv").read_bytes()
-            for folder in (made / "probe" / "speaker-linear", alone)
+            for folder in (made / "probe" / f"speaker-{head}", alone)
         )
         assert ours == theirs, name
-    described = json.loads((made / "probe" / "speaker-linear" / "run.json").read_text())
-    assert set(json.loads((alone / "run.json").read_text())) <= set(described)
+    described = json.loads((made / "probe" / f"speaker-{head}" / "run.json").read_text())
+    theirs_described = json.loads((alone / "run.json").read_text())
+    assert set(theirs_described) <= set(described)
+    for key in ("corpora", "contamination", "notes", "protocol", "head"):
+        assert described[key] == theirs_described[key], key
+    assert bool(described["corpora"][0]["attributes"]) == (head == "linear")
     assert all(Path(cell).is_file() for cell in described["cells"])
+    (code,) = described["cells_made_by"]
+    assert code["packages"] == described["packages"]
+
+
+def compute_here(plan: Plan, board: Board, *others: object, **more: object) -> None:
+    table4_work.compute_jobs(plan, board)
 
 
 @pytest.mark.usefixtures("_in_place")
@@ -159,6 +190,7 @@ def test_a_failed_pretraining_is_told_and_leaves_no_table(
     corpus: str, place: Path, tmp_path: Path
 ) -> None:
     make_rows(tmp_path / "rows")
+    (tmp_path / "nothing").mkdir()
     arguments = command(tmp_path, corpus, f"folder={tmp_path / 'nothing'}", "--row")
     done = run_to_end(tmp_path, [*arguments, "quantized-g2v2"])
     assert done.returncode == 2

@@ -1,8 +1,12 @@
 """The time left of a table, against numbers computed by hand."""
 
+from pathlib import Path
+from unittest.mock import Mock
+
 import pytest
 
-from probe.table4_progress import in_words, seconds_left
+from probe.table4_plan import CellJob
+from probe.table4_progress import Progress, seconds_left
 
 PRETRAINING, CELL = ("pre-training", "quantized"), ("linear, encoder", "emodb")
 
@@ -22,5 +26,11 @@ def test_an_unknown_kind_takes_its_time_from_one_that_is_roughly_alike() -> None
     assert seconds_left(known, [], 2) == 0
 
 
-def test_durations_are_said_as_people_say_them() -> None:
-    assert [in_words(s) for s in (59.6, 600, 9000)] == ["60 s", "10 min", "2.5 h"]
+def test_a_damaged_cell_takes_an_unknown_time(tmp_path: Path) -> None:
+    for number, text in enumerate(['{"inputs": ', "[]", '{"seconds": null}']):
+        file = tmp_path / f"{number}.json"
+        file.write_text(text)
+        cell = Mock(path=file, seed_text="", weights=(), run=Mock(), setting=Mock())
+        job = CellJob(cell=cell, needs=(), features=tmp_path, board=Mock())
+        line = Progress(plan=Mock(jobs=[job], rows=[]), num_jobs=1).line([])
+        assert line == "[1/1]"

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,10 @@ from reports.build import build
 from reports.codes.bits import bits_per_frame
 from reports.codes.knowledge import half_width, knowledge
 from reports.codes.runs import Codes, merged
+from reports.codes.section import codes_section
 from reports.collect import collect
+from reports.evidence import evidence
+from reports.figures.rate_curve import rate_figure
 from reports.scores import grids
 from tests.reports.conftest import ROWS, hash_of, make_probe
 
@@ -39,8 +43,8 @@ def make_codes(
                 **key, "frames": 5000, "codebooks": groups, "entries": entries,
                 "nominal_bits": groups * np.log2(entries), "centres": entries**groups,
                 "centres_used": 3, "perplexity": 2.8, "bits": BITS[name] + 0.2 * seed,
-                "seen_once": 0.01, "held_out_bits": 1.6, "rate_bits": float("nan"),
-                "drawn_bits": 1.1,
+                "seen_once": 0.01, "held_out_bits": 1.6, "held_out_over": "speakers",
+                "rate_bits": float("nan"), "drawn_bits": 1.1,
             }
         )  # fmt: skip
         for group in range(groups):
@@ -50,8 +54,9 @@ def make_codes(
             )  # fmt: skip
         for label in ("emotion", "speaker"):
             lines["information"].append(
-                {**key, "label": label, "shuffled_over": "utterances", "frames": 5000,
-                 "label_bits": 2.0, "bits": 0.12, "shuffled_bits": 0.02 + 0.02 * seed,
+                {**key, "label": label, "shuffled_over": "utterances", "units": "speakers",
+                 "frames": 5000, "label_bits": 2.0, "bits": 0.12,
+                 "shuffled_bits": 0.02 + 0.02 * seed,
                  "excess_bits": 0.10 - 0.02 * seed, "p_value": 0.005 + 0.01 * seed}
             )  # fmt: skip
             lines["blocks"] += [
@@ -72,6 +77,21 @@ def make_codes(
         "command": "python probe/code_knowledge.py", "git": {"commit": "0", "dirty": False},
         **changes,
     }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+def remake(folder: Path, *, weights: str | None = "same", corpus: str = "") -> Path:
+    """Changes the weights of all rows ("same": none; None: as probed), or the corpus."""
+    record = json.loads((folder / "run.json").read_text())
+    for row in record["rows"]:
+        usual = f"ff{hash_of(row['name'], row['seed'])}"
+        if weights != "same":
+            row["hashes"] = {"final_weights": usual if weights is None else weights}
+    if corpus:
+        record["corpora"][0]["name"] = corpus
+        for file in folder.glob("*.csv"):
+            pd.read_csv(file).assign(corpus=corpus).to_csv(file, index=False)
     (folder / "run.json").write_text(json.dumps(record))
     return folder
 
@@ -118,11 +138,73 @@ def test_measured_bits_need_the_same_weights_in_every_row(tmp_path: Path) -> Non
     for other in (
         make_codes(tmp_path / "one", names=NAMES[:1], seeds=(0, 1)),
         make_codes(tmp_path / "seed"),
-        make_codes(tmp_path / "weights", seeds=(0, 1), rows=[]),
+        remake(make_codes(tmp_path / "weights", seeds=(0, 1)), weights="other"),
+        remake(make_codes(tmp_path / "unknown", seeds=(0, 1)), weights=""),
     ):
         found = bits_per_frame(grid, codes_of(other))
         assert found.of == nominal
         assert "no run of probe/code_knowledge.py" in found.words
+    # Right weights on another corpus say nothing of this one.
+    wrong = tmp_path / "weights"
+    elsewhere = remake(make_codes(tmp_path / "elsewhere", seeds=(0, 1)), corpus="ravdess")
+    assert not bits_per_frame(grid, codes_of(wrong, elsewhere)).measured
+    assert not bits_per_frame(grid, codes_of(elsewhere, wrong)).measured
+    assert bits_per_frame(grid, codes_of(wrong, tmp_path / "both")).measured
+
+
+def test_what_is_known_of_a_row_comes_from_one_set_of_weights(tmp_path: Path) -> None:
+    old = remake(make_codes(tmp_path / "old"), weights="other")
+    blocks = pd.read_csv(old / "blocks.csv")
+    pd.concat([blocks, blocks.assign(block=blocks["block"] + 3)]).to_csv(old / "blocks.csv")
+    new = make_codes(tmp_path / "new")
+    information = pd.read_csv(new / "information.csv")
+    information[information["label"] == "emotion"].to_csv(new / "information.csv")
+    (one, other) = knowledge(codes_of(old, new), "synthetic")
+    assert {one.label, other.label} == {"emotion"}
+    assert one.num_blocks == 3
+    # The same weights measured in two calls add up.
+    remake(old, weights=None)
+    assert len(knowledge(codes_of(old, new), "synthetic")) == 4
+
+
+def test_a_garbled_row_is_named_with_its_own_folder(tmp_path: Path) -> None:
+    codes = codes_of(make_codes(tmp_path / "a"), make_codes(tmp_path / "b", seeds=(1,)))
+    assert [Path(folder).name for folder, _ in codes.rows] == ["a", "a", "b", "b"]
+
+
+def test_the_notes_say_what_was_held_out_and_what_the_units_are(tmp_path: Path) -> None:
+    folder = make_codes(tmp_path / "codes")
+    for name, column, words in (
+        ("codes", "held_out_over", "utterances"),
+        ("information", "units", "groups of speakers"),
+    ):
+        table = pd.read_csv(folder / f"{name}.csv")
+        table.assign(**{column: words}).to_csv(folder / f"{name}.csv", index=False)
+    ((part,), (usual,)) = (
+        codes_section(codes_of(f), lambda _: cast(Any, None)).parts
+        for f in (folder, make_codes(tmp_path / "usual"))
+    )
+    assert part.information
+    assert usual.information
+    assert "counted on other utterances" in " ".join(part.usage.notes)
+    assert "counted on other speakers" in " ".join(usual.usage.notes)
+    assert "95 % interval over groups of speakers" in " ".join(part.information.notes)
+    assert "95 % interval over speakers" in " ".join(usual.information.notes)
+    assert {line.cells["units"].text for line in part.information.lines} == {"3"}
+
+
+@pytest.mark.parametrize(
+    ("head", "words"), [("superb", "learned mixture of all layers"), ("finetune", "last layer")]
+)
+def test_the_curve_says_where_the_head_takes_its_scores_from(
+    tmp_path: Path, head: str, words: str
+) -> None:
+    (grid,) = grids(collect([str(make_probe(tmp_path / "probe", names=NAMES))]).probe)
+    grid = replace(grid, head=head)
+    drawing = rate_figure(grid, evidence(grid), bits_per_frame(grid, None))
+    assert drawing
+    assert words in drawing.caption
+    assert "the dev part chose" not in drawing.caption
 
 
 def test_seeds_are_averaged_before_the_interval_over_speakers(tmp_path: Path) -> None:
@@ -149,7 +231,36 @@ def test_damaged_folders_are_named_and_left_out(tmp_path: Path) -> None:
     (make_codes(tmp_path / "gone") / "codes.csv").unlink()
     (make_codes(tmp_path / "bare") / "blocks.csv").write_text("label\nx\n")
     make_codes(tmp_path / "rows", rows="none")
+    make_codes(tmp_path / "fewer", rows=[])
+    make_codes(tmp_path / "nameless", corpora=[{}])
+    make_codes(tmp_path / "version", format=0)
+    for name, change in (("label", {"label": None}), ("words", {"excess_bits": "many"})):
+        file = make_codes(tmp_path / name) / "information.csv"
+        table = pd.read_csv(file).assign(**change)
+        table.dropna(axis="columns").to_csv(file, index=False)
     found = collect([str(tmp_path / "*")])
     assert not found.codes
-    for words in ("codes.csv cannot be read", "lacks row, seed or corpus", "no list 'rows'"):
-        assert any(words in notice for notice in found.notices)
+    for words in (
+        "gone: left out, codes.csv cannot be read",
+        "bare: left out, blocks.csv lacks row, seed, corpus",
+        "rows: left out, run.json has no list 'rows'",
+        "fewer: left out, run.json does not name the rows quantized-g2v2 (seed 0)",
+        "nameless: left out, run.json has nameless entries in 'corpora'",
+        "version: left out, run.json has the format 0",
+        "label: left out, information.csv lacks label",
+        "words: left out, information.csv cannot be read",
+    ):
+        assert any(words in notice for notice in found.notices), words
+
+
+def test_codes_alone_are_no_report_and_the_message_says_what_lacks(tmp_path: Path) -> None:
+    codes = make_codes(tmp_path / "codes")
+    with pytest.raises(ValueError, match=r"kind codes is shown only beside a probe"):
+        collect([str(codes)])
+
+
+def test_codes_of_other_weights_than_were_probed_are_named(tmp_path: Path) -> None:
+    probe = make_probe(tmp_path / "probe", names=NAMES)
+    codes = remake(make_codes(tmp_path / "codes"), weights="other")
+    notices = collect([str(probe), str(codes)]).notices
+    assert any("of the codes in" in x and "were not those that were probed" in x for x in notices)

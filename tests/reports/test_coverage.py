@@ -69,7 +69,16 @@ def coverage(
 @pytest.mark.parametrize("num_speakers", [4, 10, 24])
 @pytest.mark.parametrize(
     ("metric", "num_seeds", "num_tables"),
-    [("ua", 1, 8000), ("ua", 3, 6000), ("macro_f1", 1, 4000), ("mse", 1, 3000), ("mse", 5, 2500)],
+    [
+        ("ua", 1, 8000),
+        ("ua", 3, 6000),
+        ("wa", 1, 4000),
+        ("macro_f1", 1, 4000),
+        ("mse", 1, 3000),
+        ("mse", 5, 2500),
+        ("ccc", 1, 3000),
+        ("ccc", 5, 2500),
+    ],
 )
 def test_intervals_of_rows_and_differences_cover_95_percent(
     metric: str, num_seeds: int, num_tables: int, num_speakers: int

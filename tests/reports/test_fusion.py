@@ -91,6 +91,9 @@ def test_a_large_difference_is_called_better_and_the_sentence_gives_its_interval
     found = evidence(grid)
     difference = found.differences["tec", "ua"]
     assert difference.verdict == BETTER
+    table = difference_table(grid, found)
+    assert table
+    assert table.lines[0].cells["ua_effect"].text == f"{difference.effect_size:+.2f}"
     line = next(x for x in sentences(grid, found) if x.startswith("MFSN minus TEC alone"))
     value = 100 * (grid.scores("mfsn", "ua").mean() - grid.scores("tec", "ua").mean())
     assert f"UA {value:+.1f}\u00a0points [{100 * difference.low:+.1f}," in line

@@ -21,6 +21,7 @@ from pretrain.objectives.quantized import QuantizedObjective, QuantizedSettings
 from pretrain.recognizer import Recognizer
 from pretrain.text import Vocabulary
 from probe.code_knowledge import parse_arguments, run
+from probe.codes import alignment, frames
 from probe.codes.frames import frame_codes
 from probe.codes.quantizers import CodesError, load_quantizer
 from probe.codes.results import COLUMNS, CodesResultsError
@@ -73,15 +74,26 @@ def arguments(row: Path, corpus: str, tmp_path: Path, *more: str) -> list[str]:
     return ["--encoder", str(row), "--corpus", corpus, *folders, *more]
 
 
-def test_results_hold_use_rates_and_information_with_characters(
-    row: Path, corpus: str, tmp_path: Path
-) -> None:
-    ctc = tmp_path / "ctc"
-    ctc.mkdir()
+@pytest.fixture
+def ctc(tmp_path: Path) -> Path:
+    """The folder of a finished recognizer."""
+    folder = tmp_path / "ctc"
+    folder.mkdir()
     encoder = build_encoder(SIZES, seed=2)
-    save_encoder(ctc, encoder)
-    Recognizer(encoder, CtcHead(16, 4), Vocabulary((" ", "A", "B"))).save_head(ctc)
-    (ctc / "run.json").write_text(json.dumps({"name": "reader", "finetuned_on": "x", "cer": 0.5}))
+    save_encoder(folder, encoder)
+    Recognizer(encoder, CtcHead(16, 4), Vocabulary((" ", "A", "B"))).save_head(folder)
+    record = {"status": "finished", "name": "reader", "finetuned_on": "x", "cer": 0.5}
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+def never(*_: object) -> None:
+    raise AssertionError("computed again, or too early")
+
+
+def test_results_hold_use_rates_and_information_with_characters(
+    row: Path, corpus: str, ctc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(parse_arguments(arguments(row, corpus, tmp_path, "--ctc", str(ctc))))
     tables = {name: pd.read_csv(tmp_path / "out" / f"{name}.csv") for name in COLUMNS}
     record = json.loads((tmp_path / "out" / "run.json").read_text())
@@ -98,9 +110,33 @@ def test_results_hold_use_rates_and_information_with_characters(
     assert len(tables["usage"]) == 8
     assert set(tables["information"]["label"]) == {"emotion", "speaker", "character"}
     assert len(tables["blocks"]) == 9
+    assert set(tables["information"]["units"]) == {"speakers"}
+    assert codes["held_out_over"] == "speakers"
+    # A second call aligns nothing anew.
+    monkeypatch.setattr(alignment, "align_table", never)
+    run(parse_arguments(arguments(row, corpus, tmp_path, "--ctc", str(ctc))))
+    again = pd.read_csv(tmp_path / "out" / "information.csv")
+    pd.testing.assert_frame_equal(again, tables["information"])
 
 
-def test_codes_are_those_of_the_quantizer_and_kept(row: Path, corpus: str, tmp_path: Path) -> None:
+def test_a_wrong_aligner_or_a_name_given_twice_is_found_before_anything_is_aligned(
+    row: Path, corpus: str, ctc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alignment, "align_table", never)
+    more = ("--ctc", str(ctc))
+    with pytest.raises(CodesError, match="needs a name of its own"):
+        run(parse_arguments(arguments(row, corpus, tmp_path, *more, "--corpus", corpus)))
+    (ctc / "run.json").write_text('{"status": "stopped"}')
+    with pytest.raises(CodesError, match="has the status 'stopped' instead: finish it"):
+        run(parse_arguments(arguments(row, corpus, tmp_path, *more)))
+    (ctc / "run.json").unlink()
+    with pytest.raises(CodesError, match=r"run\.json of .*ctc cannot be read"):
+        run(parse_arguments(arguments(row, corpus, tmp_path, *more)))
+
+
+def test_codes_are_those_of_the_quantizer_and_kept(
+    row: Path, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = read_probe_corpus(corpus)
     loaded = load_quantizer(read_encoder_run(row))
     codes = frame_codes(table, loaded, "row", tmp_path / "features")
@@ -114,7 +150,7 @@ def test_codes_are_those_of_the_quantizer_and_kept(row: Path, corpus: str, tmp_p
     assert codes.lengths[3] == count
     assert np.array_equal(codes.codes[start : start + count], logits.argmax(dim=-1).numpy())
     # Another order of the table reads the same file.
-    shutil.rmtree(row / "checkpoints")
+    monkeypatch.setattr(frames, "_compute", never)
     again = frame_codes(table.iloc[::-1], loaded, "row", tmp_path / "features")
     assert np.array_equal(again.lengths, codes.lengths[::-1])
     assert np.array_equal(again.codes[-codes.lengths[0] :], codes.codes[: codes.lengths[0]])

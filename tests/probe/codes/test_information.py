@@ -99,3 +99,18 @@ def test_many_speakers_are_left_out_in_groups_and_unknown_ones_not_at_all() -> N
     assert set(blocks_of([f"s{number}" for number in range(100)])) == set(range(25))
     assert set(blocks_of(["a", "b", ""])) == {-1}
     assert set(blocks_of(["a", "b", "a"])) == {-1}
+
+
+def test_only_speakers_with_labelled_frames_are_left_out() -> None:
+    """The first 8 of 80 utterances are transcribed: those of 2 of 20 speakers, then of 4."""
+    rng = generator("few")
+    centres, said = rng.integers(0, 8, 240), rng.integers(1, 5, 240)
+    utterances = np.repeat(np.arange(8), 30)
+    by_four, by_two = np.arange(80) // 4, np.arange(80) // 2
+    assert frame_information(centres, said, utterances, by_four).blocks == ()
+    assert len(frame_information(centres, said, utterances, by_two).blocks) == 4
+    # One speaker only: leaving them out would leave nothing.
+    counts = csr_array(rng.integers(0, 5, (4, 8)))
+    alone = np.zeros(4, dtype=np.int64)
+    found = utterance_information(counts, np.array([0, 1, 0, 1]), alone, alone)
+    assert found.blocks == ()

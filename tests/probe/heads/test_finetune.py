@@ -1,5 +1,6 @@
 """Fine-tuning at tiny size: it learns, leaves what it was given alone, and repeats."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,12 @@ def test_padding_changes_no_output() -> None:
         both = network(waveforms, torch.tensor([3200, 6400]))
         alone = network(waveforms[:1, :3200], torch.tensor([3200]))
     torch.testing.assert_close(both[:1], alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_network_that_diverged_is_refused_and_not_scored(table: pd.DataFrame, place: int) -> None:
+    settings = dataclasses.replace(SETTINGS, encoder_lr=1e30, head_lr=1e30, epochs=2)
+    encoder, task = build_encoder(SIZES, seed=1).eval(), tasks()[place]
+    message = r"The finetune head diverged: .*fold s0 .*`finetune\.encoder_lr`"
+    with pytest.raises(ValueError, match=message):
+        evaluate_finetuned(encoder, table, [task], make_parts(), settings, name="e")

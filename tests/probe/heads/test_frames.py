@@ -1,6 +1,7 @@
 """Frames are computed once, survive an interruption, and hold exactly the valid ones."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -39,11 +40,15 @@ class Ramp:
 
     name = "ramp"
     key = "ramp"
+    numbers_per_frame = 4
 
     def __init__(self, most: int = 100, scale: float = 1.0) -> None:
         self.done = 0
         self.most = most
         self.scale = scale
+
+    def num_frames(self, num_samples: Tensor) -> Tensor:
+        return num_samples // 1000
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> tuple[list[Tensor], Tensor]:
         if self.done + len(waveforms) > self.most:
@@ -126,6 +131,29 @@ def test_not_finite_frames_and_too_short_utterances_are_named(
         kept_frames(table, Ramp(scale=float("inf")), tmp_path)
     with pytest.raises(ValueError, match="'u0' has 300 samples"):
         kept_frames(table.assign(frames=[300, 400, 500, 600]), Ramp(), tmp_path)
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_computed(
+    table: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table["frames"] = [8_000, 17_600, 11_200, 14_400]
+    needed = 2 * (8 + 17 + 11 + 14) * 4
+    free = SimpleNamespace(free=needed - 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: free)
+    source = Ramp()
+    with pytest.raises(ValueError, match=r"take 0\.00 GB, .* keep features elsewhere"):
+        kept_frames(table, source, tmp_path / "new")
+    assert source.done == 0
+    free.free = needed
+    kept_frames(table, source, tmp_path / "new")
+    assert "Frames of ramp: 0.00 GB in" in capsys.readouterr().out
+    # What is there needs no room.
+    free.free = 0
+    kept_frames(table, source, tmp_path / "new")
+    assert EncoderFrames(build_encoder(SIZES, seed=1), name="e").numbers_per_frame == 3 * 16
 
 
 def test_log_mel_frames_do_not_see_padding() -> None:

@@ -224,6 +224,13 @@ def test_a_fold_without_labels_is_left_out_and_named() -> None:
     assert {line["fold"] for line in result.selection} == {"s1", "s2"}
 
 
+@pytest.mark.parametrize("make_task", [emotion, valence])
+def test_a_head_that_diverged_is_refused_and_not_scored(make_task: Callable[[], Task]) -> None:
+    settings = dataclasses.replace(SETTINGS, lr=1e38)
+    with pytest.raises(ValueError, match=r"The superb head diverged: .* fold s0 .*`superb\.lr`"):
+        train_folds(made_up_frames(), make_task(), make_parts(), settings)
+
+
 def test_settings_of_another_head_and_impossible_ones_are_refused() -> None:
     assert make_head("superb", ["superb.epochs=3"]).superb.epochs == 3
     for name, text, message in (

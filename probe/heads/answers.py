@@ -1,0 +1,36 @@
+"""From a trained network's outputs to predictions, refused where the training diverged.
+
+Shapes: B utterances, C outputs.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from probe.tasks import Task
+
+Values = npt.NDArray[np.float64]
+
+
+class DivergedError(ValueError):
+    """A head's outputs are not finite; the message names head, task, fold and the remedy."""
+
+
+def answers(task: Task, outputs: Tensor, scale: tuple[float, float]) -> Values:
+    """Returns (B,) places of classes, or numbers on the corpus's scale, of outputs (B, C).
+
+    NaN where an output is not finite: the largest of such outputs means nothing.
+    """
+    own = outputs.double().cpu()
+    mean, deviation = scale
+    found = own.argmax(1).double() if task.classes else own[:, 0] * deviation + mean
+    return np.asarray(found.masked_fill(~own.isfinite().all(1), float("nan")).numpy())
+
+
+def check_finite(prediction: Values, *, head: str, task: Task, fold: str, setting: str) -> None:
+    """Raises `DivergedError` if an answer is not finite; `setting` is the rate to lower."""
+    if not np.isfinite(prediction).all():
+        raise DivergedError(
+            f"The {head} head diverged: its outputs for {task.name} in fold {fold} are not finite. "
+            f"Lower `{setting}` (--set {setting}=...)."
+        )
