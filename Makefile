@@ -19,7 +19,7 @@ demo: $(VENV)/installed
 	@echo "== 1 of 5: pre-training the six rows of Table 4 (SIZE=$(SIZE))"
 	@$(RUN) pretrain/grid.py --rows configs/table4 --config configs/size/$(SIZE).toml $(ROWS) --out $(DEMO)/rows
 	@echo "== 2 of 5: probing them"
-	@$(RUN) probe/run.py --encoder $(DEMO)/rows/* --corpus synthetic:part=probe,hours=$(PROBE_HOURS) --protocol session --out $(DEMO)/probe
+	@$(RUN) probe/run.py --encoder $(DEMO)/rows/* --corpus synthetic:part=probe,hours=$(PROBE_HOURS) --protocol session $(if $(filter tiny,$(SIZE)),--no-attributes) --out $(DEMO)/probe
 	@echo "== 3 of 5: fine-tuning a quantized row on transcripts$(if $(filter tiny,$(SIZE)), (left out at this size))"
 	@$(if $(filter tiny,$(SIZE)),true,$(RUN) pretrain/finetune.py --encoder $(DEMO)/rows/quantized-g4v8 --config configs/finetune/small.toml --set training.updates=300 --corpus synthetic:hours=0.5,seed=0,part=pretrain --out $(TEC))
 	@echo "== 4 of 5: MFSN and its ablation"

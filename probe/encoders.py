@@ -149,8 +149,8 @@ def with_equal_comparison(runs: Sequence[EncoderRun], allow_uncontrolled: bool) 
                 f"{run.folder} cannot stand in one table with {reference.folder}, because they "
                 "differ in more than their target:\n  "
                 + "\n  ".join(unequal)
-                + "\nPre-train them with the same settings, or give --allow-uncontrolled to put it "
-                "in a part of the table of its own."
+                + "\nPre-train them with the same settings, or give probe/run.py "
+                "--allow-uncontrolled to put it in a part of the table of its own."
             )
         checked.append(replace(run, group=UNCONTROLLED) if unequal else run)
     return checked
