@@ -191,11 +191,14 @@ def _stages(folder: Path) -> list[tuple[Path | None, str]]:
         run = {}
     if not isinstance(run, dict) or run.get("kind") != "finetune":
         return [(folder, PRETRAINING)]
-    stages: list[tuple[Path | None, str]] = [(folder, CTC)]
-    if run.get("start") != "initial":
-        start = str((run.get("encoder") or {}).get("folder") or "")
-        stages.append((Path(start) if start else None, PRETRAINING))
-    return stages
+    own: tuple[Path | None, str] = (folder, CTC)
+    start = str((run.get("encoder") or {}).get("folder") or "")
+    if run.get("start") == "random":
+        return [own]
+    before = _stages(Path(start)) if start else [(None, PRETRAINING)]
+    if run.get("start") == "initial":  # the weights with which the other run began
+        before = before[1:] if start else []
+    return [own, *before]
 
 
 def _read(folder: Path | None, stage: str) -> Heard:

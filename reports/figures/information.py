@@ -76,6 +76,7 @@ def _draw(
         axes.set_title(f"{label} ({entropy:.2f} bits)")
         axes.set_xlabel("bits per frame")
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+        axes.xaxis.get_major_locator().set_params(nbins=5)
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
     first = all_axes[0]

@@ -233,6 +233,7 @@ def test_an_encoder_without_a_list_is_unknown_not_clean(
 def test_a_recognizer_has_heard_two_corpora(tmp_path: Path) -> None:
     first = write(tmp_path, {"a": speech(1)}, "first")
     second = write(tmp_path, {"b": speech(2)}, "second")
+    third = write(tmp_path, {"c": speech(3)}, "third")
     start = encoder(tmp_path / "start", first)
     record: dict[str, object] = {"kind": "finetune", "encoder": {"folder": str(start)}}
     tuned = encoder(tmp_path / "ctc", second, **record, start="pretrained")
@@ -240,6 +241,19 @@ def test_a_recognizer_has_heard_two_corpora(tmp_path: Path) -> None:
     stages = [(heard.stage, heard.name) for heard in heard_by([("tec", None, tuned)])]
     assert stages == [("CTC fine-tuning", "second"), ("pre-training", "first")]
     assert [heard.name for heard in heard_by([("tec", None, fresh)])] == ["second"]
+    again: dict[str, object] = {"kind": "finetune", "encoder": {"folder": str(tuned)}}
+    heard_from = {
+        start: [
+            (heard.stage, heard.name)
+            for heard in heard_by(
+                [("tec", None, encoder(tmp_path / f"{start}-again", third, **again, start=start))]
+            )
+        ]
+        for start in ("pretrained", "initial", "random")
+    }
+    assert heard_from["pretrained"] == [("CTC fine-tuning", "third"), *stages]
+    assert heard_from["initial"] == [("CTC fine-tuning", "third"), ("pre-training", "first")]
+    assert heard_from["random"] == [("CTC fine-tuning", "third")]
 
 
 def test_a_start_that_the_run_does_not_tell_is_unknown(
