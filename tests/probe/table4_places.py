@@ -47,16 +47,19 @@ def command(place: Path, corpus: str, pretrain_on: str, *more: str) -> list[str]
     ]  # fmt: skip
 
 
-def start(place: Path, arguments: list[str]) -> "subprocess.Popen[str]":
+def start(place: Path, arguments: list[str], script: Path = SCRIPT) -> "subprocess.Popen[str]":
+    """Starts a command with one thread: sums over several come out otherwise in the last digit."""
     environment = {**os.environ, "RUNS": str(place / "runs"), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), *arguments],
+        [sys.executable, str(script), *arguments],
         cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
 
 
-def run_to_end(place: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":
-    process = start(place, arguments)
+def run_to_end(
+    place: Path, arguments: list[str], script: Path = SCRIPT
+) -> "subprocess.CompletedProcess[str]":
+    process = start(place, arguments, script)
     out, error = process.communicate(timeout=300)
     return subprocess.CompletedProcess(arguments, process.returncode, out, error)
