@@ -46,7 +46,8 @@ def codes_section(codes: Codes | None, draw: Callable[[Drawing], SavedFigure]) -
     parts = []
     for corpus, described in codes.corpora.items():
         title = corpus_words(corpus, bool(described.get("synthetic")))
-        found = knowledge(codes, corpus)
+        order = list(rows)
+        found = sorted(knowledge(codes, corpus), key=lambda item: order.index(item.row))
         drawing = information_figure(found, rows, slug(corpus), title, codes.folders)
         parts.append(
             CodesPart(
