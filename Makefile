@@ -8,7 +8,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 
 DEMO := $(RUNS)/demo$(if $(filter-out small,$(SIZE)),-$(SIZE))
-PROBE_HOURS := $(if $(filter tiny,$(SIZE)),0.05,0.33)
+PROBE_HOURS := $(if $(filter tiny,$(SIZE)),0.05,0.27)
 TEC := $(DEMO)/$(if $(filter tiny,$(SIZE)),rows/quantized-g4v8,ctc)
 MFSN := $(if $(filter tiny,$(SIZE)),tiny.toml --fold probe-s01,reduced.toml --set fit.max_epochs=5 --jobs 2)
 ROWS := $(if $(filter tiny,$(SIZE)),,--set data.crop_seconds=3.5 --set data.shard_seconds=3.5)
