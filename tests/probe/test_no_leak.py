@@ -161,7 +161,8 @@ def test_a_copy_planted_after_the_folds_were_made_is_caught() -> None:
 
 
 @pytest.mark.skipif(
-    not Path(SPEECH_DATA, "ravdess").is_dir(), reason="SPEECH_DATA is no folder with RAVDESS in it"
+    not (SPEECH_DATA and Path(SPEECH_DATA, "ravdess").is_dir()),
+    reason="SPEECH_DATA is no folder with RAVDESS in it",
 )
 def test_the_recording_that_ravdess_holds_twice_is_caught() -> None:
     table = read_probe_corpus(f"ravdess={SPEECH_DATA}/ravdess")

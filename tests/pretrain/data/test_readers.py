@@ -256,7 +256,7 @@ def test_the_runs_folder_is_set_by_the_environment(
     assert runs_folder() == tmp_path / "runs"
 
 
-@pytest.mark.skipif("SPEECH_DATA" not in os.environ, reason="SPEECH_DATA is not set")
+@pytest.mark.skipif(not os.environ.get("SPEECH_DATA"), reason="SPEECH_DATA is not set")
 def test_real_manifests_are_read(tmp_path: Path) -> None:
     folder = Path(os.environ["SPEECH_DATA"]) / "an4"
     listing = list_manifest(folder / "manifest.csv", "an4")
