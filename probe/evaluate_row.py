@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from pretrain.model.encoder import Encoder
 from pretrain.model.weights import load_encoder, weights_hash
 from probe.attributes import Attribute, evaluate_attributes
 from probe.baselines import CONSTANT, LOG_MEL, LogMelFeatures
@@ -68,8 +69,7 @@ def evaluate_row(
     known = {} if known is None else known
     what = corpus.table, corpus.tasks, corpus.parts
     if head.name == FINETUNE:
-        assert run.folder is not None
-        encoder = load_encoder(run.folder, initial=run.group == BASELINE)
+        encoder = _encoder(run)
         key = weights_hash(encoder)
         if key not in known:
             known[key] = evaluate_finetuned(
@@ -93,17 +93,19 @@ def evaluate_row(
 def _source(run: EncoderRun, bf16: bool) -> FeatureSource:
     if run.name == LOG_MEL and run.group == BASELINE:
         return LogMelFeatures()
-    assert run.folder is not None
-    encoder = load_encoder(run.folder, initial=run.group == BASELINE)
-    return EncoderFeatures(encoder, name=run.name, bf16=bf16, device=device())
+    return EncoderFeatures(_encoder(run), name=run.name, bf16=bf16, device=device())
 
 
 def _frame_source(run: EncoderRun, bf16: bool) -> FrameSource:
     if run.name == LOG_MEL and run.group == BASELINE:
         return LogMelFrames()
+    return EncoderFrames(_encoder(run), name=run.name, bf16=bf16, device=device())
+
+
+def _encoder(run: EncoderRun) -> Encoder:
+    """Returns the row's encoder, or for a baseline the one at the initial weights."""
     assert run.folder is not None
-    encoder = load_encoder(run.folder, initial=run.group == BASELINE)
-    return EncoderFrames(encoder, name=run.name, bf16=bf16, device=device())
+    return load_encoder(run.folder, initial=run.group == BASELINE)
 
 
 def device() -> torch.device:

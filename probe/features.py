@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from pretrain.model.encoder import Encoder
+from pretrain.model.encoder import Encoder, EncoderOutput
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.replacing import replaced
@@ -52,8 +52,8 @@ class FeatureSource(Protocol):
         ...
 
 
-class EncoderFeatures:
-    """Every layer of a frozen encoder, mean over valid frames."""
+class FrozenEncoder:
+    """An encoder that computes layers and learns nothing."""
 
     def __init__(
         self,
@@ -72,12 +72,23 @@ class EncoderFeatures:
         self._encoder = encoder.to(self._device).eval().requires_grad_(False)
         self._bf16 = bf16
 
-    def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
+    def layers(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
+        """(B, S) normalised and zero-padded, (B,) -> L times (B, T, D) on the encoder's device."""
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
         ):
-            output = self._encoder(waveforms.to(self._device), num_samples.to(self._device))
+            output: EncoderOutput = self._encoder(
+                waveforms.to(self._device), num_samples.to(self._device)
+            )
+        return output
+
+
+class EncoderFeatures(FrozenEncoder):
+    """Every layer of a frozen encoder, mean over valid frames."""
+
+    def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
+        output = self.layers(waveforms, num_samples)
         num_frames = output.num_frames[:, None]
         steps = torch.arange(output.layers[0].shape[1], device=self._device)
         share = (steps < num_frames).float() / num_frames  # (B, T)

@@ -6,11 +6,9 @@ import sys
 import time
 from collections.abc import Sequence
 
+from pretrain.command_line import STOPPED, WRONG_INPUT, is_first_process, is_for_users
 from probe.table4_command_line import parse
 from probe.workers import refuse_jobs_of_a_launcher, stopped_by_signals
-
-WRONG_INPUT = 2
-STOPPED = 130
 
 
 def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
@@ -32,7 +30,7 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     if WORKER in os.environ:
         compute_jobs(plan, board)
         return
-    is_first = os.environ.get("RANK", "0") == "0"
+    is_first = is_first_process()
     missing = plan.missing()
     if is_first:
         print(f"{len(plan.jobs) - len(missing)} of {len(plan.jobs)} are there.", flush=True)
@@ -56,9 +54,6 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
     parsed = parse(arguments)
-    # Heavy imports come after the command line is known to be right.
-    from pretrain.command_line import is_for_users
-
     try:
         with stopped_by_signals():
             execute(parsed, arguments)

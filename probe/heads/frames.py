@@ -26,7 +26,7 @@ from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
 from pretrain.replacing import replaced
 from probe.baselines import HOP_SAMPLES, LOG_MEL, NUM_MELS, WINDOW_SAMPLES, LogMelFeatures
-from probe.features import EncoderFeatures, ids_hash, recordings_hash
+from probe.features import FrozenEncoder, ids_hash, recordings_hash
 from probe.utterance_batches import (
     IndexArray,
     Lengths,
@@ -70,7 +70,7 @@ class FrameSource(Protocol):
         ...
 
 
-class EncoderFrames:
+class EncoderFrames(FrozenEncoder):
     """Every layer of a frozen encoder."""
 
     def __init__(
@@ -81,22 +81,14 @@ class EncoderFrames:
         bf16: bool = False,
         device: torch.device | None = None,
     ) -> None:
-        self.name = name
-        self.key = EncoderFeatures(encoder, name=name, bf16=bf16, device=device).key
-        self._device = device or torch.device("cpu")
-        self._encoder = encoder.to(self._device).eval().requires_grad_(False)
-        self._bf16 = bf16
+        super().__init__(encoder, name=name, bf16=bf16, device=device)
         self.numbers_per_frame = (encoder.settings.num_layers + 1) * encoder.settings.model_dim
 
     def num_frames(self, num_samples: Tensor) -> Tensor:
         return num_frames_of(num_samples)
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> tuple[list[Tensor], Tensor]:
-        with (
-            torch.inference_mode(),
-            torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
-        ):
-            output = self._encoder(waveforms.to(self._device), num_samples.to(self._device))
+        output = self.layers(waveforms, num_samples)
         return [layer.float().cpu() for layer in output.layers], output.num_frames.cpu()
 
 
