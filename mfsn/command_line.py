@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from pretrain.data.columns import add_columns_argument
 from probe.splits import SplitError, parse_protocol
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "mfsn" / "reduced.toml"
@@ -129,6 +130,7 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
         help="emodb=PATH, ravdess=PATH, iemocap=PATH, savee=PATH, cremad=PATH, NAME=manifest.csv "
         "or synthetic:...",
     )
+    add_columns_argument(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="run folder")
     parser.add_argument(
         "--no-fingerprints",

@@ -23,6 +23,7 @@ from mfsn.settings import settings_of
 from mfsn.streams import levels_of, load_frame_encoder
 from mfsn.tasks import Task, list_tasks
 from mfsn.variants import Variant
+from pretrain.data.identities import canonical
 from pretrain.data.places import runs_folder
 from pretrain.data.table import table_hash
 from probe.corpora import read_probe_corpus
@@ -212,7 +213,9 @@ def _refuse_known(
             f"without them, or {known_as}."
         )
     if str(table["source"].iloc[0]) == run["corpus"]["name"]:
-        speakers = sorted(set(table["speaker"]) & set(known["speaker"]) - {""})
+        # Those of runs from before may have another Unicode form.
+        names = set(map(canonical, known["speaker"]))
+        speakers = sorted(set(table["speaker"]) & names - {""})
         if speakers:
             raise ResultsError(
                 f"--corpus {parsed.corpus}: its speaker {speakers[0]!r} was in the corpus of the "

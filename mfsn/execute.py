@@ -19,6 +19,7 @@ from mfsn.tasks import Task, work
 from mfsn.workers import WORKER, refuse_jobs_of_a_launcher, run_workers, speaks_for_all
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
 from pretrain.engine.machine import tune_machine
+from probe.corpora.options import specs_of
 from probe.workers import stopped_by_signals
 
 
@@ -45,6 +46,7 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
 
 def _execute(parsed: argparse.Namespace, arguments: Sequence[str], place: Place) -> None:
     tune_machine()
+    (parsed.corpus,) = specs_of([parsed.corpus], parsed.columns)
     with _quiet_unless_first():
         if parsed.action == "evaluate":
             experiment, tasks, folder, is_finished = prepare_evaluation(parsed, place)

@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pretrain.data.columns import add_columns_argument
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 WRONG_INPUT = 2
@@ -16,7 +18,7 @@ STOPPED = 130
 
 
 def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --config, --set, --corpus and --resume."""
+    """Adds --config, --set, --corpus, --columns and --resume."""
     parser.add_argument(
         "--config",
         type=Path,
@@ -39,6 +41,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to pre-train on: synthetic, folder=PATH, librispeech=PATH or NAME=manifest.csv "
         "(short for --set data.corpus=SPEC)",
     )
+    add_columns_argument(parser)
     parser.add_argument(
         "--resume",
         choices=("auto", "never"),

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from pretrain.data.columns import with_columns
+
 T = TypeVar("T")
 
 Tree = dict[str, Any]
@@ -122,9 +124,13 @@ def _dotted_keys(schema: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
 
 
 def read_tree(
-    files: Sequence[Path], overrides: Sequence[str], corpus: str | None = None
+    files: Sequence[Path],
+    overrides: Sequence[str],
+    corpus: str | None = None,
+    columns: str | None = None,
 ) -> SettingsTree:
-    """Merges TOML `files` in their order, then the `--set` `overrides`, then `--corpus`."""
+    """Merges TOML `files` in their order, then the `--set` `overrides`, then `--corpus`, of whose
+    spec `--columns` becomes a part."""
     tree = SettingsTree()
     for path in files:
         tree.add_file(path)
@@ -132,6 +138,12 @@ def read_tree(
         tree.add_override(override)
     if corpus is not None:
         tree.put("data.corpus", corpus, f"--corpus {corpus}")
+    if columns is not None:
+        data = tree.values.get("data")
+        spec = data.get("corpus") if isinstance(data, dict) else None
+        if not isinstance(spec, str):
+            raise SettingsError(f"--columns {columns}: is of a manifest, but there is no --corpus.")
+        tree.put("data.corpus", with_columns(spec, columns), f"--columns {columns}")
     return tree
 
 

@@ -60,7 +60,9 @@ def main(arguments: Sequence[str]) -> int:
     from pretrain.engine.run_folder import RunFolder
     from pretrain.finetune_settings import DEFAULT_CONFIG, resolve_finetune
 
-    tree = read_tree(options.config or [DEFAULT_CONFIG], options.set, options.corpus)
+    tree = read_tree(
+        options.config or [DEFAULT_CONFIG], options.set, options.corpus, options.columns
+    )
     if options.encoder is not None:
         tree.put("encoder", str(options.encoder), f"--encoder {options.encoder}")
     if options.start is not None:

@@ -56,7 +56,10 @@ def main(arguments: Sequence[str]) -> int:
     for seed in options.seed or [None]:
         for file in files:
             tree = read_tree(
-                [*(options.config or [DEFAULT_CONFIG]), file], options.set, options.corpus
+                [*(options.config or [DEFAULT_CONFIG]), file],
+                options.set,
+                options.corpus,
+                options.columns,
             )
             if seed is not None:
                 tree.put("seed", seed, f"--seed {seed}")

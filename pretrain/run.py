@@ -42,7 +42,9 @@ def main(arguments: Sequence[str]) -> int:
     from pretrain.engine.pretrain_run import pretrain
     from pretrain.settings import DEFAULT_CONFIG, resolve, use_mode
 
-    tree = read_tree(options.config or [DEFAULT_CONFIG], options.set, options.corpus)
+    tree = read_tree(
+        options.config or [DEFAULT_CONFIG], options.set, options.corpus, options.columns
+    )
     if options.mode is not None:
         use_mode(tree, options.mode)
     settings = resolve(tree)

@@ -5,6 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from pretrain.data.columns import add_columns_argument
+
 EXAMPLE = """example:
   python probe/check_corpora.py emodb=/data/emodb ravdess=/data/ravdess --out runs/corpora-check
 
@@ -30,6 +32,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, NAME=manifest.csv, "
         "folder=PATH or synthetic",
     )
+    add_columns_argument(parser)
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="also write DIR/corpora.html, with plots"
     )
@@ -46,13 +49,13 @@ def run(parsed: argparse.Namespace) -> list[str]:
     """Prints the cards, writes the page, and returns what is wrong."""
     from probe.corpora.card import make_card
     from probe.corpora.completeness import INCOMPLETE
-    from probe.corpora.options import split_options
+    from probe.corpora.options import specs_of, split_options
 
     if parsed.out is not None and parsed.out.exists() and not parsed.out.is_dir():
         raise ValueError(f"--out must be a folder, but {parsed.out} is a file instead.")
     cards = []
     wrong = []
-    for spec in parsed.corpus:
+    for spec in specs_of(parsed.corpus, parsed.columns):
         card = make_card(spec)
         cards.append(card)
         print(card.text(), flush=True)

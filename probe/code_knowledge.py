@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from pretrain.data.columns import add_columns_argument
+
 EXAMPLE = """example:
   python probe/code_knowledge.py --encoder runs/real/rows/* --corpus emodb=/data/emodb \\
       --out runs/real/codes
@@ -39,6 +41,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME=PATH",
         help="as for probe/run.py; may be repeated",
     )
+    add_columns_argument(parser)
     parser.add_argument(
         "--ctc",
         type=Path,
@@ -82,12 +85,12 @@ def run(parsed: argparse.Namespace) -> None:
         read_labelled_corpora,
         with_characters,
     )
-    from probe.corpora.options import allow_incomplete
+    from probe.corpora.options import specs_of
 
     tune_machine()
     quantizers, chosen = quantized_rows(runs)
     aligner = load_aligner(parsed.ctc) if parsed.ctc is not None else None
-    specs = [allow_incomplete(s) if parsed.allow_incomplete else s for s in parsed.corpus]
+    specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
     corpora = read_labelled_corpora(specs)
     folder = parsed.features or runs_folder() / "features"
     if aligner is not None:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from pretrain.data.columns import add_columns_argument
 from probe.heads.settings import HEADS, LINEAR, make_head
 from probe.splits import SplitError, parse_protocol
 
@@ -55,6 +56,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, NAME=manifest.csv "
         "or synthetic; NAME:norms=PATH takes category norms for V/A/D; may be repeated",
     )
+    add_columns_argument(parser)
     parser.add_argument(
         "--protocol",
         default="speaker",

@@ -26,6 +26,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from pretrain.data.identities import canonical
 from probe.corpora.completeness import shown
 from probe.splits import EMOBOX, SplitError
 
@@ -133,7 +134,12 @@ def _lines(folder: Path) -> list[Listed]:
 
 def _read(path: Path, fold: str, part: str) -> list[Listed]:
     listed = []
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SplitError(
+            f"{path} must be UTF-8, but is not: {error}. Download the list again."
+        ) from error
     for place, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -152,7 +158,7 @@ def _read(path: Path, fold: str, part: str) -> list[Listed]:
 
 
 def _name(text: str) -> Name:
-    return tuple(text.split("/"))
+    return tuple(map(canonical, text.split("/")))
 
 
 def _depth(theirs: set[Name], ours: set[Name], where: Path) -> int:

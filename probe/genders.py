@@ -18,11 +18,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.readers.manifest import FILE_NAME
+from pretrain.data.columns import take_columns
+from pretrain.data.delimited import read_delimited
+from pretrain.data.identities import canonical
 from pretrain.data.readers.spec import SYNTHETIC
 from pretrain.data.synthetic.speakers import all_speakers
-from pretrain.data.table import read_csv
-from probe.corpora.options import READERS, split_options
+from probe.corpora.options import manifest_of, split_options
 
 FEMALE, MALE = "female", "male"
 
@@ -74,18 +75,18 @@ def find_genders(table: pd.DataFrame, spec: str) -> Genders:
     Raises:
         ValueError: A manifest gives two genders to one speaker.
     """
-    plain, _ = split_options(spec)
+    plain, columns = take_columns(split_options(spec)[0])
     name, _, place = plain.strip().partition("=")
     path = Path(place.strip()).expanduser()
     found: dict[str, str] = {}
     source = ""
     if name.split(":")[0] == SYNTHETIC:
         found, source = {s.name: s.gender for s in all_speakers()}, "the voices' genders"
-    elif path.suffix.lower() == ".csv" or name not in READERS:
-        manifest = path if path.suffix.lower() == ".csv" else path / FILE_NAME
+    elif (manifest := manifest_of(spec)) is not None:
         if manifest.is_file():
-            found = _of_columns(manifest, "speaker", "gender")
-            source = "the manifest's column `gender`" if found else ""
+            own = [columns.get(column, column) for column in ("speaker", "gender")]
+            found = _of_columns(manifest, *own)
+            source = f"the manifest's column `{own[1]}`" if found else ""
     elif name in PUBLISHED:
         found, source = PUBLISHED[name]
     elif name == "cremad":
@@ -101,7 +102,7 @@ def find_genders(table: pd.DataFrame, spec: str) -> Genders:
 
 def _of_columns(path: Path, speaker: str, gender: str) -> dict[str, str]:
     """Returns the genders that a CSV file says, nothing if it lacks one of the columns."""
-    frame = read_csv(path, encoding_errors="surrogateescape").rename(columns=str.strip)
+    frame = read_delimited(path, encoding_errors="surrogateescape")
     if not {speaker, gender} <= set(frame.columns):
         return {}
     said: dict[str, str] = {}
@@ -118,4 +119,4 @@ def _of_columns(path: Path, speaker: str, gender: str) -> dict[str, str]:
 
 def _pairs(names: Iterable[str], words: Iterable[str]) -> Iterable[tuple[str, str]]:
     for name, word in zip(names, words, strict=True):
-        yield name.strip(), word.strip().lower()
+        yield canonical(name), word.strip().lower()

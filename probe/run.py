@@ -23,10 +23,10 @@ def run(parsed: argparse.Namespace) -> None:
 
     from pretrain.data.places import runs_folder
     from pretrain.engine.provenance import command_line
-    from probe.corpora.options import allow_incomplete
+    from probe.corpora.options import specs_of
     from probe.grid import check_names, inputs_of, probe, read_corpus
 
-    specs = [allow_incomplete(s) if parsed.allow_incomplete else s for s in parsed.corpus]
+    specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
     # Curves by layer need layers, which only the linear head tells apart.
     attributes = parsed.attributes and head.name == LINEAR
     corpora = [read_corpus(spec, parsed.protocol, with_attributes=attributes) for spec in specs]

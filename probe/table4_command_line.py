@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from pretrain.data.columns import add_columns_argument
 from probe.command_line import add_checks
 from probe.heads.settings import HEADS
 from probe.splits import PROTOCOLS
@@ -73,6 +74,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         help="what to probe on: emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, "
         "NAME=manifest.csv or synthetic; may be repeated",
     )
+    add_columns_argument(what)
     what.add_argument(
         "--protocol",
         action="append",
@@ -139,7 +141,8 @@ def _add_pretraining(parser: argparse.ArgumentParser) -> None:
         "--pretrain-on",
         metavar="SPEC",
         help="corpus to pre-train on: synthetic, folder=PATH, librispeech=PATH or "
-        "NAME=manifest.csv (default: what the settings say)",
+        "NAME=manifest.csv, NAME[path=file]=manifest.csv where its columns are called otherwise "
+        "(default: what the settings say)",
     )
 
 

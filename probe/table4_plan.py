@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pretrain.data.places import runs_folder
 from probe.cells import Cell, Setting, inputs_of_corpus
-from probe.corpora.options import allow_incomplete
+from probe.corpora.options import specs_of
 from probe.encoders import EncoderRun
 from probe.evaluate_row import evaluate_row
 from probe.grid import check_names, read_corpus, with_baselines
@@ -116,7 +116,7 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
         corpus=parsed.pretrain_on,
         logs=logs,
     )
-    specs = [allow_incomplete(s) if parsed.allow_incomplete else s for s in parsed.corpus]
+    specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
     # Curves by layer need layers, which only the linear head tells apart.
     attributes = parsed.attributes and LINEAR in parsed.head
     settings: list[Setting] = []

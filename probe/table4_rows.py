@@ -10,7 +10,6 @@ from signal import SIGTERM
 
 from pretrain.config_files import SettingsError, read_tree
 from pretrain.data.readers import LISTERS
-from pretrain.data.readers.manifest import FILE_NAME
 from pretrain.data.readers.spec import parse_spec, unknown_corpus
 from pretrain.engine.run_folder import RunFolder
 from pretrain.locks import lock
@@ -211,8 +210,7 @@ def check_corpora(rows: Sequence[PretrainedRow]) -> None:
         corpus = parse_spec(spec, known=known)
         if corpus.path is None:
             continue
-        is_manifest = corpus.path.suffix.lower() == ".csv" or (corpus.path / FILE_NAME).is_file()
-        if corpus.name not in known and not is_manifest:
+        if corpus.name not in known and corpus.manifest(known) is None:
             raise unknown_corpus(corpus, known=known)
         if not corpus.path.exists():
             raise RowError(

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pretrain.data.delimited import TableError as TableError
+from pretrain.data.delimited import numbers, read_delimited
 from pretrain.replacing import replaced
 
 STRING_COLUMNS = (
@@ -31,10 +33,6 @@ LABEL_LIMIT = 100.0
 
 REQUIRED_STRINGS = ("id", "path", "source", "audio_hash")
 STRIPPED_STRINGS = ("id", "speaker", "session", "emotion", "split", "source")
-
-
-class TableError(ValueError):
-    """An utterance table, or what it would be made from, breaks the schema."""
 
 
 def validate_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +100,7 @@ def save_table(frame: pd.DataFrame, path: Path) -> None:
 def load_table(path: Path) -> pd.DataFrame:
     """Reads what `save_table` wrote; raises `TableError` when the file is not such a table."""
     try:
-        frame = read_csv(path, encoding_errors="surrogateescape")
+        frame = read_delimited(path, encoding_errors="surrogateescape")
     except (OSError, ValueError) as error:
         raise TableError(f"The utterance table {path} cannot be read: {error}") from error
     for column in (*INTEGER_COLUMNS, *LABEL_COLUMNS):
@@ -122,7 +120,8 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_csv(path: Path, *, encoding_errors: str = "strict") -> pd.DataFrame:
-    """Reads a UTF-8 CSV file, every cell as text: speaker 03 and the word NA survive."""
+    """Reads a UTF-8 CSV file of our own making, every cell as text: speaker 03 and the word NA
+    survive. What people write is read by `pretrain.data.delimited`."""
     return pd.read_csv(
         path,
         dtype=str,
@@ -130,20 +129,6 @@ def read_csv(path: Path, *, encoding_errors: str = "strict") -> pd.DataFrame:
         encoding="utf-8-sig",
         encoding_errors=encoding_errors,
     )
-
-
-def numbers(column_values: pd.Series, *, column: str, path: Path) -> pd.Series:
-    """Returns a text column as float64, NaN where empty; raises `TableError` naming the row."""
-    text = column_values.map(str.strip)
-    values = pd.to_numeric(text.where(text != ""), errors="coerce").astype("float64")
-    wrong = values.isna() & (text != "") & (text.map(str.lower) != "nan")
-    if wrong.any():
-        row = int(np.flatnonzero(wrong.to_numpy())[0])
-        raise TableError(
-            f"{path}, line {row + 2}: `{column}` must be a number or empty, "
-            f"but is {text.iloc[row]!r} instead."
-        )
-    return values
 
 
 def _check(table: pd.DataFrame, column: str, good: pd.Series, rule: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pretrain.data.columns import take_columns
 from pretrain.data.quarantine import MIN_SECONDS
 from pretrain.data.readers import LISTERS, read_corpus
 from pretrain.data.readers.assemble import assemble
@@ -31,7 +32,8 @@ def read_probe_corpus(
     - `cremad=PATH`: CREMA-D, labelled by what was acted, `cremad:voice=PATH` by what was heard;
     - `iemocap=PATH`: the four-class set of IEMOCAP, `iemocap:all=PATH` all utterances;
       `:improvised` or `:scripted` for a part;
-    - `NAME=FILE.csv` also in audformat: columns `file`, `start`, `end`.
+    - `NAME=FILE.csv` (or .tsv) also in audformat: columns `file`, `start`, `end`;
+      `NAME[emotion=label]=FILE.csv` says what a table calls its columns.
 
     Each of the named ones is refused when it differs from what was published, unless it is
     `NAME:incomplete=PATH`. `NAME:norms=PATH`, of manifests too, puts the category norms of
@@ -66,11 +68,12 @@ def read_with_extras(
 
         return list_and_keep
 
-    name, _, place = plain.partition("=")
+    bare, columns = take_columns(plain)
+    name, _, place = bare.partition("=")
     if place and is_audformat(Path(place).expanduser()):
         manifest = Path(place).expanduser().absolute()
         table = assemble(
-            list_audformat(manifest, name),
+            list_audformat(manifest, name, columns),
             source=name,
             folder=manifest.parent,
             min_seconds=min_seconds,

@@ -7,12 +7,24 @@ from pathlib import Path
 
 import pandas as pd
 
+from pretrain.data.columns import take_columns
+from pretrain.data.delimited import header_of
 from pretrain.data.describe import hours_of
 from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.readers.column_names import unread
 from pretrain.data.table import LABEL_COLUMNS, read_csv
 from probe.corpora import read_with_extras
+from probe.corpora.audformat import COLUMNS as AUDFORMAT
+from probe.corpora.audformat import is_audformat
 from probe.corpora.completeness import IncompleteCorpusWarning
-from probe.corpora.options import NORMS, READERS, Reader, allow_incomplete, split_options
+from probe.corpora.options import (
+    NORMS,
+    READERS,
+    Reader,
+    allow_incomplete,
+    manifest_of,
+    split_options,
+)
 
 MAX_BAD_SHARE = 0.05
 """As in runs: with more unusable files than this a corpus is refused."""
@@ -97,13 +109,13 @@ def make_card(spec: str) -> Card:
             notes.append(message)
     table = table.assign(seconds=table["frames"] / table["sample_rate"])
     name = str(table["source"].iloc[0])
-    reader = None if spec.lower().endswith(".csv") else READERS.get(name)
+    reader = None if manifest_of(spec) else READERS.get(name)
     known = not incomplete if reader else None
     return Card(
         spec=spec,
         name=name,
         table=table,
-        facts=_facts(table, len(bad), known),
+        facts=_facts(table, len(bad), known) | _unread(spec),
         tables=_tables(
             table, extras, "Category norms" if NORMS in split_options(spec)[1] else "Ratings"
         ),
@@ -134,6 +146,16 @@ def _facts(table: pd.DataFrame, num_bad: int, complete: bool | None) -> dict[str
     }
 
 
+def _unread(spec: str) -> dict[str, str]:
+    """Returns the names of the columns that nobody reads, if there are any."""
+    if (manifest := manifest_of(spec)) is None:
+        return {}
+    columns = take_columns(spec)[1]
+    columns = AUDFORMAT | columns if is_audformat(manifest) else columns
+    names = unread(header_of(manifest), columns)
+    return {"columns not read": ", ".join(names)} if names else {}
+
+
 def _named(values: pd.Series) -> str:
     known = values[values != ""]
     without = len(values) - len(known)
@@ -153,7 +175,7 @@ def _tables(table: pd.DataFrame, extras: pd.DataFrame, numbers: str) -> dict[str
                 "utterances": groups.size(),
                 "percent": (100 * groups.size() / len(labelled)).round(1),
                 "hours": (groups["seconds"].sum() / 3600).round(2),
-                "speakers": groups["speaker"].nunique(),
+                "speakers": groups["speaker"].agg(lambda names: names[names != ""].nunique()),
             }
         )
     for column in ("speaker", "session", "split"):

@@ -5,7 +5,9 @@ import html
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -16,6 +18,9 @@ FILE_NAME = "corpora.html"
 
 COLOUR = "#0072b2"
 """Blue of the colour-blind safe palette by Okabe and Ito."""
+
+NO_MATHEMATICS: Any = {"text.parse_math": False}
+"""Names of classes and speakers are the corpus's own: a "$" in one of them is a dollar sign."""
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em;
@@ -69,6 +74,11 @@ def _section(card: Card) -> str:
 
 def _plots(card: Card) -> str:
     """Returns lengths, classes, classes by speaker and V/A/D as one PNG in a data URL."""
+    with matplotlib.rc_context(NO_MATHEMATICS):
+        return _drawn(card)
+
+
+def _drawn(card: Card) -> str:
     table = card.table
     rated = [name for name in LABEL_COLUMNS if table[name].notna().any()]
     crossed = card.tables.get("Emotions by speaker")

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from pretrain.data.delimited import read_delimited
 from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import existing_folder
-from pretrain.data.table import read_csv
 from probe.corpora.completeness import count_lines, name_lines, settle
 from probe.corpora.file_names import parse_names
 
@@ -140,13 +140,16 @@ def list_cremad(path: Path, source: str, options: Collection[str] = ()) -> pd.Da
 
 def _votes(table: Path) -> dict[str, str]:
     """Returns the majority vote on the voice per file name, "" where it is tied (A:D)."""
-    frame = read_csv(table)
+    frame = read_delimited(table)
     if missing := {"FileName", "VoiceVote"} - set(frame.columns):
         raise ValueError(f"{table} must have the column {sorted(missing)[0]}, but has not.")
     names = {code[0]: emotion for code, emotion in EMOTIONS.items()}
-    wrong = [vote for vote in frame["VoiceVote"] if not set(vote.split(":")) <= set(names)]
-    if wrong:
-        raise ValueError(f"{table}: `VoiceVote` must be of {', '.join(names)}, but is {wrong[0]!r}")
+    for line, vote in frame["VoiceVote"].items():
+        if not set(vote.split(":")) <= set(names):
+            raise ValueError(
+                f"{table}, line {line}: `VoiceVote` must be of {', '.join(names)}, but is {vote!r} "
+                "instead."
+            )
     return {
         name: names.get(vote, "")
         for name, vote in zip(frame["FileName"], frame["VoiceVote"], strict=True)

@@ -128,7 +128,7 @@ def _rows(root: Path, source: str, audio: dict[str, str]) -> Iterator[dict[str, 
         if file.name.startswith("."):
             continue
         texts = _texts(file.parent.parent / "transcriptions" / file.name)
-        for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), start=1):
+        for number, line in enumerate(file.read_text("utf-8", "replace").split("\n"), start=1):
             if not line.startswith("["):
                 continue
             match = LINE.fullmatch(line.strip())

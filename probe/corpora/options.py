@@ -1,12 +1,16 @@
 """Corpora that are known by name, and the options of their specs: `NAME:option,option=PATH`."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from pretrain.data.columns import put_columns, take_columns, with_columns
+from pretrain.data.delimited import SUFFIXES
+from pretrain.data.readers import LISTERS
+from pretrain.data.readers.spec import MANIFESTS, parse_spec
 from probe.corpora import cremad, iemocap
 from probe.corpora.completeness import INCOMPLETE
 from probe.corpora.emodb import list_emodb
@@ -46,9 +50,17 @@ READERS: dict[str, Reader] = {
 def split_options(spec: str) -> tuple[str, frozenset[str]]:
     """Returns the spec without its options, and these; other specs are left as they are.
 
+    What a spec says of a manifest's columns stays in it.
+
     Raises:
         ValueError: The corpus has no such option.
     """
+    spec, columns = take_columns(spec)
+    plain, options = _split_options(spec)
+    return put_columns(plain, columns), options
+
+
+def _split_options(spec: str) -> tuple[str, frozenset[str]]:
     match = re.fullmatch(r"\s*([A-Za-z0-9_.-]+):([^=]*)=(.*)", spec, flags=re.DOTALL)
     if match is None:
         return spec, frozenset()
@@ -67,7 +79,7 @@ def split_options(spec: str) -> tuple[str, frozenset[str]]:
             f"The corpus {name} has no option {option!r} (in {spec!r}). It has: "
             + "; ".join(f"{key} ({meaning})" for key, meaning in known.items())
         )
-    if path.strip().lower().endswith(".csv") and options - {INCOMPLETE, NORMS}:
+    if path.strip().lower().endswith(SUFFIXES) and options - {INCOMPLETE, NORMS}:
         raise ValueError(
             f"Options are for {name}'s own layout, but {path} is a manifest: leave them out."
         )
@@ -76,8 +88,36 @@ def split_options(spec: str) -> tuple[str, frozenset[str]]:
 
 def allow_incomplete(spec: str) -> str:
     """Returns the spec with the option `incomplete`, if its corpus is known by name."""
-    plain, options = split_options(spec)
+    bare, columns = take_columns(spec)
+    plain, options = _split_options(bare)
     name, equals, path = plain.strip().partition("=")
     if not equals or name not in READERS:
         return spec
-    return f"{name}:{','.join(sorted(options | {INCOMPLETE}))}={path}"
+    return put_columns(f"{name}:{','.join(sorted(options | {INCOMPLETE}))}={path}", columns)
+
+
+def specs_of(corpora: Sequence[str], columns: str | None, *, incomplete: bool = False) -> list[str]:
+    """Returns the specs of a command's `--corpus`, with what its `--columns` says of those that
+    have a manifest, and with the option `incomplete` where it allows that.
+
+    Raises:
+        ValueError: `columns` is wrong, or no corpus has a manifest.
+    """
+    mapped = [with_columns(spec, columns) if manifest_of(spec) else spec for spec in corpora]
+    if columns is not None and not any(map(manifest_of, corpora)):
+        raise ValueError(
+            f"--columns {columns}: is of corpora with a manifest (NAME=FILE.csv), but none of "
+            f"{', '.join(corpora)} is one."
+        )
+    return [allow_incomplete(spec) if incomplete else spec for spec in mapped]
+
+
+def manifest_of(spec: str) -> Path | None:
+    """Returns the manifest by which a corpus is read, None where it has a layout of its own."""
+    plain, _ = split_options(spec)
+    try:
+        manifest = parse_spec(plain, known=()).manifest((*LISTERS, *READERS))
+    except ValueError:
+        return None  # which the reader says better
+    # A folder may be called x.csv.
+    return manifest / MANIFESTS[0] if manifest is not None and manifest.is_dir() else manifest

@@ -31,7 +31,8 @@ def read_corpus(
       made when it is not there yet; without a `part` it is `synthetic_part`;
     - `folder=PATH`: any folder of audio files;
     - `librispeech=PATH`: LibriSpeech's layout;
-    - `NAME=FILE.csv` or `NAME=FOLDER` with a `manifest.csv` in it: any corpus with a manifest.
+    - `NAME=FILE.csv`, `NAME=FILE.tsv` or `NAME=FOLDER` with a `manifest.csv` in it: any corpus with
+      a manifest; `NAME[path=file,emotion=label]=FILE.csv` says what it calls its columns.
 
     Unusable files, among them those shorter than `min_seconds`, are set aside in
     `quarantine_file` (see `pretrain.data.quarantine`); more than `max_bad_share` of them raise
@@ -41,12 +42,10 @@ def read_corpus(
     if parsed.path is None:
         folder = make_synthetic({"part": synthetic_part} | parsed.options)
         listing = list_manifest(folder / FILE_NAME, parsed.name)
-    elif parsed.path.suffix.lower() == ".csv" or (
-        parsed.name not in listers and (parsed.path / FILE_NAME).is_file()
-    ):
-        is_folder = parsed.path.is_dir()
-        manifest = parsed.path / FILE_NAME if is_folder else parsed.path
-        folder, listing = manifest.parent, list_manifest(manifest, parsed.name)
+    elif (manifest := parsed.manifest(listers)) is not None:
+        # A folder may be called x.csv.
+        manifest = manifest / FILE_NAME if manifest.is_dir() else manifest
+        folder, listing = manifest.parent, list_manifest(manifest, parsed.name, parsed.columns)
     elif parsed.name in listers:
         folder, listing = parsed.path, listers[parsed.name](parsed.path, parsed.name)
     else:

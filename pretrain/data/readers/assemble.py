@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pretrain.data.identities import canonical_identities
 from pretrain.data.quarantine import MIN_SECONDS, CorpusWarning, reasons, set_aside
 from pretrain.data.scan import scan
 from pretrain.data.table import COLUMNS, LABEL_COLUMNS, TableError, validate_table
@@ -58,7 +59,9 @@ def assemble(
     quarantine_file: Path | None = None,
 ) -> pd.DataFrame:
     """Scans the files of `listing`, sets unusable ones aside, and returns the validated table."""
-    listing = listing.assign(source=source).reset_index(drop=True)
+    listing, notes = canonical_identities(listing.assign(source=source).reset_index(drop=True))
+    for note in notes:
+        warnings.warn(f"{source}: {note}", CorpusWarning, stacklevel=2)
     repeated = listing["id"].duplicated(keep=False)
     if repeated.any():
         shown = listing.loc[repeated].sort_values("id").head(NUM_SHOWN)
@@ -82,12 +85,26 @@ def assemble(
         quarantine_file=quarantine_file,
     )
     found = facts.loc[kept.index]
+    _tell_clipped(kept, found, source)
     table = kept.assign(
         frames=found["frames"], sample_rate=found["sample_rate"], audio_hash=found["audio_hash"]
     )
     table = validate_table(table.loc[:, list(COLUMNS)])
     warn_of_duplicates(table)
     return table
+
+
+def _tell_clipped(kept: pd.DataFrame, found: pd.DataFrame, source: str) -> None:
+    missing = (kept["frames"] - found["frames"])[kept["frames"] > found["frames"]]
+    if len(missing):
+        longest = float((missing / found.loc[missing.index, "sample_rate"]).max())
+        warnings.warn(
+            f"{source}: {len(missing)} utterances end behind the end of their file, by at most "
+            f"{1000 * longest:.1f} ms, and are cut there; the first is "
+            f"{kept.loc[missing.index[0], 'id']}.",
+            CorpusWarning,
+            stacklevel=3,
+        )
 
 
 def warn_of_duplicates(table: pd.DataFrame) -> None:

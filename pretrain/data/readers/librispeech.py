@@ -72,7 +72,8 @@ def list_librispeech(path: Path, source: str) -> pd.DataFrame:
 def _transcripts(chapter: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
     for file in sorted(chapter.glob("*.trans.txt")):
-        for line in file.read_text(encoding="utf-8").splitlines():
+        # Not splitlines, which takes some characters of texts for ends of lines.
+        for line in file.read_text(encoding="utf-8").split("\n"):
             name, _, text = line.partition(" ")
             texts[name] = text.strip()
     return texts

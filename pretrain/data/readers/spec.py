@@ -2,13 +2,20 @@
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from pretrain.data.columns import take_columns
+from pretrain.data.delimited import SUFFIXES
+
 SYNTHETIC = "synthetic"
+
+MANIFESTS = ("manifest.csv", "manifest.tsv")
+"""What a folder's manifest is called; the first that is there."""
+
 Lister = Callable[[Path, str], pd.DataFrame]
 """From (path, corpus name) to a listing, see `pretrain.data.readers.assemble.make_listing`."""
 
@@ -26,12 +33,30 @@ class Spec:
     options: dict[str, str] = field(default_factory=dict)
     """Of the synthetic corpus."""
 
+    columns: dict[str, str] = field(default_factory=dict)
+    """Of a manifest: known name to its own, see `pretrain.data.columns`."""
+
+    def manifest(self, known: Collection[str]) -> Path | None:
+        """Returns the manifest that the spec names; None for corpora `known` by their own layout,
+        and for the synthetic one."""
+        if self.path is None or self.path.suffix.lower() in SUFFIXES:
+            return self.path
+        if self.name in known:
+            return None
+        places = (self.path / name for name in MANIFESTS)
+        return next((place for place in places if place.is_file()), None)
+
 
 def parse_spec(spec: str, *, known: tuple[str, ...]) -> Spec:
-    """Takes `NAME=PATH` or `synthetic:key=value,...` apart; raises `ValueError` if neither."""
-    text = spec.strip()
+    """Takes `NAME=PATH`, `NAME[path=file]=PATH` or `synthetic:key=value,...` apart; raises
+    `ValueError` if it is none of them."""
+    text, columns = take_columns(spec.strip())
     name = re.split(r"[:=]", text, maxsplit=1)[0]
     if name == SYNTHETIC:
+        if columns:
+            raise ValueError(
+                f"The synthetic corpus has columns of its own, but {spec!r} maps them."
+            )
         return Spec(name=name, options=_options(text))
     name, equals, path = text.partition("=")
     if not equals:
@@ -43,7 +68,14 @@ def parse_spec(spec: str, *, known: tuple[str, ...]) -> Spec:
         )
     if not path.strip():
         raise ValueError(f"A corpus must be given as NAME=PATH, but {spec!r} has no path.")
-    return Spec(name=name, path=Path(path.strip()).expanduser())
+    parsed = Spec(name=name, path=Path(path.strip()).expanduser(), columns=columns)
+    if columns and parsed.manifest(known) is None and name in known:
+        raise ValueError(
+            f"Columns are of manifests, but {name} is read in its own layout (in {spec!r}). Leave "
+            "--columns out; where only some corpora have a manifest, write "
+            "NAME[path=file]=FILE.csv for those."
+        )
+    return parsed
 
 
 def unknown_corpus(spec: Spec, *, known: tuple[str, ...]) -> ValueError:
@@ -53,7 +85,7 @@ def unknown_corpus(spec: Spec, *, known: tuple[str, ...]) -> ValueError:
     elif spec.path.is_dir():
         state = f"{spec.path} holds no manifest.csv"
     else:
-        state = f"{spec.path} is not a .csv file"
+        state = f"{spec.path} is not a .csv file (or .tsv)"
     return ValueError(
         f"The corpus {spec.name!r} is not known, and {state}.{_did_you_mean(spec.name, known)} "
         f"Known are: {', '.join((SYNTHETIC, *known))}. Any other name needs a manifest: "

@@ -102,7 +102,7 @@ def test_a_manifest_is_read_with_its_labels_as_they_are(corpus: Path) -> None:
     table = read_corpus(f"mine={write_manifest(corpus, text)}")
     assert list(table["id"]) == ["mine/a", "mine/deep/c"]
     assert list(table["speaker"]) == ["03", "04"]
-    assert list(table["emotion"]) == ["sad", "NA"]
+    assert list(table["emotion"]) == ["sad", ""]
     assert list(table["text"]) == ["NA, he said", "null"]
     assert (table["valence"][0], table["arousal"][0]) == (5.5, 0.5)
     assert table[["dominance"]].isna().all(axis=None)
@@ -141,6 +141,20 @@ def test_a_moved_corpus_has_the_same_hash(corpus: Path, tmp_path: Path) -> None:
         ("path\na.wav\n./a.wav\n", "line 3: names the same file as line 2"),
         ("path,offset\na.wav,-5\n", "line 2: `offset` must be a whole number"),
         ("path,frames\na.wav,1.5\n", "line 2: `frames` must be a whole number"),
+        ("\npath,valence\n\n\na.wav,1\nd.mp3,x\n", "line 6: `valence` must be a number"),
+        ('path,text,valence\na.wav,"two\nlines",\nd.mp3,,x\n', "line 4: `valence` must be"),
+        ("path,speaker\n\na.wav,1\n ,2\n", "line 4: `path` must not be empty"),
+        ("path,id\na.wav,x\n\nd.mp3,x\n", "line 4: `id` must be unique.*used in line 2"),
+        ("path\n\na.wav\n\n./a.wav\n", "line 5: names the same file as line 3"),
+        ("path,offset\n\na.wav,-5\n", "line 3: `offset` must be a whole number"),
+        ('path,speaker\n\na.wav,"1\n2"\n', "line 3: `speaker` must have no line breaks"),
+        ("path,start,end,offset\na.wav,0,,0\n", "in frames .* or in times"),
+        ("path,start,end\na.wav,-0.1,0.2\n", "line 2: `end` must come after `start`, and that"),
+        ("path,start\na.wav,-0 days 00:00:01\n", "line 2: `end` must come after `start`"),
+        ("path,end\na.wav,0\n", "line 2: `end` must come after `start`"),
+        ("path,start,end\na.wav,0,inf\n", "line 2: `end` must be a time, but is 'inf'"),
+        ("path,start,end\na.wav,nan,1\n", "line 2: `start` must be a time, but is 'nan'"),
+        ("path,start,end\na.wav,100,400\n", "must be in seconds, .* ends at 400 s .*by 1000"),
     ],
 )
 def test_a_wrong_manifest_is_told_with_its_line(corpus: Path, text: str, said: str) -> None:

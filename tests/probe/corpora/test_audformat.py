@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pretrain.data.table import TableError
+from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.table import TableError, table_hash
 from probe.corpora import read_probe_corpus
 
 TABLE = """file,start,end,emotion,speaker,valence
@@ -53,3 +54,33 @@ def test_wrong_cells_are_refused_with_their_line(
     table.write_text(TABLE.replace(old, new))
     with pytest.raises(TableError, match=message):
         read_probe_corpus(f"mine={table}")
+
+
+def test_ends_that_are_rounded_beyond_the_file_are_cut_there_and_told(table: Path) -> None:
+    """As milliseconds round: by less than an encoder frame of 20 ms."""
+    noise = np.random.default_rng(2).normal(0, 0.1, 16_005)
+    soundfile.write(table.parent / "audio" / "c.wav", noise, 8000)  # 2.000625 s
+    table.write_text(
+        "file,start,end,emotion\naudio/c.wav,0,1.0,anger\naudio/c.wav,1.0,2.001,joy\n"
+        "audio/a.wav,0,2.0195,anger\n"
+    )
+    with pytest.warns(CorpusWarning, match=r"2 utterances end behind .* at most 19\.5 ms.*c@8000"):
+        frame = read_probe_corpus(f"mine={table}")
+    assert list(frame["frames"]) == [8000, 8005, 16_000]
+    table.write_text(table.read_text().replace("2.0195", "2.021"))
+    with pytest.raises(ValueError, match="1 of 3 files"):
+        read_probe_corpus(f"mine={table}")
+
+
+def test_stretches_in_frames_are_cut_at_the_end_of_the_file_too(table: Path) -> None:
+    table.write_text("path,offset,frames\naudio/a.wav,8000,8159\naudio/b.wav,0,16001\n")
+    with pytest.warns(CorpusWarning, match=r"2 utterances .* at most 19\.9 ms"):
+        frame = read_probe_corpus(f"mine={table}")
+    assert list(frame["frames"]) == [8000, 16_000]
+
+
+def test_the_columns_of_an_audformat_table_may_be_called_otherwise(table: Path) -> None:
+    before = table_hash(read_probe_corpus(f"mine={table}"))
+    table.write_text(TABLE.replace("emotion,speaker", "Emotion,who"))
+    after = read_probe_corpus(f"mine[emotion=Emotion,speaker=who]={table}")
+    assert table_hash(after) == before

@@ -1,0 +1,120 @@
+"""Which stretch of its file a row of a manifest is: in frames, or in times."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from pretrain.data.delimited import TableError, numbers
+
+UNKNOWN_RATE = 16_000
+
+MOST = 0.5
+"""A slip of the unit touches nearly every row; a few wrong times are set aside by the scan."""
+
+
+def stretches(raw: pd.DataFrame, files: list[str], manifest: Path) -> dict[str, pd.Series]:
+    """Returns `offset` and `frames`, at the file's own rate, as far as the table says something.
+
+    Args:
+        raw: Texts; `offset` and `frames` in frames, or `start` and `end` in seconds or as
+            `0 days 00:00:01.250000`. An empty end is the file's end, an empty start its beginning.
+        files: The file of each row.
+        manifest: For messages.
+
+    Raises:
+        TableError: A value is no number or time, is negative, or ends before it begins; with the
+            line. Or most times lie behind the end of their file as if they were in milliseconds.
+    """
+    in_frames = [column for column in ("offset", "frames") if column in raw]
+    in_times = [column for column in ("start", "end") if column in raw]
+    if in_frames and in_times:
+        raise TableError(
+            f"{manifest} must say stretches in frames (`offset`, `frames`) or in times (`start`, "
+            f"`end`), but has the columns {', '.join(map(repr, in_frames + in_times))}. Leave one "
+            f"kind out, for example by --columns {','.join(f'{name}=' for name in in_times)}."
+        )
+    if not in_times:
+        return {column: _frames(raw[column], column, manifest) for column in in_frames}
+    start, end = (_seconds(raw, name, manifest) for name in ("start", "end"))
+    start = start.fillna(0.0)
+    wrong = ((start < 0) | (end <= start)).to_numpy()
+    if wrong.any():
+        row = int(wrong.argmax())
+        given = [repr(raw[name].iloc[row]) for name in in_times]
+        raise TableError(
+            f"{manifest}, line {raw.index[row]}: `end` must come after `start`, and that not < 0, "
+            f"but {' and '.join(in_times)} are {' and '.join(given)} instead. Times are in seconds "
+            "from the beginning of the file; leave `end` empty for the file's end."
+        )
+    known = {file: _rate_and_frames(file) for file in set(files)}
+    rate = pd.Series([known[file][0] for file in files], index=raw.index)
+    total = pd.Series([known[file][1] for file in files], index=raw.index)
+    _check_unit(start, end, total / rate, manifest)
+    return {
+        "offset": (start * rate).round().astype("int64"),
+        "frames": ((end - start) * rate).round().fillna(0.0).astype("int64"),
+    }
+
+
+def _frames(column_values: pd.Series, column: str, manifest: Path) -> pd.Series:
+    values = numbers(column_values, column=column, path=manifest).fillna(0.0)
+    wrong = ((values < 0) | (values % 1 != 0)).to_numpy()
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise TableError(
+            f"{manifest}, line {values.index[row]}: `{column}` must be a whole number of frames, "
+            f"at least 0, but is {column_values.iloc[row]!r} instead. For times in seconds there "
+            "are the columns `start` and `end`."
+        )
+    return values.astype("int64")
+
+
+def _seconds(raw: pd.DataFrame, name: str, manifest: Path) -> pd.Series:
+    """Returns a column of times in seconds, NaN where there is none."""
+    if name not in raw:
+        return pd.Series(float("nan"), index=raw.index)
+    text = raw[name].map(str.strip)
+    known = ~text.isin(["", "NaT"])
+    numeric = pd.to_numeric(text.where(known), errors="coerce")
+    parsed = pd.to_timedelta(text.where(known & numeric.isna()), errors="coerce")
+    seconds = numeric.fillna(parsed.dt.total_seconds()).astype("float64")
+    wrong = (known & ~np.isfinite(seconds)).to_numpy()
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise TableError(
+            f"{manifest}, line {raw.index[row]}: `{name}` must be a time, but is "
+            f"{text.iloc[row]!r} instead. Write seconds, or 0 days 00:00:01.250000."
+        )
+    # pandas reads -0 days 00:00:01 as one second after the beginning.
+    return seconds.mask(text.str.startswith("-") & (seconds > 0), -seconds)
+
+
+def _check_unit(start: pd.Series, end: pd.Series, length: pd.Series, manifest: Path) -> None:
+    """Refuses times of which most would lie in their files as milliseconds, but do not now."""
+    last = end.fillna(start)
+    known = length.notna() & (last > 0)
+    if not known.any():
+        return
+    slipped = known & (last > length + 1) & (last / 1000 <= length + 1)
+    if slipped.sum() > MOST * known.sum():
+        row = int(slipped.to_numpy().argmax())
+        raise TableError(
+            f"{manifest}, line {start.index[row]}: `start` and `end` must be in seconds, but this "
+            f"row ends at {last.iloc[row]:g} s and its file at {length.iloc[row]:.3f} s; so it is "
+            f"in {int(slipped.sum())} of {int(known.sum())} rows. Divide by 1000 if these are "
+            "milliseconds."
+        )
+
+
+def _rate_and_frames(file: str) -> tuple[int, float]:
+    """Returns rate in Hz and frames of a file; any rate and NaN where the scan will say what is
+    wrong with it."""
+    try:
+        if Path(file).is_file():  # a pipe would be waited for
+            found = soundfile.info(file)
+            return int(found.samplerate), float(found.frames) or float("nan")
+    except (soundfile.SoundFileError, OSError):
+        pass
+    return UNKNOWN_RATE, float("nan")
