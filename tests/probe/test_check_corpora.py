@@ -110,3 +110,32 @@ def test_the_command_ends_with_status_1_and_needs_no_torch(
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_columns_are_mapped_and_those_that_nobody_reads_are_named(corpus: Path) -> None:
+    text = (corpus / "manifest.csv").read_text()
+    other = corpus / "other.tsv"
+    other.write_text(text.replace(",", "\t").replace("path\tspeaker", "wav\tSpkrID", 1))
+    columns = "path=wav,session=,speaker=SpkrID"
+    parsed = parse_arguments([f"mine={other}", "--columns", columns])
+    assert run(parsed) == [f"mine[{columns}]={other} has so many unusable files that runs will "
+                           "refuse it"]  # fmt: skip
+    card = make_card(f"mine[{columns}]={other}")
+    before = make_card(f"mine={corpus}")
+    assert card.facts == before.facts | {"sessions": "none", "columns not read": "session"}
+    with pytest.raises(ValueError, match="none of folder=/x is one"):
+        run(parse_arguments(["folder=/x", "--columns", columns]))
+
+
+def test_names_with_dollars_are_no_mathematics_and_unknown_speakers_no_speaker(
+    corpus: Path, tmp_path: Path
+) -> None:
+    manifest = corpus / "manifest.csv"
+    text = manifest.read_text().replace("glad", r"$\nonsense{$").replace(",s1,", ",nan,")
+    manifest.write_text(text.replace(",s2,", ",$_$,"))
+    run(parse_arguments([f"mine={corpus}", "--out", str(tmp_path / "out")]))
+    assert "data:image/png" in (tmp_path / "out" / "corpora.html").read_text()
+    card = make_card(f"mine={corpus}")
+    assert card.facts["speakers"] == "2, 3 utterances without"
+    assert card.tables["Emotions"]["speakers"].to_dict() == {r"$\nonsense{$": 2, "sad": 1}
+    assert any("`speaker` counts as an unknown speaker" in note for note in card.notes)

@@ -54,6 +54,15 @@ def test_test_parts_are_those_of_the_lists_and_dev_is_taken_from_train(
     assert found.overlap.speakers == 0
 
 
+def test_names_of_files_match_in_any_unicode_form(tmp_path: Path) -> None:
+    decomposed = [f"{name}u\u0308" for name in NAMES]
+    parts = {"train": [f"{name}\u00fc" for name in NAMES[2:]], "test": [f"{NAMES[0]}\u00fc"]}
+    parts["test"].append(f"{NAMES[1]}\u00fc")
+    found, notes = emobox_folds(corpus(decomposed), write_emobox(tmp_path, {1: parts}))
+    assert sorted(found["id"]) == [f"mine/{name}" for name in decomposed]
+    assert not notes
+
+
 def test_a_published_dev_part_is_kept(tmp_path: Path) -> None:
     parts = {"train": NAMES[4:], "valid": NAMES[2:4], "test": NAMES[:2]}
     found = divide(corpus(NAMES), f"emobox={write_emobox(tmp_path, {1: parts})}")

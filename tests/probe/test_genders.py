@@ -54,6 +54,9 @@ def test_a_manifest_says_it_in_a_column(tmp_path: Path) -> None:
     for spec in (f"mine={manifest}", f"mine:norms={tmp_path}", f"emodb={manifest}"):
         found = find_genders(speakers("s1", "s2", "s3", ""), spec)
         assert found.by_speaker == {"s1": "female", "s2": "male"}
+    write(manifest, "file,Who,Sex", "a.wav,J\u0075\u0308rgen,m")
+    spec = f"mine[gender=Sex,path=file,speaker=Who]={manifest}"
+    assert find_genders(speakers("J\u00fcrgen"), spec).by_speaker == {"J\u00fcrgen": "male"}
     write(manifest, "path,speaker", "a.wav,s1")
     assert find_genders(speakers("s1"), f"mine={manifest}").source == ""
 

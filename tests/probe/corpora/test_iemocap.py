@@ -205,6 +205,15 @@ def test_damaged_labels_are_refused(tmp_path: Path, old: str, new: str, message:
         read_probe_corpus(f"iemocap:incomplete={tmp_path}")
 
 
+def test_lines_are_counted_as_editors_count_them(tmp_path: Path) -> None:
+    file = write(tmp_path, DIALOGUE) / "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
+    header, _, labels = file.read_text().partition("\n")
+    # Python's splitlines would end a line at each of these.
+    file.write_text(f"{header}\x0b\x0c\u2028\n{labels.replace('2.0000, 3.0000', '2.0000')}")
+    with pytest.raises(ValueError, match=r"line 3: must be `\[start - end\]"):
+        read_probe_corpus(f"iemocap:incomplete={tmp_path}")
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "wav").mkdir()
     with pytest.raises(ValueError, match="must be IEMOCAP_full_release, with the folders Session1"):

@@ -1,12 +1,21 @@
 """Options of corpus specs, and the refusal of incomplete corpora."""
 
+import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import mfsn.command_line
+import pretrain.finetune
+import pretrain.grid
+import pretrain.run
+import probe.code_knowledge
+import probe.command_line
+import probe.table4_command_line
 from probe.corpora import read_probe_corpus
 from probe.corpora.completeness import IncompleteCorpusError
-from probe.corpora.options import allow_incomplete, split_options
+from probe.corpora.options import allow_incomplete, specs_of, split_options
 
 
 @pytest.mark.parametrize(
@@ -32,6 +41,42 @@ def test_an_unknown_option_is_refused_with_those_there_are(spec: str) -> None:
 def test_a_manifest_has_no_options() -> None:
     with pytest.raises(ValueError, match="is a manifest: leave them out"):
         split_options("iemocap:all=/data/mine.csv")
+
+
+def test_columns_are_of_corpora_with_a_manifest_alone(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").touch()
+    specs = ["emodb=/x", f"mine={tmp_path}", "two:norms=/a.tsv", f"emodb={tmp_path}", "synthetic"]
+    assert specs_of(specs, "path=file") == [
+        "emodb=/x",
+        f"mine[path=file]={tmp_path}",
+        "two[path=file]:norms=/a.tsv",
+        f"emodb={tmp_path}",
+        "synthetic",
+    ]
+    assert specs_of(specs[:2], None, incomplete=True) == ["emodb:incomplete=/x", specs[1]]
+    assert split_options("two[path=file]:norms=/a.tsv") == ("two[path=file]=/a.tsv", {"norms"})
+    assert allow_incomplete("emodb[path=file]=/a.csv") == "emodb[path=file]:incomplete=/a.csv"
+    with pytest.raises(ValueError, match="--columns path=file: is of corpora with a manifest"):
+        specs_of(["emodb=/x"], "path=file")
+
+
+@pytest.mark.parametrize(
+    "parse",
+    [
+        lambda rest: probe.command_line.parse_arguments(["--encoder", "e", *rest]),
+        lambda rest: probe.code_knowledge.parse_arguments(["--encoder", "e", *rest]),
+        lambda rest: probe.table4_command_line.parse(["--runs", "r", *rest[:-2]]),
+        lambda rest: mfsn.command_line.parse(["evaluate", "--run", "r", *rest]),
+        lambda rest: pretrain.run.parse(rest),
+        lambda rest: pretrain.grid.parse(["--rows", "r", *rest]),
+        lambda rest: pretrain.finetune.parse(rest),
+    ],
+)
+def test_every_command_that_takes_a_manifest_takes_columns(
+    parse: Callable[[list[str]], argparse.Namespace],
+) -> None:
+    parsed = parse(["--corpus", "mine=a.csv", "--columns", "path=file", "--out", "o"])
+    assert parsed.columns == "path=file"
 
 
 def test_the_flag_is_the_option_of_every_named_corpus() -> None:
