@@ -57,6 +57,7 @@ def find_tasks(table: pd.DataFrame) -> tuple[Task, ...]:
     if not tasks:
         raise ValueError(
             "The corpus has nothing to predict: it needs at least two classes in the column "
-            "`emotion`, or numbers in `valence`, `arousal` or `dominance`."
+            "`emotion`, or numbers in `valence`, `arousal` or `dominance`. Where a manifest calls "
+            "them otherwise, give --columns, as in emotion=label."
         )
     return tuple(tasks)

@@ -1,5 +1,6 @@
 """The utterance table: one schema for every corpus, one row per utterance."""
 
+import csv
 import hashlib
 import os
 from collections.abc import Hashable
@@ -114,9 +115,23 @@ def load_table(path: Path) -> pd.DataFrame:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Writes `frame` as UTF-8 CSV to the side and renames it: readers see all or nothing."""
+    # A carriage return ends a line for every reader, but is not quoted where "\n" ends the rows.
+    has_return = any(
+        "\r" in cell
+        for column in frame.columns
+        if not pd.api.types.is_numeric_dtype(frame[column])
+        for cell in frame[column]
+        if isinstance(cell, str)
+    )
     with replaced(path) as beside:
-        # File names that are not UTF-8 reach Python as surrogates; this keeps their bytes.
-        frame.to_csv(beside, index=False, errors="surrogateescape", lineterminator="\n")
+        frame.to_csv(
+            beside,
+            index=False,
+            # File names that are not UTF-8 reach Python as surrogates; this keeps their bytes.
+            errors="surrogateescape",
+            lineterminator="\n",
+            quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL,
+        )
 
 
 def read_csv(path: Path, *, encoding_errors: str = "strict") -> pd.DataFrame:

@@ -93,7 +93,8 @@ def split_transcribed(
         raise TableError(
             f"A corpus to fine-tune on must have transcribed utterances to train on and to decode, "
             f"but has {len(parts.train)} and {len(parts.dev)} (left out: {counts}). Its manifest "
-            f"needs a column `text`, and two speakers or a `dev` split."
+            f"needs a column `text` (--columns text=NAME where it is called otherwise), and two "
+            f"speakers or a `dev` split."
         )
     return parts
 

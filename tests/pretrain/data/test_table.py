@@ -94,6 +94,23 @@ def test_a_saved_table_comes_back_equal(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "deep").iterdir()] == ["table.csv"]
 
 
+@pytest.mark.parametrize("text", ["a\rb", "a\r\nb", "a\nb", '"', "a\u2028b"])
+def test_texts_with_ends_of_lines_come_back_and_lines_are_those_of_the_file(
+    tmp_path: Path, text: str
+) -> None:
+    table = validate_table(make_table(text=[text, ""], path=["/x/1\r.wav", "/x/2.wav"]))
+    save_table(table, tmp_path / "table.csv")
+    pd.testing.assert_frame_equal(load_table(tmp_path / "table.csv"), table)
+
+
+def test_a_wrong_number_in_a_saved_table_is_told_with_its_line(tmp_path: Path) -> None:
+    save_table(make_table(), tmp_path / "table.csv")  # the first text goes over two lines
+    content = (tmp_path / "table.csv").read_text()
+    (tmp_path / "table.csv").write_text(content.replace(",32000,", ",many,"))
+    with pytest.raises(TableError, match=r"line 4: `frames` must be a number"):
+        load_table(tmp_path / "table.csv")
+
+
 def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
     file = tmp_path / "other.csv"
     file.write_text("a,b\n1,2\n")

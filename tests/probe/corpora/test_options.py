@@ -54,7 +54,10 @@ def test_columns_are_of_corpora_with_a_manifest_alone(tmp_path: Path) -> None:
         "synthetic",
     ]
     assert specs_of(specs[:2], None, incomplete=True) == ["emodb:incomplete=/x", specs[1]]
-    assert split_options("two[path=file]:norms=/a.tsv") == ("two[path=file]=/a.tsv", {"norms"})
+    assert split_options("two[path=file]:norms=/a.tsv") == (
+        "two[path=file]=/a.tsv",
+        frozenset(("norms",)),
+    )
     assert allow_incomplete("emodb[path=file]=/a.csv") == "emodb[path=file]:incomplete=/a.csv"
     with pytest.raises(ValueError, match="--columns path=file: is of corpora with a manifest"):
         specs_of(["emodb=/x"], "path=file")
