@@ -134,12 +134,7 @@ def _lines(folder: Path) -> list[Listed]:
 
 def _read(path: Path, fold: str, part: str) -> list[Listed]:
     listed = []
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SplitError(
-            f"{path} must be UTF-8, but is not: {error}. Download the list again."
-        ) from error
+    text = path.read_text(encoding="utf-8")
     for place, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue

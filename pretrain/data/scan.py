@@ -17,15 +17,12 @@ import soxr
 from tqdm.auto import tqdm
 
 from pretrain.data.audio import AudioError, audio_hash, decode, ogg_is_cut, to_16k_mono
+from pretrain.data.overshoot import without_overshoot
 from pretrain.data.places import corpora_folder
 from pretrain.data.table import read_csv, write_csv
 
 VERSION = "1"
 """To be raised when a fact below changes its meaning."""
-
-OVERSHOOT_SECONDS = 0.02
-"""An encoder frame. Ends that are rounded to milliseconds lie behind the end of their file by less;
-what lies farther is a wrong time."""
 
 FILES_PER_TASK = 16
 MAX_THREADS = 16
@@ -56,14 +53,9 @@ FACTS = list(Facts.__dataclass_fields__)
 
 
 def look(path: str, offset: int, wanted: int) -> Facts:
-    """Decodes `wanted` frames (0 = all the rest) of a file and returns what it finds.
-
-    They may be fewer by less than `OVERSHOOT_SECONDS` where the file ends before.
-    """
+    """Decodes `wanted` frames (0 = all the rest) of a file and returns what it finds."""
     try:
-        samples, sample_rate = decode(
-            path, offset=offset, frames=_without_overshoot(path, offset, wanted)
-        )
+        samples, sample_rate = decode(path, offset=offset, frames=wanted)
         if ogg_is_cut(path):
             raise AudioError("truncated: the last page of the Ogg file is incomplete")
     except AudioError as error:
@@ -82,19 +74,6 @@ def look(path: str, offset: int, wanted: int) -> Facts:
         deviation=float(waveform.std(dtype=np.float64)) if len(waveform) else 0.0,
         audio_hash=audio_hash(waveform),
     )
-
-
-def _without_overshoot(path: str, offset: int, wanted: int) -> int:
-    """Returns `wanted`, or up to the end of the file where that is less than a frame before."""
-    try:
-        if not wanted or not os.path.isfile(path):
-            return wanted
-        file = soundfile.info(path if os.name == "nt" else os.fsencode(path))
-    except (soundfile.SoundFileError, OSError):
-        return wanted
-    missing = offset + wanted - file.frames
-    is_rounding = 0 < missing < min(OVERSHOOT_SECONDS * file.samplerate, wanted)
-    return wanted - missing if is_rounding else wanted
 
 
 def scan(listing: pd.DataFrame, *, folder: Path, name: str) -> pd.DataFrame:
@@ -174,7 +153,8 @@ def num_threads() -> int:
 
 
 def _look_at_row(row: dict[str, object]) -> Facts:
-    return look(str(row["path"]), int(str(row["offset"])), int(str(row["wanted"])))
+    path, offset, wanted = str(row["path"]), int(str(row["offset"])), int(str(row["wanted"]))
+    return look(path, offset, without_overshoot(path, offset, wanted))
 
 
 def _stat(path: str) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pretrain.data.identities import canonical_identities
+from pretrain.data.overshoot import warn_of_overshoot
 from pretrain.data.quarantine import MIN_SECONDS, CorpusWarning, reasons, set_aside
 from pretrain.data.scan import scan
 from pretrain.data.table import COLUMNS, LABEL_COLUMNS, TableError, validate_table
@@ -85,26 +86,13 @@ def assemble(
         quarantine_file=quarantine_file,
     )
     found = facts.loc[kept.index]
-    _tell_clipped(kept, found, source)
+    warn_of_overshoot(kept, found, source=source)
     table = kept.assign(
         frames=found["frames"], sample_rate=found["sample_rate"], audio_hash=found["audio_hash"]
     )
     table = validate_table(table.loc[:, list(COLUMNS)])
     warn_of_duplicates(table)
     return table
-
-
-def _tell_clipped(kept: pd.DataFrame, found: pd.DataFrame, source: str) -> None:
-    missing = (kept["frames"] - found["frames"])[kept["frames"] > found["frames"]]
-    if len(missing):
-        longest = float((missing / found.loc[missing.index, "sample_rate"]).max())
-        warnings.warn(
-            f"{source}: {len(missing)} utterances end behind the end of their file, by at most "
-            f"{1000 * longest:.1f} ms, and are cut there; the first is "
-            f"{kept.loc[missing.index[0], 'id']}.",
-            CorpusWarning,
-            stacklevel=3,
-        )
 
 
 def warn_of_duplicates(table: pd.DataFrame) -> None:
