@@ -9,10 +9,11 @@ import os
 from pathlib import Path
 
 import pandas as pd
-import soundfile
 
+from pretrain.data.other_names import find_files
 from pretrain.data.readers.assemble import make_listing, path_ids
 from pretrain.data.readers.manifest import TEXT_COLUMNS
+from pretrain.data.sound_file import AudioError, AudioFile
 from pretrain.data.table import LABEL_COLUMNS, TableError, numbers, read_csv
 
 
@@ -82,7 +83,8 @@ def _seconds(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
 
 def _rate(file: str) -> int:
     try:
-        return int(soundfile.info(file).samplerate)
-    except (soundfile.SoundFileError, OSError):
+        with AudioFile(find_files([file]).paths[0]) as audio:
+            return audio.sample_rate
+    except AudioError:
         # The scan will say what is wrong with this file; any rate will do until then.
         return 16_000
