@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pretrain.stopping import terminated_like_ctrl_c
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 WRONG_INPUT = 2
@@ -48,9 +50,11 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
-    """Runs a command; errors that are written for users come without a traceback."""
+    """Runs a command; errors that are written for users come without a traceback, and SIGTERM
+    stops it as Ctrl-C does."""
     try:
-        status = main(sys.argv[1:])
+        with terminated_like_ctrl_c():
+            status = main(sys.argv[1:])
     except (ValueError, RuntimeError, OSError) as error:
         if not is_for_users(error):
             raise
