@@ -46,8 +46,8 @@ def split_transcribed(
     those longer than `max_seconds` (a crop has no transcript) or too short for their transcript
     (CTC needs a frame per character and one between equal neighbours).
 
-    Raises `TableError` when a split's name tells no part, or nothing is left to train or decode, and
-    `ValueError` when an utterance of the dev part is too long to be decoded as a whole.
+    Raises `TableError` when a split's name tells no part, or nothing is left to train or decode,
+    and `ValueError` when an utterance of the dev part is too long to be decoded as a whole.
     """
     num_samples = [
         num_samples_16k(int(frames), int(rate))

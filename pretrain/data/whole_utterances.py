@@ -13,7 +13,7 @@ def check_whole(table: pd.DataFrame) -> None:
     num_long = int((seconds > MAX_WHOLE_SECONDS).sum())
     if not num_long:
         return
-    longest = table.loc[seconds.idxmax()]
+    longest = table.iloc[int(seconds.to_numpy().argmax())]
     others = f" ({num_long - 1} more are above the limit)" if num_long > 1 else ""
     raise ValueError(
         f"{longest['source']}: an utterance must be at most {MAX_WHOLE_SECONDS:g} s long where an "
