@@ -67,22 +67,18 @@ class Sound:
 
     @property
     def is_little_endian(self) -> bool:
-        return self.magic not in _KINDS or _KINDS[self.magic].little
+        """Of samples, where the header has no word on that."""
+        return self.magic == b"dns." or (self.magic in _KINDS and _KINDS[self.magic].little)
 
     @property
     def num_bytes_behind(self) -> int:
         """Bytes of the file behind the sound."""
         return max(0, self.file_size - self.start - self.size)
 
-    def num_joined(self) -> int:
-        """Returns how many more files of this kind are joined behind the first."""
-        kind = _KINDS.get(self.magic)
+    def is_joined(self) -> bool:
+        """Whether another file of this kind begins right behind the sound."""
         with open(self.path, "rb") as file:
-            joined, at = 0, self.start + self.size
-            while _read(file, at, 4) == self.magic and kind is not None and kind.size_bytes == 4:
-                joined += 1
-                at += 8 + _number(_read(file, at + 4, 4), little=kind.little)
-        return joined
+            return _read(file, self.start + self.size, 4) == self.magic
 
     def followed_by_sound(self) -> bool:
         """Whether what is behind the sound is neither chunks, nor tags, nor zeros: then it can only

@@ -18,7 +18,7 @@ import soxr
 from tqdm.auto import tqdm
 
 from pretrain.data.audio import AudioError, AudioHasher, Waveform, mixed, to_16k_blocks
-from pretrain.data.hidden_sound import hidden_sound
+from pretrain.data.length_faults import length_fault
 from pretrain.data.moments import Moments
 from pretrain.data.ogg_pages import ogg_is_cut
 from pretrain.data.places import corpora_folder
@@ -67,23 +67,24 @@ def look(path: str, offset: int, wanted: int) -> Facts:
     try:
         with AudioFile(path) as file:
             facts = _heard(file, offset, wanted)
-            file_format = file.format
+            file_format, bytes_per_frame = file.format, file.bytes_per_frame
         if ogg_is_cut(path):
             raise AudioError("truncated: the last page of the Ogg file is incomplete")
         if facts.error:
             return facts
-        hidden = ""
+        fault = ""
         if not wanted:
-            hidden = hidden_sound(
+            fault = length_fault(
                 path,
                 file_format=file_format,
                 frames=offset + facts.frames,
                 sample_rate=facts.sample_rate,
+                bytes_per_frame=bytes_per_frame,
             )
     except AudioError as error:
         return Facts(error=str(error))
-    if hidden or not facts.frames:
-        return Facts(error=hidden or "empty: no audio frames")
+    if fault or not facts.frames:
+        return Facts(error=fault or "empty: no audio frames")
     return facts
 
 

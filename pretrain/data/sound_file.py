@@ -31,10 +31,12 @@ OPUS_PREROLL_SECONDS = 2.0
 """Behind a seek an Opus decoder needs some packets to be where it would have been without; 80 ms by
 its standard (RFC 7845), 0.5 s to be so to the bit (tried)."""
 
-RAW_SUBTYPES = (
-    "PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW",
-)  # fmt: skip
-"""Every frame has its own bytes, so that sound without a size can be read to the file's end."""
+RAW_BYTES = {
+    "PCM_S8": 1, "PCM_U8": 1, "ULAW": 1, "ALAW": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4,
+    "FLOAT": 4, "DOUBLE": 8,
+}  # fmt: skip
+"""Bytes per sample of the encodings in which every frame has its own, so that sound without a size
+can be read to the file's end."""
 
 
 class AudioError(ValueError):
@@ -62,7 +64,9 @@ class AudioFile:
         self.format = str(self._file.format)
         """libsndfile's name of the container: WAV, FLAC, MP3, ..."""
         self._subtype = str(self._file.subtype)
-        if self._file.frames == 0 and self._subtype in RAW_SUBTYPES:
+        self.bytes_per_frame = RAW_BYTES.get(self._subtype, 0) * self.num_channels
+        """0 where frames have no bytes of their own."""
+        if self._file.frames == 0 and self.bytes_per_frame:
             self._open_without_size()
 
     def __enter__(self) -> "AudioFile":

@@ -50,10 +50,9 @@ def why_unreadable(path: str, error: Exception) -> str:
         return "is a NIST SPHERE file compressed by shorten: unpack it with sph2pipe"
     if isinstance(error, TypeError):
         return "has no header that says what its samples are"
-    if (sound := sound_of(path)) is not None and (num_joined := sound.num_joined()):
+    if (sound := sound_of(path)) is not None and sound.is_joined():
         return (
-            f"{num_joined + 1} files are joined in it, which a decoder does not understand: take "
-            "them apart"
+            "several files are joined in it, which a decoder does not understand: take them apart"
         )
     text = str(getattr(error, "error_string", "") or error)
     return f"cannot be decoded: {' '.join(text.split()).rstrip('.')}"

@@ -1,4 +1,4 @@
-"""Sound in a file that its header does not tell of, so that a decoder ends before it."""
+"""Headers that are wrong about the length: a decoder misses sound, or sound is not there."""
 
 import mmap
 
@@ -21,9 +21,14 @@ FLAC_START = b"fLaC\x00\x00\x00\x22"
 REWRITE = "Write it anew, for example with ffmpeg"
 
 
-def hidden_sound(path: str, *, file_format: str, frames: int, sample_rate: int) -> str:
+def length_fault(
+    path: str, *, file_format: str, frames: int, sample_rate: int, bytes_per_frame: int
+) -> str:
     """Returns why a file holds much more than the `frames` that were decoded from its start to its
-    end, or the empty string. `file_format` is libsndfile's name."""
+    end, or much less than its header says; the empty string where neither is so.
+
+    `file_format` is libsndfile's name, `bytes_per_frame` 0 where frames have no bytes of their own.
+    """
     if file_format == "OGG":
         return _joined_ogg(path)
     if file_format == "MP3":
@@ -31,13 +36,13 @@ def hidden_sound(path: str, *, file_format: str, frames: int, sample_rate: int) 
     if file_format == "FLAC":
         return _flac(path, frames, sample_rate)
     sound = sound_of(path)
-    if sound is None or not sound.num_bytes_behind:
+    if sound is None:
         return ""
     seconds = frames / sample_rate
-    if num_joined := sound.num_joined():
+    if sound.is_joined():
         return (
-            f"{num_joined + 1} files are joined in it, of which only the first ({seconds:.2f} s) "
-            "can be decoded: take them apart"
+            f"several files are joined in it, of which only the first ({seconds:.2f} s) can be "
+            "decoded: take them apart"
         )
     if not sound.size:
         if frames or not sound.followed_by_sound():
@@ -46,12 +51,20 @@ def hidden_sound(path: str, *, file_format: str, frames: int, sample_rate: int) 
             f"the header's size is 0, but {sound.num_bytes_behind} bytes follow that may be sound. "
             f"{REWRITE}"
         )
-    hidden = seconds * sound.num_bytes_behind / sound.size
+    if not frames:
+        return ""
+    # A decoder that read beyond the header's size was right to do so.
+    size_read = max(sound.size, frames * bytes_per_frame)
+    size_there = sound.file_size - sound.start
+    seconds_per_byte = seconds / min(size_read, size_there)
+    if (size_read - size_there) * seconds_per_byte > MAX_HIDDEN_SECONDS:
+        return f"truncated: {size_there} of {sound.size} bytes of sound are there"
+    hidden = (size_there - size_read) * seconds_per_byte
     if hidden <= MAX_HIDDEN_SECONDS or not sound.followed_by_sound():
         return ""
     return (
         f"the header covers {seconds:.2f} s only, but the file holds {seconds + hidden:.2f} s. "
-        f"{REWRITE} (-ignore_length 1 -i FILE NEW.wav)"
+        f"{REWRITE} (of WAV: ffmpeg -ignore_length 1 -i FILE NEW.wav)"
     )
 
 
