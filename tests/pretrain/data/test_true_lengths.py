@@ -16,7 +16,7 @@ from tests.pretrain.data.voices import pcm, voice, wav_header, with_flac_length
 SECONDS, RATE = 3.0, 16_000
 SOUND = pcm(voice(9, SECONDS))
 FRAMES = len(SOUND) // 2
-HASH = audio_hash(np.frombuffer(SOUND, "<i2").astype(np.float32) / 32768)
+HASH = audio_hash(np.frombuffer(SOUND, "<i2").astype(np.float32) / np.float32(32768))
 
 
 def looked_at(path: Path, data: bytes) -> Facts:

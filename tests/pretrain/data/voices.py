@@ -16,7 +16,8 @@ def voice(seed: int, seconds: float = 2.0, rate: int = 16_000) -> Waveform:
     sound = sum(np.sin(k * phase) / k for k in range(1, 12))
     sound = sound * (0.15 + np.abs(np.sin(2 * np.pi * rng.uniform(2, 4) * time)))
     sound += 0.005 * rng.normal(size=len(time))
-    return (0.5 * sound / np.abs(sound).max()).astype(np.float32)
+    waveform: Waveform = (0.5 * sound / np.abs(sound).max()).astype(np.float32)
+    return waveform
 
 
 def pcm(waveform: Waveform) -> bytes:
