@@ -12,6 +12,9 @@ from pretrain.data.sound_file import SequentialFile
 MAX_HIDDEN_SECONDS = 0.25
 """More than this beyond what was decoded cannot be filling or the delay of a codec."""
 
+MP3_FILLING_SAMPLES = 4 * 1152
+"""Delay of encoder and decoder and the rest of the last frame, which an index has cut off."""
+
 FIRST_OGG_PAGE = b"OggS\x00\x02"
 """Only the first page of a stream carries this flag (RFC 3533)."""
 
@@ -97,7 +100,7 @@ def _flac(path: str, frames: int, sample_rate: int) -> str:
 
 def _mp3(path: str, frames: int, sample_rate: int) -> str:
     held = num_samples(path)
-    if held - frames <= MAX_HIDDEN_SECONDS * sample_rate:
+    if held - frames <= MAX_HIDDEN_SECONDS * sample_rate + MP3_FILLING_SAMPLES:
         return ""
     said = "its index covers" if has_index(path) else "its length is guessed (no index) as"
     return (

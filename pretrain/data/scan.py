@@ -6,6 +6,7 @@ and time of change are the same. Only facts are kept, so that changed limits nee
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from pretrain.data.length_faults import length_fault
 from pretrain.data.moments import Moments
 from pretrain.data.ogg_pages import ogg_is_cut
 from pretrain.data.places import corpora_folder
+from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.scan_cache import KEY, ScanCache
 from pretrain.data.sound_file import AudioFile
 
@@ -149,10 +151,23 @@ def scan(listing: pd.DataFrame, *, folder: Path, name: str) -> pd.DataFrame:
         fresh = pd.DataFrame(_look_at_all(todo, cache, name=name), columns=[*KEY, *FACTS])
         known = _merge(known, fresh)
         # A file that could not be used may be repaired, or its disk be back, next time.
-        cache.save(known.loc[known["error"] == ""])
+        _save(cache, known.loc[known["error"] == ""])
         facts = _join(wanted, known)
     facts.index = listing.index
     return facts.loc[:, list(FACTS)]
+
+
+def _save(cache: ScanCache, known: pd.DataFrame) -> None:
+    try:
+        cache.save(known)
+    except OSError as error:
+        # What was found serves this command all the same.
+        warnings.warn(
+            f"What was found out about the files cannot be kept in {cache.path} "
+            f"({error.strerror}); they will be looked at again next time.",
+            CorpusWarning,
+            stacklevel=3,
+        )
 
 
 def cache_file(folder: Path) -> Path:

@@ -4,6 +4,7 @@ The journal has a line per file, written as soon as it was looked at, so that a 
 killed loses nothing. A line that was cut is passed over.
 """
 
+import contextlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ class ScanCache:
     """Findings about the files of one corpus; several threads and processes may append."""
 
     def __init__(self, path: Path, facts: Sequence[str]) -> None:
-        self._path = path
+        self.path = path
         self._journal = path.with_suffix(".journal")
         self._columns = [*KEY, *facts]
         self._lock = threading.Lock()
@@ -44,24 +45,25 @@ class ScanCache:
         return known.drop_duplicates(KEY, keep="last").reset_index(drop=True)
 
     def append(self, found: Sequence[Mapping[str, object]]) -> None:
-        """Writes findings behind the others."""
+        """Writes findings behind the others, if the disk lets it."""
         if not found:
             return
         # A line that was cut has no end: the first of these must not become part of it.
         lines = [json.dumps([row[column] for column in self._columns]) for row in found]
-        with self._lock:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+        # A full disk does not end a scan: `save` says so in the end.
+        with self._lock, contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._journal.open("a", encoding="ascii") as file:
                 file.write("\n" + "\n".join(lines) + "\n")
 
     def save(self, known: pd.DataFrame) -> None:
         """Replaces everything by `known`."""
-        write_csv(known.loc[:, self._columns], self._path)
+        write_csv(known.loc[:, self._columns], self.path)
         self._journal.unlink(missing_ok=True)
 
     def _read_table(self) -> pd.DataFrame:
         try:
-            known = read_csv(self._path, encoding_errors="surrogateescape")
+            known = read_csv(self.path, encoding_errors="surrogateescape")
             return self._valid(known.loc[:, self._columns])
         except (OSError, ValueError, KeyError):
             return self._valid(pd.DataFrame(columns=self._columns))

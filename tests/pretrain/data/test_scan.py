@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from pretrain.data import scan as scan_module
+from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.scan import FACTS, Facts, cache_file, look, scan
 from pretrain.data.scan_cache import KEY, ScanCache
 from tests.conftest import PROJECT
@@ -198,6 +199,15 @@ def test_a_cut_line_does_not_spoil_the_next_one(tmp_path: Path, looked: list[str
     # Of wrong types and without a hash: it is not taken for a finding.
     scan(listing_of(tmp_path / "a.wav"), folder=tmp_path, name="x")
     assert looked == ["a.wav"]
+
+
+def test_a_disk_that_takes_nothing_does_not_end_a_scan(tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", seed=0)
+    cache_file(tmp_path).parent.parent.mkdir(parents=True)
+    cache_file(tmp_path).parent.write_text("a file where a folder should be")
+    with pytest.warns(CorpusWarning, match=r"cannot be kept in .*\.csv .*looked at again"):
+        facts = scan(listing_of(tmp_path / "a.wav"), folder=tmp_path, name="x")
+    assert facts["frames"][0] == 8000
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100])

@@ -186,6 +186,16 @@ def test_a_guess_of_the_length_of_an_mp3_file_is_not_believed(tmp_path: Path) ->
     assert "truncated" in looked_at(place, mp3[: len(mp3) // 2]).error
 
 
+@pytest.mark.parametrize("rate", [8_000, 16_000, 48_000])
+@pytest.mark.parametrize("frames", [12_000, 12_600, 13_100])
+def test_what_an_encoder_fills_an_mp3_file_with_is_no_sound(
+    tmp_path: Path, rate: int, frames: int
+) -> None:
+    soundfile.write(tmp_path / "a.mp3", voice(9, frames / rate, rate), rate)
+    facts = look(str(tmp_path / "a.mp3"), 0, 0)
+    assert (facts.error, facts.frames) == ("", frames)
+
+
 def test_an_mp3_file_that_ends_before_its_guessed_length_is_read_whole(tmp_path: Path) -> None:
     place = tmp_path / "a.mp3"
     how = {"bitrate_mode": "CONSTANT", "compression_level": 0.9}
