@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pretrain.data.columns import add_columns_argument
+from pretrain.stopping import terminated_like_ctrl_c
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -51,9 +52,11 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
-    """Runs a command; errors that are written for users come without a traceback."""
+    """Runs a command; errors that are written for users come without a traceback, and SIGTERM
+    stops it as Ctrl-C does."""
     try:
-        status = main(sys.argv[1:])
+        with terminated_like_ctrl_c():
+            status = main(sys.argv[1:])
     except (ValueError, RuntimeError, OSError) as error:
         if not is_for_users(error):
             raise

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pretrain.data.audio import read_waveform
 from pretrain.data.loader import normalize_waveform, pad_waveforms
+from pretrain.data.whole_utterances import check_whole
 from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import WeightsError, load_encoder
@@ -48,7 +49,11 @@ class Recognizer:
         return greedy(self.head(output.layers[-1]), output.num_frames, self.vocabulary)
 
     def transcribe_table(self, utterances: pd.DataFrame) -> list[str]:
-        """Returns the text of every row of a table with the column `num_samples` (16 kHz)."""
+        """Returns the text of every row of a table with the column `num_samples` (16 kHz).
+
+        Raises `ValueError` when an utterance is too long to be taken as a whole.
+        """
+        check_whole(utterances)
         self.encoder.eval()
         self.head.eval()
         device = self.head.linear.weight.device

@@ -5,7 +5,9 @@ import shlex
 import sys
 from pathlib import Path
 
+from pretrain.command_line import STOPPED
 from pretrain.data.columns import add_columns_argument
+from pretrain.stopping import terminated_like_ctrl_c
 
 EXAMPLE = """example:
   python probe/check_corpora.py emodb=/data/emodb ravdess=/data/ravdess --out runs/corpora-check
@@ -78,11 +80,16 @@ def run(parsed: argparse.Namespace) -> list[str]:
 def main() -> None:
     parsed = parse_arguments()
     try:
-        wrong = run(parsed)
+        with terminated_like_ctrl_c():
+            wrong = run(parsed)
     except (ValueError, OSError) as error:
         sys.exit(f"check_corpora: {error}")
     except KeyboardInterrupt:
-        sys.exit("check_corpora: stopped. Files looked at so far are not looked at again.")
+        print(
+            "check_corpora: stopped. Files looked at so far are not looked at again.",
+            file=sys.stderr,
+        )
+        sys.exit(STOPPED)
     if wrong:
         sys.exit("check_corpora: " + "; ".join(wrong))
 

@@ -4,7 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from pretrain.command_line import STOPPED
 from pretrain.data.columns import add_columns_argument
+from pretrain.stopping import terminated_like_ctrl_c
 
 EXAMPLE = """example:
   python probe/code_knowledge.py --encoder runs/real/rows/* --corpus emodb=/data/emodb \\
@@ -104,13 +106,16 @@ def run(parsed: argparse.Namespace) -> None:
 def main() -> None:
     parsed = parse_arguments()
     try:
-        run(parsed)
+        with terminated_like_ctrl_c():
+            run(parsed)
     except ValueError as error:
         sys.exit(f"code_knowledge: {error}")
     except KeyboardInterrupt:
-        sys.exit(
-            "code_knowledge: stopped. Codes computed so far are kept; the same command goes on."
+        print(
+            "code_knowledge: stopped. Codes computed so far are kept; the same command goes on.",
+            file=sys.stderr,
         )
+        sys.exit(STOPPED)
 
 
 if __name__ == "__main__":

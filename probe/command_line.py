@@ -54,7 +54,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         required=True,
         metavar="NAME=PATH",
         help="emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, NAME=manifest.csv "
-        "or synthetic; NAME:norms=PATH takes category norms for V/A/D; may be repeated",
+        "or synthetic; NAME:norms=PATH takes category norms for V/A/D; may be repeated. Utterances "
+        "may be up to 120 s long: cut longer recordings by the columns offset and frames",
     )
     add_columns_argument(parser)
     parser.add_argument(

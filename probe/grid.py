@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pretrain.data.table import table_hash
+from pretrain.data.whole_utterances import check_whole
 from pretrain.engine.provenance import git_state, package_versions
 from probe.attributes import find_attributes
 from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED
@@ -95,8 +96,11 @@ def _source_of_ratings(name: str, *, norms: bool) -> str:
     return "simulated ratings" if name == SYNTHETIC else "ratings"
 
 
-def check_names(corpora: Sequence[Corpus]) -> None:
-    """Raises ValueError if two corpora would be one in the results."""
+def check_corpora(corpora: Sequence[Corpus]) -> None:
+    """Raises ValueError if two corpora would be one in the results, or if an utterance is too long
+    for an encoder."""
+    for corpus in corpora:
+        check_whole(corpus.table)
     names = [corpus.name for corpus in corpora]
     if len(set(names)) < len(names):
         raise ValueError(f"Every --corpus needs a name of its own, but they are {names}.")

@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from pretrain.command_line import STOPPED
+from pretrain.stopping import terminated_like_ctrl_c
 from probe.command_line import parse_arguments
 
 
@@ -24,13 +26,13 @@ def run(parsed: argparse.Namespace) -> None:
     from pretrain.data.places import runs_folder
     from pretrain.engine.provenance import command_line
     from probe.corpora.options import specs_of
-    from probe.grid import check_names, inputs_of, probe, read_corpus
+    from probe.grid import check_corpora, inputs_of, probe, read_corpus
 
     specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
     # Curves by layer need layers, which only the linear head tells apart.
     attributes = parsed.attributes and head.name == LINEAR
     corpora = [read_corpus(spec, parsed.protocol, with_attributes=attributes) for spec in specs]
-    check_names(corpora)
+    check_corpora(corpora)
     how = {"bf16": parsed.bf16, "fingerprints": parsed.fingerprints}
     inputs = inputs_of(runs, corpora, parsed.protocol, head, **how)
     if can_reuse(parsed.out, inputs):
@@ -51,11 +53,16 @@ def run(parsed: argparse.Namespace) -> None:
 def main() -> None:
     parsed = parse_arguments()
     try:
-        run(parsed)
+        with terminated_like_ctrl_c():
+            run(parsed)
     except ValueError as error:
         sys.exit(f"probe: {error}")
     except KeyboardInterrupt:
-        sys.exit("probe: stopped. Features computed so far are kept; the same command goes on.")
+        print(
+            "probe: stopped. Features computed so far are kept; the same command goes on.",
+            file=sys.stderr,
+        )
+        sys.exit(STOPPED)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="NAME=PATH",
         help="what to probe on: emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, "
-        "NAME=manifest.csv or synthetic; may be repeated",
+        "NAME=manifest.csv or synthetic; may be repeated. Utterances may be up to 120 s long",
     )
     add_columns_argument(what)
     what.add_argument(

@@ -11,7 +11,7 @@ from probe.cells import Cell, Setting, inputs_of_corpus
 from probe.corpora.options import specs_of
 from probe.encoders import EncoderRun
 from probe.evaluate_row import evaluate_row
-from probe.grid import check_names, read_corpus, with_baselines
+from probe.grid import check_corpora, read_corpus, with_baselines
 from probe.heads.settings import LINEAR, Head, make_head
 from probe.results import check_out_folder
 from probe.shared_work import Board, Job
@@ -122,7 +122,7 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
     settings: list[Setting] = []
     for protocol in parsed.protocol:
         corpora = [read_corpus(spec, protocol, with_attributes=attributes) for spec in specs]
-        check_names(corpora)
+        check_corpora(corpora)
         for head in heads:
             probed = (
                 corpora if head.name == LINEAR else [one.without_attributes() for one in corpora]

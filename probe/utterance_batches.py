@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pretrain.data.audio import num_samples_16k, read_waveform
 from pretrain.data.loader import normalize_waveform, pad_waveforms
+from pretrain.data.whole_utterances import check_whole
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
 
 IndexArray = npt.NDArray[np.intp]
@@ -25,8 +26,9 @@ def lengths_16k(table: pd.DataFrame) -> Lengths:
     """Returns (N,) the samples of each utterance at 16 kHz.
 
     Raises:
-        ValueError: An utterance is shorter than one frame.
+        ValueError: An utterance is shorter than one frame, or too long to be taken as a whole.
     """
+    check_whole(table)
     sizes = zip(table["frames"], table["sample_rate"], strict=True)
     lengths = np.array([num_samples_16k(int(frames), int(rate)) for frames, rate in sizes])
     if lengths.min() < RECEPTIVE_FIELD_SAMPLES:

@@ -1,6 +1,7 @@
 """Reads the shards of this process: crop, normalise, pad, draw the mask."""
 
 import signal
+import warnings
 from collections.abc import Iterable
 from hashlib import blake2b
 
@@ -10,8 +11,9 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from pretrain.data.audio import num_samples_16k, read_waveform
+from pretrain.data.audio import num_samples_16k, read_waveform, read_window
 from pretrain.data.batch import Batch
+from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.sampler import PlanError, Shard, UpdatePlan
 from pretrain.draws import Draws
 from pretrain.model.encoder_settings import (
@@ -26,6 +28,9 @@ from pretrain.settings_class import settings
 FloatArray = npt.NDArray[np.float32]
 
 NORMALIZE_EPS = 1e-5
+
+MAX_UNHEARD_SHARE = 0.5
+"""A larger share of a corpus that one epoch leaves out is said."""
 
 
 @settings
@@ -113,7 +118,7 @@ class ShardReader(Dataset[Batch]):
             drawn = Draws(
                 seed=self._seed, update=shard.update, slot=slot, utterance_id=str(utterance["id"])
             )
-            waveform = self._crop(read_waveform(utterance), drawn)
+            waveform = self._read_crop(utterance, drawn)
             waveforms.append(normalize_waveform(waveform))
             num_frames = num_frames_of(len(waveform))
             masks.append(draw_mask(num_frames, self._mask, drawn.generator("mask")))
@@ -124,12 +129,13 @@ class ShardReader(Dataset[Batch]):
             mask[row, : len(valid)] = torch.from_numpy(valid)
         return Batch(waveforms=padded, num_samples=num_samples, mask=mask, draws=tuple(draws))
 
-    def _crop(self, waveform: FloatArray, draws: Draws) -> FloatArray:
-        surplus = len(waveform) - self._data.crop_samples
+    def _read_crop(self, utterance: pd.Series, draws: Draws) -> FloatArray:
+        num_samples = num_samples_16k(int(utterance["frames"]), int(utterance["sample_rate"]))
+        surplus = num_samples - self._data.crop_samples
         if surplus <= 0:
-            return waveform
+            return read_waveform(utterance)
         start = int(draws.generator("crop").integers(surplus + 1))
-        return waveform[start : start + self._data.crop_samples]
+        return read_window(utterance, start, start + self._data.crop_samples)
 
 
 def usable_utterances(table: pd.DataFrame, data: DataSettings) -> pd.DataFrame:
@@ -145,7 +151,28 @@ def usable_utterances(table: pd.DataFrame, data: DataSettings) -> pd.DataFrame:
             f"`data.min_seconds` must leave some utterance of {data.corpus!r}, but all "
             f"{len(table)} are shorter than {data.min_seconds} s."
         )
+    _warn_of_long_recordings(usable["num_samples"].to_numpy(np.int64), data)
     return usable
+
+
+def _warn_of_long_recordings(num_samples: npt.NDArray[np.int64], data: DataSettings) -> None:
+    """Says it when most of a corpus is not heard in an epoch."""
+    cut = num_samples > data.crop_samples
+    unheard = int((num_samples[cut] - data.crop_samples).sum())
+    total = int(num_samples.sum())
+    if unheard <= MAX_UNHEARD_SHARE * total:
+        return
+    hours = SAMPLE_RATE_HZ * 3600
+    warnings.warn(
+        f"{data.corpus}: {unheard / hours:.2f} of {total / hours:.2f} hours "
+        f"({unheard / total:.0%}) are not heard in an epoch, because one crop of "
+        f"`data.crop_seconds` = {data.crop_seconds:g} s is taken from each recording, and "
+        f"{int(cut.sum())} are longer (the longest {num_samples.max() / SAMPLE_RATE_HZ:.0f} s). To "
+        "hear them all, cut them into utterances: a manifest with a row, `offset` and `frames`, "
+        "for each.",
+        CorpusWarning,
+        stacklevel=3,
+    )
 
 
 def make_plan(table: pd.DataFrame, data: DataSettings, seed: int) -> UpdatePlan:

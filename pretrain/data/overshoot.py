@@ -1,12 +1,11 @@
 """Ends of utterances that lie behind the end of their file because somebody rounded them."""
 
-import os
 import warnings
 
 import pandas as pd
-import soundfile
 
 from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.sound_file import AudioError, AudioFile
 
 OVERSHOOT_SECONDS = 0.02
 """An encoder frame. Ends that are rounded to milliseconds lie behind the end of their file by less;
@@ -16,14 +15,15 @@ what lies farther is a wrong time."""
 def without_overshoot(path: str, offset: int, wanted: int) -> int:
     """Returns `wanted` frames (0 = all the rest), or those up to the end of the file where that is
     less than `OVERSHOOT_SECONDS` before."""
-    try:
-        if not wanted or not os.path.isfile(path):  # a pipe would be waited for
-            return wanted
-        file = soundfile.info(path if os.name == "nt" else os.fsencode(path))
-    except (soundfile.SoundFileError, OSError):
+    if not wanted:
         return wanted
-    missing = offset + wanted - file.frames
-    is_rounding = 0 < missing < min(OVERSHOOT_SECONDS * file.samplerate, wanted)
+    try:
+        with AudioFile(path) as file:
+            said, sample_rate = file.said_frames, file.sample_rate
+    except AudioError:
+        return wanted
+    missing = offset + wanted - said if said else 0
+    is_rounding = 0 < missing < min(OVERSHOOT_SECONDS * sample_rate, wanted)
     return wanted - missing if is_rounding else wanted
 
 

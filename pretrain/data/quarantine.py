@@ -1,5 +1,6 @@
 """Sets unusable files aside with their reasons, and stops when they are too many."""
 
+import math
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,11 @@ MIN_SECONDS = 0.25
 
 SILENCE_DEVIATION = 1e-4
 """-80 dB of full scale; the dither of a silent 16-bit recording lies at 3e-5."""
+
+MIN_MIX_SHARE = 0.01
+"""Least variance of the mean of the channels, as a share of what unrelated channels, or a single
+one that is not silent, would leave (-20 dB). Below it channels cancel each other, and what is left
+is not what was recorded."""
 
 COLUMNS = ["source", "path", "offset", "reason"]
 NUM_SHOWN = 5
@@ -30,11 +36,31 @@ def reasons(facts: pd.DataFrame, *, min_seconds: float = MIN_SECONDS) -> pd.Seri
     """Returns for every row of a scan why it cannot be used, or the empty string."""
     reason = facts["error"].astype("str").copy()
     seconds = facts["frames"] / facts["sample_rate"].clip(lower=1)
+    for row in facts.index[(reason == "") & _cancelling(facts)]:
+        reason[row] = _tell_cancelling(facts.loc[row])
     silent = (reason == "") & (facts["deviation"] < SILENCE_DEVIATION)
     reason = reason.mask(silent, f"silent: below {SILENCE_DEVIATION:g} of full scale")
     short = (reason == "") & (seconds < min_seconds)
     spoken = seconds.map(lambda value: f"too short: {value:.3f} s, needed are {min_seconds:g} s")
     return reason.mask(short, spoken)
+
+
+def _cancelling(facts: pd.DataFrame) -> "pd.Series[bool]":
+    """Tells where the mean of the channels is next to nothing beside them."""
+    unrelated = facts["channel_deviation"] ** 2 / facts["num_channels"].clip(lower=1)
+    heard = facts["channel_deviation"] >= SILENCE_DEVIATION
+    return heard & (facts["mixed_deviation"] ** 2 < MIN_MIX_SHARE * unrelated)
+
+
+def _tell_cancelling(facts: "pd.Series[float]") -> str:
+    below = 20 * math.log10(
+        max(facts["channel_deviation"], 1e-9) / max(facts["mixed_deviation"], 1e-9)
+    )
+    limit = 10 * math.log10(max(1, facts["num_channels"]) / MIN_MIX_SHARE)
+    return (
+        f"channels cancel each other: their mean is {below:.0f} dB below them (at most {limit:.0f} "
+        "dB are taken); one is inverted: keep one channel, for example with ffmpeg"
+    )
 
 
 def set_aside(

@@ -1,11 +1,13 @@
 """Looks at every file of a corpus once: length, rate, loudness, hash, or why it cannot be used.
 
-The findings are kept under `runs/corpora/cache` and used again for files whose size and time of
-change are the same. Only facts are kept, so that changed limits need no new scan.
+The findings are kept under `runs/corpora/cache`, as they come, and used again for files whose size
+and time of change are the same. Only facts are kept, so that changed limits need no new scan.
 """
 
 import hashlib
 import os
+import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,19 +18,21 @@ import soundfile
 import soxr
 from tqdm.auto import tqdm
 
-from pretrain.data.audio import AudioError, audio_hash, decode, ogg_is_cut, to_16k_mono
+from pretrain.data.audio import AudioError, AudioHasher, Waveform, mixed, to_16k_blocks
+from pretrain.data.length_faults import length_fault
+from pretrain.data.moments import Moments
+from pretrain.data.ogg_pages import ogg_is_cut
 from pretrain.data.overshoot import without_overshoot
 from pretrain.data.places import corpora_folder
-from pretrain.data.table import read_csv, write_csv
+from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.scan_cache import KEY, ScanCache
+from pretrain.data.sound_file import AudioFile
 
-VERSION = "1"
+VERSION = "2"
 """To be raised when a fact below changes its meaning."""
 
 FILES_PER_TASK = 16
 MAX_THREADS = 16
-
-KEY = ["path", "offset", "wanted", "size", "changed_ns"]
-"""A finding holds as long as these are the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,15 @@ class Facts:
     sample_rate: int = 0
     """In Hz."""
 
+    num_channels: int = 0
+
+    channel_deviation: float = 0.0
+    """Root of the mean variance of the channels, full scale = 1, at the file's own rate; 0 of one
+    channel."""
+
+    mixed_deviation: float = 0.0
+    """The same of the mean of the channels: far below, when they cancel each other."""
+
     deviation: float = 0.0
     """Standard deviation of the 16 kHz waveform, full scale = 1 (an offset is not sound)."""
 
@@ -49,30 +62,68 @@ class Facts:
     """Why nothing is known, empty when all is well."""
 
 
-FACTS = list(Facts.__dataclass_fields__)
+FACTS = tuple(Facts.__dataclass_fields__)
 
 
 def look(path: str, offset: int, wanted: int) -> Facts:
     """Decodes `wanted` frames (0 = all the rest) of a file and returns what it finds."""
     try:
-        samples, sample_rate = decode(path, offset=offset, frames=wanted)
+        with AudioFile(path) as file:
+            facts = _heard(file, offset, wanted)
+            file_format, bytes_per_frame = file.format, file.bytes_per_frame
         if ogg_is_cut(path):
             raise AudioError("truncated: the last page of the Ogg file is incomplete")
+        if facts.error:
+            return facts
+        fault = ""
+        if not wanted:
+            fault = length_fault(
+                path,
+                file_format=file_format,
+                frames=offset + facts.frames,
+                sample_rate=facts.sample_rate,
+                bytes_per_frame=bytes_per_frame,
+            )
     except AudioError as error:
         return Facts(error=str(error))
-    if not len(samples):
-        return Facts(error="empty: no audio frames")
-    if not np.isfinite(samples).all():
-        bad = int((~np.isfinite(samples)).any(axis=1).sum())
+    if fault or not facts.frames:
+        return Facts(error=fault or "empty: no audio frames")
+    return facts
+
+
+def _heard(file: AudioFile, offset: int, wanted: int) -> Facts:
+    """Decodes once, block by block: an hour takes no more memory than a minute."""
+    frames = num_bad = 0
+    channels, mix, sound, hasher = Moments(), Moments(), Moments(), AudioHasher()
+
+    def finite_blocks() -> Iterator[Waveform]:
+        nonlocal frames, num_bad
+        for block in file.blocks(offset=offset, frames=wanted):
+            frames += len(block)
+            num_bad += int((~np.isfinite(block)).any(axis=1).sum())
+            if num_bad:
+                continue
+            if file.num_channels > 1:
+                channels.update(block)
+                mix.update(mixed(block))
+            yield block
+
+    for waveform in to_16k_blocks(finite_blocks(), file.sample_rate):
+        sound.update(waveform)
+        hasher.update(waveform)
+    if num_bad:
         return Facts(
-            sample_rate=sample_rate, error=f"not finite: {bad} frames hold NaN or infinity"
+            sample_rate=file.sample_rate,
+            error=f"not finite: {num_bad} frames hold NaN or infinity",
         )
-    waveform = to_16k_mono(samples, sample_rate)
     return Facts(
-        frames=len(samples),
-        sample_rate=sample_rate,
-        deviation=float(waveform.std(dtype=np.float64)) if len(waveform) else 0.0,
-        audio_hash=audio_hash(waveform),
+        frames=frames,
+        sample_rate=file.sample_rate,
+        num_channels=file.num_channels,
+        channel_deviation=float(np.sqrt(channels.variance().mean())),
+        mixed_deviation=float(np.sqrt(mix.variance())),
+        deviation=float(np.sqrt(sound.variance())),
+        audio_hash=hasher.hexdigest(),
     )
 
 
@@ -92,23 +143,32 @@ def scan(listing: pd.DataFrame, *, folder: Path, name: str) -> pd.DataFrame:
     stats = [_stat(path) for path in wanted["path"]]
     wanted["size"] = [size for size, _ in stats]
     wanted["changed_ns"] = [changed_ns for _, changed_ns in stats]
-    cache = cache_file(folder)
-    known = _load(cache)
+    cache = ScanCache(cache_file(folder), FACTS)
+    known = cache.load()
     facts = _join(wanted, known)
     unknown = facts["error"].isna()
     if unknown.any():
         todo = wanted.loc[unknown.to_numpy()].drop_duplicates(KEY)
-        fresh: list[dict[str, object]] = []
-        try:
-            _look_at_all(todo, name=name, into=fresh)
-        finally:
-            # Also after an interruption: what was looked at need not be looked at again.
-            known = _merge(known, pd.DataFrame(fresh, columns=[*KEY, *FACTS]))
-            # A file that could not be used may be repaired, or its disk be back, next time.
-            write_csv(known.loc[known["error"] == ""], cache)
+        fresh = pd.DataFrame(_look_at_all(todo, cache, name=name), columns=[*KEY, *FACTS])
+        known = _merge(known, fresh)
+        # A file that could not be used may be repaired, or its disk be back, next time.
+        _save(cache, known.loc[known["error"] == ""])
         facts = _join(wanted, known)
     facts.index = listing.index
-    return facts.loc[:, FACTS]
+    return facts.loc[:, list(FACTS)]
+
+
+def _save(cache: ScanCache, known: pd.DataFrame) -> None:
+    try:
+        cache.save(known)
+    except OSError as error:
+        # What was found serves this command all the same.
+        warnings.warn(
+            f"What was found out about the files cannot be kept in {cache.path} "
+            f"({error.strerror}); they will be looked at again next time.",
+            CorpusWarning,
+            stacklevel=3,
+        )
 
 
 def cache_file(folder: Path) -> Path:
@@ -122,14 +182,19 @@ def cache_file(folder: Path) -> Path:
     return corpora_folder() / "cache" / f"{digest.hexdigest()}.csv"
 
 
-def _look_at_all(todo: pd.DataFrame, *, name: str, into: list[dict[str, object]]) -> None:
+def _look_at_all(todo: pd.DataFrame, cache: ScanCache, *, name: str) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = [
         {str(key): value for key, value in row.items()} for row in todo.to_dict("records")
     ]
 
     def look_at_some(some: list[dict[str, object]]) -> list[dict[str, object]]:
-        return [{**row, **asdict(_look_at_row(row))} for row in some]
+        found = [{**row, **asdict(_look_at_row(row))} for row in some]
+        # At once, so that whatever ends this process, what was looked at need not be looked at
+        # again.
+        cache.append([row for row in found if not row["error"]])
+        return found
 
+    found: list[dict[str, object]] = []
     parts = [rows[i : i + FILES_PER_TASK] for i in range(0, len(rows), FILES_PER_TASK)]
     # Threads, not processes: decoding, resampling and hashing all release the interpreter lock.
     pool = ThreadPoolExecutor(num_threads())
@@ -137,13 +202,11 @@ def _look_at_all(todo: pd.DataFrame, *, name: str, into: list[dict[str, object]]
     try:
         with tqdm(total=len(rows), desc=f"reading {name}", unit="file", mininterval=0.5) as bar:
             for task in as_completed(tasks):
+                found += task.result()
                 bar.update(len(task.result()))
     finally:
         pool.shutdown(cancel_futures=True)
-        # Of all tasks, those too that were done but not waited for when this was interrupted.
-        for task in tasks:
-            if not task.cancelled() and task.exception() is None:
-                into.extend(task.result())
+    return found
 
 
 def num_threads() -> int:
@@ -175,18 +238,3 @@ def _merge(known: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
         return fresh
     old = ~pd.MultiIndex.from_frame(known[place]).isin(pd.MultiIndex.from_frame(fresh[place]))
     return pd.concat([known.loc[old], fresh], ignore_index=True)
-
-
-def _load(cache: Path) -> pd.DataFrame:
-    types = {column: "int64" for column in ("offset", "wanted", "size", "changed_ns")}
-    types |= {"frames": "int64", "sample_rate": "int64", "deviation": "float64"}
-    try:
-        known = (
-            read_csv(cache, encoding_errors="surrogateescape").loc[:, [*KEY, *FACTS]].astype(types)
-        )
-        return known.loc[known["audio_hash"].str.len() == 32].drop_duplicates(KEY)
-    except (OSError, ValueError, KeyError):
-        # Missing, or damaged: then everything is looked at again.
-        return pd.DataFrame(columns=[*KEY, *FACTS]).astype(
-            types | {"path": "str", "audio_hash": "str", "error": "str"}
-        )

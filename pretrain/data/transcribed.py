@@ -9,6 +9,7 @@ import pandas as pd
 
 from pretrain.data.audio import num_samples_16k
 from pretrain.data.table import TableError
+from pretrain.data.whole_utterances import check_whole
 from pretrain.draws import generator
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
 from pretrain.text import frames_needed, normalize_text
@@ -45,7 +46,8 @@ def split_transcribed(
     those longer than `max_seconds` (a crop has no transcript) or too short for their transcript
     (CTC needs a frame per character and one between equal neighbours).
 
-    Raises `TableError` when a split's name tells no part, or nothing is left to train or decode.
+    Raises `TableError` when a split's name tells no part, or nothing is left to train or decode,
+    and `ValueError` when an utterance of the dev part is too long to be decoded as a whole.
     """
     num_samples = [
         num_samples_16k(int(frames), int(rate))
@@ -96,6 +98,7 @@ def split_transcribed(
             f"needs a column `text` (--columns text=NAME where it is called otherwise), and two "
             f"speakers or a `dev` split."
         )
+    check_whole(parts.dev)
     return parts
 
 

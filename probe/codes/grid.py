@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array
 
+from pretrain.data.whole_utterances import check_whole
 from pretrain.engine.provenance import git_state, package_versions
 from probe.codes.alignment import NO_CHARACTER, Aligner, kept_alignment
 from probe.codes.entropy import entropy_bits, perplexity
@@ -54,11 +55,12 @@ def read_labelled_corpora(specs: Sequence[str]) -> list[LabelledCorpus]:
     """Reads corpora without their exact copies.
 
     Raises:
-        ValueError: A corpus cannot be read, or two have one name.
+        ValueError: A corpus cannot be read, has too long utterances, or two have one name.
     """
     corpora = []
     for spec in specs:
         table, notes = drop_duplicates(read_probe_corpus(spec))
+        check_whole(table)
         described: dict[str, Any] = {**describe(table, spec), "notes": notes}
         for note in notes:
             print(f"{described['name']}: {note}")

@@ -13,6 +13,7 @@ from pretrain.data.describe import hours_of
 from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.readers.column_names import unread
 from pretrain.data.table import LABEL_COLUMNS, read_csv
+from pretrain.data.whole_utterances import MAX_WHOLE_SECONDS
 from probe.corpora import read_with_extras
 from probe.corpora.audformat import COLUMNS as AUDFORMAT
 from probe.corpora.audformat import is_audformat
@@ -123,7 +124,7 @@ def make_card(spec: str) -> Card:
         duplicates=_duplicates(table),
         unusable=[f"{row.path}: {row.reason}" for row in bad.itertuples()],
         too_many_unusable=len(bad) > MAX_BAD_SHARE * (len(bad) + len(table)),
-        notes=notes + (_odd(table, reader) if reader else []),
+        notes=notes + _too_long(table) + (_odd(table, reader) if reader else []),
     )
 
 
@@ -203,6 +204,16 @@ def _duplicates(table: pd.DataFrame) -> list[str]:
         across = f" (speakers {', '.join(speakers)})" if len(speakers) > 1 else ""
         lines.append(" = ".join(group["id"]) + across)
     return lines
+
+
+def _too_long(table: pd.DataFrame) -> list[str]:
+    long = table[table["seconds"] > MAX_WHOLE_SECONDS]
+    if long.empty:
+        return []
+    return [
+        f"{len(long)} utterances are above {MAX_WHOLE_SECONDS:g} s: probes refuse them, and "
+        f"pre-training hears one crop of each per epoch; the first is {long['id'].iloc[0]}."
+    ]
 
 
 def _odd(table: pd.DataFrame, reader: Reader) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pretrain.data.identities import canonical_identities
+from pretrain.data.other_names import FoundFiles, find_files
 from pretrain.data.overshoot import warn_of_overshoot
 from pretrain.data.quarantine import MIN_SECONDS, CorpusWarning, reasons, set_aside
 from pretrain.data.scan import scan
@@ -77,10 +78,17 @@ def assemble(
         validate_table(guess.loc[:, list(COLUMNS)])
     except TableError as error:
         raise TableError(f"The corpus {source} in {folder}: {error}") from error
+    found_files = find_files(listing["path"].tolist())
+    warn_of_other_names(found_files, source=source)
+    listing["path"] = found_files.paths
     facts = scan(listing, folder=folder, name=source)
+    reason = reasons(facts, min_seconds=min_seconds)
+    reason += [
+        f" ({hint})" if (hint := found_files.hints.get(path)) else "" for path in found_files.paths
+    ]
     kept = set_aside(
         listing,
-        reasons(facts, min_seconds=min_seconds),
+        reason,
         source=source,
         max_bad_share=max_bad_share,
         quarantine_file=quarantine_file,
@@ -93,6 +101,21 @@ def assemble(
     table = validate_table(table.loc[:, list(COLUMNS)])
     warn_of_duplicates(table)
     return table
+
+
+def warn_of_other_names(found: FoundFiles, *, source: str) -> None:
+    """Warns of files that were found although the table writes their names otherwise."""
+    for names, how in (
+        (found.other_form, "in another Unicode form (NFC or NFD) than on disk"),
+        (found.backslashes, "with backslashes, as on Windows"),
+    ):
+        if names:
+            warnings.warn(
+                f"{source} names {len(names)} files {how}; they were found all the same. The first "
+                f"is {names[0]}.",
+                CorpusWarning,
+                stacklevel=3,
+            )
 
 
 def warn_of_duplicates(table: pd.DataFrame) -> None:

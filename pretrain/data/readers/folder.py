@@ -1,11 +1,14 @@
 """Any folder of audio files, at any depth; nothing is known but the sound."""
 
 import os
+import warnings
+from collections import Counter, deque
 from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.audio import SUFFIXES
+from pretrain.data.endings import CONVERTED_FIRST, SUFFIXES, ending_of
+from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.readers.assemble import make_listing, path_ids
 
 
@@ -25,31 +28,96 @@ def existing_folder(path: Path, *, what: str) -> Path:
 def audio_files(folder: Path) -> list[str]:
     """Returns the absolute paths of the audio files below `folder`, sorted, hidden ones left out.
 
-    Raises `ValueError` when there are none.
+    Links are followed, but every folder and file counts once, under the path with the fewest links.
+    Warns of what is reachable twice and of sound that cannot be decoded. Raises `ValueError` when
+    there is no audio file.
     """
-    found: list[str] = []
-    num_others = 0
-    for here, folders, names in os.walk(folder, followlinks=True):
-        # A link to a folder above would never end.
-        above = os.path.realpath(here)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".")
-            and not (above + os.sep).startswith(os.path.realpath(os.path.join(here, name)) + os.sep)
+    walk = _Walk()
+    walk.go(str(folder))
+    if walk.passed_over:
+        counts = ", ".join(
+            f"{number} {ending}" for ending, number in sorted(walk.passed_over.items())
         )
-        for name in names:
-            # macOS leaves files like ._a.wav that are no audio.
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
-                found.append(os.path.join(here, name))
-            else:
-                num_others += 1
-    if not found:
+        _warn(
+            f"{sum(walk.passed_over.values())} files in {folder} hold sound that cannot be decoded "
+            f"here and are passed over ({counts}). Convert them first, for example with ffmpeg, to "
+            "FLAC."
+        )
+    if walk.again:
+        _warn(
+            f"{len(walk.again)} folders or files in {folder} are reachable by more than one path, "
+            f"through links, and were read once; the first is {walk.again[0]}."
+        )
+    if not walk.found:
         raise ValueError(
             f"{folder} must hold audio files ({', '.join(SUFFIXES)}), at any depth, "
-            f"but holds none ({num_others} other files)."
+            f"but holds none ({walk.num_others} other files)."
         )
-    return sorted(found)
+    return sorted(walk.found)
+
+
+class _Walk:
+    """What is below a folder. Links wait until all that is reachable without them was seen."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.again: list[str] = []
+        """Links to what was seen already."""
+        self.passed_over: Counter[str] = Counter()
+        self.num_others = 0
+        self._folders: set[str] = set()
+        self._files: set[str] = set()
+        self._links: deque[str] = deque()
+
+    def go(self, folder: str) -> None:
+        self._walk(folder)
+        while self._links:
+            link = self._links.popleft()
+            real = os.path.realpath(link)
+            if os.path.isdir(real):
+                if real in self._folders:
+                    self.again.append(link)
+                else:
+                    self._walk(link)
+            elif real in self._files:
+                self.again.append(link)
+            else:
+                self._add(link, real)
+
+    def _walk(self, top: str) -> None:
+        for here, folders, names in os.walk(top):
+            real = os.path.realpath(here)
+            if real in self._folders:
+                folders.clear()
+                self.again.append(here)
+                continue
+            self._folders.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in folders:
+                path = os.path.join(here, name)
+                if os.path.islink(path):
+                    self._links.append(path)
+            for name in sorted(names):
+                path = os.path.join(here, name)
+                ending = ending_of(name)
+                # macOS leaves files like ._a.wav that are no audio.
+                if name.startswith(".") or ending not in SUFFIXES:
+                    self.num_others += 1
+                    if ending in CONVERTED_FIRST and not name.startswith("."):
+                        self.passed_over[ending] += 1
+                elif os.path.islink(path):
+                    self._links.append(path)
+                else:
+                    self._add(path, os.path.join(real, name))
+
+    def _add(self, path: str, real: str) -> None:
+        self._files.add(real)
+        self.found.append(path)
+
+
+def _warn(message: str) -> None:
+    # So that the reader's caller is shown, not this file.
+    warnings.warn(message, CorpusWarning, stacklevel=4)
 
 
 def list_folder(path: Path, source: str) -> pd.DataFrame:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 
 from pretrain.data.delimited import TableError, numbers
+from pretrain.data.other_names import find_files
+from pretrain.data.sound_file import AudioError, AudioFile
 
 UNKNOWN_RATE = 16_000
 
@@ -112,9 +113,7 @@ def _rate_and_frames(file: str) -> tuple[int, float]:
     """Returns rate in Hz and frames of a file; any rate and NaN where the scan will say what is
     wrong with it."""
     try:
-        if Path(file).is_file():  # a pipe would be waited for
-            found = soundfile.info(file)
-            return int(found.samplerate), float(found.frames) or float("nan")
-    except (soundfile.SoundFileError, OSError):
-        pass
-    return UNKNOWN_RATE, float("nan")
+        with AudioFile(find_files([file]).paths[0]) as audio:
+            return audio.sample_rate, float(audio.said_frames or "nan")
+    except AudioError:
+        return UNKNOWN_RATE, float("nan")

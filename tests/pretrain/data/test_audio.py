@@ -15,10 +15,10 @@ from pretrain.data.audio import (
     audio_hash,
     decode,
     num_samples_16k,
-    ogg_is_cut,
     read_waveform,
     to_16k_mono,
 )
+from pretrain.data.ogg_pages import ogg_is_cut
 
 
 def sine(seconds: float, rate: int, hertz: float = 440.0, loudness: float = 0.5) -> Waveform:

@@ -75,6 +75,54 @@ def test_a_bad_file_is_left_out_and_listed_with_its_reason(
     assert listed["reason"][0].startswith(reason)
 
 
+def stereo(*channels: np.ndarray) -> np.ndarray:
+    return np.stack(channels, axis=1)
+
+
+CANCELLING = {
+    "to nothing": stereo(noise(), -noise()),
+    "to noise at -70 dB": stereo(noise(), -noise() + 0.003 * noise(seed=1)),
+    "beside an offset": stereo(noise() + 0.2, -noise()),
+    "of four": stereo(noise(), -noise(), noise(seed=1), -noise(seed=1)),
+}
+
+NOT_CANCELLING = {
+    "one channel is silent": stereo(noise(), np.zeros(8000)),
+    "one of eight is not silent": stereo(noise(), *np.zeros((7, 8000))),
+    "unrelated channels": stereo(noise(), noise(seed=1)),
+    "inverted and half as loud": stereo(noise(), -0.5 * noise()),
+    "later by a little": stereo(noise(8003)[3:], noise(8003)[:-3]),
+}
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+@pytest.mark.parametrize("kind", CANCELLING)
+def test_channels_that_cancel_each_other_are_told(
+    corpus: Path, tmp_path: Path, kind: str, rate: int
+) -> None:
+    place = tmp_path / "quarantine.csv"
+    soundfile.write(corpus / "bad.wav", np.tile(CANCELLING[kind], (3, 1)), rate, subtype="PCM_24")
+    with pytest.warns(CorpusWarning, match="1 of 31 files"):
+        read_corpus(f"folder={corpus}", quarantine_file=place)
+    reason = read_csv(place)["reason"][0]
+    assert reason.startswith("channels cancel each other: their mean is")
+    assert f"at most {26 if kind == 'of four' else 23} dB" in reason
+
+
+@pytest.mark.parametrize("kind", NOT_CANCELLING)
+def test_channels_of_which_enough_is_left_are_kept(corpus: Path, kind: str) -> None:
+    soundfile.write(corpus / "good.wav", NOT_CANCELLING[kind], 16000)
+    assert len(read_corpus(f"folder={corpus}")) == 31
+
+
+def test_a_silent_file_of_two_channels_is_silent(corpus: Path, tmp_path: Path) -> None:
+    place = tmp_path / "quarantine.csv"
+    soundfile.write(corpus / "bad.wav", np.zeros((8000, 2)), 16000)
+    with pytest.warns(CorpusWarning, match="1 of 31 files"):
+        read_corpus(f"folder={corpus}", quarantine_file=place)
+    assert read_csv(place)["reason"][0].startswith("silent")
+
+
 def test_quiet_speech_is_kept(corpus: Path) -> None:
     soundfile.write(corpus / "quiet.wav", noise() * 0.003, 16000, subtype="PCM_16")
     assert len(read_corpus(f"folder={corpus}")) == 31

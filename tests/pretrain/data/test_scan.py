@@ -1,6 +1,10 @@
 """The scan of a corpus and its cache."""
 
+import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +13,10 @@ import pytest
 import soundfile
 
 from pretrain.data import scan as scan_module
-from pretrain.data.scan import Facts, cache_file, scan
+from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.scan import FACTS, Facts, cache_file, look, scan
+from pretrain.data.scan_cache import KEY, ScanCache
+from tests.conftest import PROJECT
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +147,79 @@ def test_an_interrupted_scan_keeps_what_it_found(
     assert (facts["error"] == "").all()
     assert looked[0] == "3.wav"
     assert set(looked) <= {"3.wav", "4.wav", "5.wav"}
+
+
+def test_a_killed_scan_keeps_what_it_found(tmp_path: Path, looked: list[str]) -> None:
+    """SIGKILL cannot be answered: findings must be on disk as they come."""
+    files = [tmp_path / f"{number}.wav" for number in range(6)]
+    for number, file in enumerate(files):
+        write(file, seed=number)
+    code = (
+        "import os, signal, sys\n"
+        "import pandas as pd\n"
+        "from pathlib import Path\n"
+        "from pretrain.data import scan as module\n"
+        "module.FILES_PER_TASK = module.MAX_THREADS = 1\n"
+        "really = module.look\n"
+        "def look(path, *more):\n"
+        "    if path.endswith('4.wav'):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return really(path, *more)\n"
+        "module.look = look\n"
+        "listing = pd.DataFrame({'path': sys.argv[2:], 'offset': 0, 'frames': 0})\n"
+        "module.scan(listing, folder=Path(sys.argv[1]), name='x')\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), *map(str, files)]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert result.returncode == -signal.SIGKILL, result.stderr
+    journal = cache_file(tmp_path).with_suffix(".journal")
+    assert journal.is_file()
+    # A line that was cut when the process was killed counts as not written.
+    with journal.open("a") as lines:
+        lines.write(json.dumps([str(files[4]), 0])[:-1])
+    facts = scan(listing_of(*files), folder=tmp_path, name="x")
+    assert (facts["error"] == "").all()
+    assert sorted(looked) == ["4.wav", "5.wav"]
+    assert not journal.exists()
+    scan(listing_of(*files), folder=tmp_path, name="x")
+    assert len(looked) == 2
+
+
+def test_a_cut_line_does_not_spoil_the_next_one(tmp_path: Path, looked: list[str]) -> None:
+    write(tmp_path / "a.wav", seed=0)
+    journal = cache_file(tmp_path).with_suffix(".journal")
+    journal.parent.mkdir(parents=True)
+    journal.write_text('["/x.wav", 0')
+    ScanCache(cache_file(tmp_path), FACTS).append(
+        [{**dict.fromkeys(FACTS, 0), **dict.fromkeys(KEY, 1)}]
+    )
+    lines = journal.read_text().splitlines()
+    assert len(lines) == 2
+    assert len(json.loads(lines[1])) == len(FACTS) + len(KEY)
+    # Of wrong types and without a hash: it is not taken for a finding.
+    scan(listing_of(tmp_path / "a.wav"), folder=tmp_path, name="x")
+    assert looked == ["a.wav"]
+
+
+def test_a_disk_that_takes_nothing_does_not_end_a_scan(tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", seed=0)
+    cache_file(tmp_path).parent.parent.mkdir(parents=True)
+    cache_file(tmp_path).parent.write_text("a file where a folder should be")
+    with pytest.warns(CorpusWarning, match=r"cannot be kept in .*\.csv .*looked at again"):
+        facts = scan(listing_of(tmp_path / "a.wav"), folder=tmp_path, name="x")
+    assert facts["frames"][0] == 8000
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_facts_do_not_depend_on_the_size_of_blocks(
+    tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(0).normal(0.05, 0.1, (3 * rate + 17, 2))
+    soundfile.write(tmp_path / "a.wav", noise, rate)
+    whole = look(str(tmp_path / "a.wav"), 5, 0)
+    monkeypatch.setattr("pretrain.data.sound_file.BLOCK_FRAMES", 4096)
+    blocks = look(str(tmp_path / "a.wav"), 5, 0)
+    assert (blocks.frames, blocks.audio_hash) == (whole.frames, whole.audio_hash)
+    for fact in ("deviation", "channel_deviation", "mixed_deviation"):
+        assert getattr(blocks, fact) == pytest.approx(getattr(whole, fact), rel=1e-12)
+    assert whole.channel_deviation == pytest.approx(noise.std(axis=0).mean(), rel=1e-3)
