@@ -173,8 +173,8 @@ def make_loader(
 
 
 def _leave_signals_to_the_trainer(_: int) -> None:
-    """Ctrl-C reaches workers too, but the trainer still needs them for its current update."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Ctrl-C and a lost terminal reach workers too, but the trainer needs them for its update."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
