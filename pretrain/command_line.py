@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pretrain.terminal import end_quietly, own_foreground
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 WRONG_INPUT = 2
@@ -49,8 +51,20 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
     """Runs a command; errors that are written for users come without a traceback."""
+    with own_foreground():
+        status = _run(main)
+        if status == STOPPED:
+            if is_first_process():
+                print(
+                    "Stopped on request; the same command continues where it was.", file=sys.stderr
+                )
+            end_quietly()
+    return status
+
+
+def _run(main: Callable[[Sequence[str]], int]) -> int:
     try:
-        status = main(sys.argv[1:])
+        return main(sys.argv[1:])
     except (ValueError, RuntimeError, OSError) as error:
         if not is_for_users(error):
             raise
@@ -58,10 +72,7 @@ def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
             print(f"error: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
-        status = STOPPED
-    if status == STOPPED and is_first_process():
-        print("Stopped on request; the same command continues where it was.", file=sys.stderr)
-    return status
+        return STOPPED
 
 
 def is_first_process() -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 
 from pretrain.command_line import STOPPED
+from pretrain.terminal import end_quietly
 
 SECONDS_TO_INSIST = 1.0
 """Launchers may send a signal again within moments; what comes later was meant."""
@@ -106,7 +107,10 @@ class StopRequest:
                     self._say("Stopping now; the last checkpoint stays.")
                     if not self._left.wait(SECONDS_TO_UNWIND):
                         self._say("Stopped; the same command continues from the last checkpoint.")
-                        os._exit(STOPPED)
+                        try:
+                            end_quietly()
+                        finally:
+                            os._exit(STOPPED)
             if self._launcher is not None and os.getppid() != self._launcher:
                 self._launcher = None
                 self.signal = self.signal or signal.SIGTERM

@@ -54,6 +54,8 @@ class Pace:
 
     def finishing(self) -> str:
         """Returns what a run still does that stops after its current update."""
+        if not self._started:
+            return "finishing this shard"
         if self.seconds is None:
             return "finishing this update"
         left = max(self.seconds - (time.perf_counter() - self._started), 1.0)

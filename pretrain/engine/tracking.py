@@ -78,6 +78,10 @@ class ProgressBar:
         self._bar.set_postfix_str(text, refresh=False)
         self._bar.update()
 
+    def start_clock(self) -> None:
+        """Counts elapsed time from here on, as if the bar were new."""
+        self._bar.unpause()
+
     def say(self, text: str) -> None:
         """Prints a line without tearing the bar."""
         if not self._bar.disable:

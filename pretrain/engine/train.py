@@ -83,6 +83,9 @@ class Trainer:
         with closing(bar), request:
             if last - first >= MIN_UPDATES:
                 loader = self._look_ahead(loader, len(shards_of_process), request, bar)
+                if any_process(request.signal is not None, self._accelerator):
+                    self._save()
+                    return False
             for update in range(first, last):
                 batches = islice(loader, len(shards_of_process))
                 generators = generator_state() if self._is_slow else {}
@@ -120,6 +123,7 @@ class Trainer:
             if text := advice(num_parameters, self._accelerator.device, self._small_config):
                 bar.say(text)
         self._is_slow = any_process(self._pace.is_slow, self._accelerator)
+        bar.start_clock()
         return loader
 
     def _work(self, leaves: bool) -> str:
