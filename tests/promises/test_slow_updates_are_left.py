@@ -1,0 +1,56 @@
+"""An update too long for a launcher's patience is left at a shard, without a trace."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pretrain.config_files import SettingsTree
+from pretrain.engine import outlook
+from pretrain.engine.pretrain_run import pretrain
+from pretrain.objectives.continuous import ContinuousObjective
+from pretrain.settings import resolve
+
+
+@pytest.mark.parametrize(
+    ("number", "updates_done"),
+    [(signal.SIGTERM, 2), (signal.SIGINT, 3)],  # a person may wait, a scheduler does not
+)
+def test_a_slow_update_is_left_and_computed_again(
+    number: signal.Signals,
+    updates_done: int,
+    tiny_tree: SettingsTree,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tiny_tree.put("encoder.dropout", 0.1, "test")  # so that the generator's state matters too
+    tiny_tree.put("mode", "continuous", "test")
+    settings = resolve(tiny_tree)
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    assert pretrain(settings, straight, resume=True)
+
+    forward, num_shards = ContinuousObjective.forward, [0]
+
+    def interrupted(self: ContinuousObjective, *arguments: object) -> object:
+        num_shards[0] += 1
+        if num_shards[0] == 2 * 2 + 1:  # the first of two shards of the third update
+            signal.raise_signal(number)
+        return forward(self, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outlook, "SLOW_SECONDS", 0.0)
+        patch.setattr(ContinuousObjective, "forward", interrupted)
+        assert not pretrain(settings, stopped, resume=True)
+    assert json.loads((stopped / "run.json").read_text())["updates"] == updates_done
+    assert num_shards[0] == 2 * 2 + (1 if updates_done == 2 else 2)
+    assert pretrain(settings, stopped, resume=True)
+
+    last = "checkpoints/update-00000006"
+    for file in ("objective.safetensors", "optimizer.safetensors", "generator.safetensors"):
+        one, other = load_file(straight / last / file), load_file(stopped / last / file)
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    one, other = (json.loads((f / "run.json").read_text()) for f in (straight, stopped))
+    assert one["hashes"] == other["hashes"]
