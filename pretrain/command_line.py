@@ -11,14 +11,20 @@ from pretrain.terminal import end_quietly, own_foreground
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+PRETRAINING_CORPUS = (
+    "what to pre-train on: synthetic, folder=PATH, librispeech=PATH or NAME=manifest.csv"
+)
+
 WRONG_INPUT = 2
 
 STOPPED = 130
 """Exit status of a run that a signal ended early."""
 
 
-def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --config, --set, --corpus and --resume."""
+def add_settings_arguments(
+    parser: argparse.ArgumentParser, *, default_config: str, corpus: str
+) -> None:
+    """Adds --config, --set, --corpus and --resume; `corpus` says what a corpus is taken for."""
     parser.add_argument(
         "--config",
         type=Path,
@@ -26,7 +32,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="TOML file of settings; may be given several times, a later file wins "
-        "(default: configs/default.toml)",
+        f"(default: {default_config})",
     )
     parser.add_argument(
         "--set",
@@ -38,8 +44,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpus",
         metavar="SPEC",
-        help="what to pre-train on: synthetic, folder=PATH, librispeech=PATH or NAME=manifest.csv "
-        "(short for --set data.corpus=SPEC)",
+        help=f"{corpus} (short for --set data.corpus=SPEC)",
     )
     parser.add_argument(
         "--resume",

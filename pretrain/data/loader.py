@@ -33,7 +33,7 @@ class DataSettings:
     """What is read and how it is cut into updates."""
 
     corpus: str = "synthetic:hours=0.5,seed=0,part=pretrain"
-    """Corpus to pre-train on, NAME=PATH or `synthetic`; see the README."""
+    """Corpus to train on, NAME=PATH or `synthetic`; see the README."""
 
     crop_seconds: float = 15.6
     """Longest piece of an utterance; a random one is cut from a longer utterance (wav2vec 2.0:
