@@ -64,7 +64,7 @@ def main(venv: Path) -> int:
 
 def show(seconds: float, venv: Path, said: list[str], is_terminal: bool) -> None:
     """Says the time, what is installed so far, and what pip is at."""
-    at = said[-1] if said else "starting"
+    at = next((line for line in reversed(said) if not line.startswith("WARNING")), "starting")
     if at.startswith("Installing collected packages"):
         at = f"unpacking {at.count(',') + 1} packages"
     text = f"   {seconds:4.0f} s, {gigabytes(venv):.1f} GB installed: {at}"

@@ -14,7 +14,7 @@ from tests.conftest import PROJECT
 STUB = """#!/bin/sh
 case "$*" in
 *version_info*)
-    exec {python} -c 'import sys; sys.version_info = ({major}, {minor}, 0); exec(sys.argv[1])' "$2" ;;
+    exec {python} -c 'import sys; sys.version_info = {version}; exec(sys.argv[1])' "$2" ;;
 *ensurepip*) exit {no_venv} ;;
 "-m venv "*) mkdir -p "$3/bin" && cp "{folder}/in-venv" "$3/bin/python" ;;
 esac
@@ -42,8 +42,7 @@ class Machine:
             self.path / name,
             STUB.format(
                 python=sys.executable,
-                major=version[0],
-                minor=version[1],
+                version=(*version, 0),
                 no_venv=0 if has_venv else 1,
                 folder=self.folder,
             ),

@@ -1,6 +1,7 @@
 """A run says before its first update what it is in for, and that changes no number."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_what_is_left_of_an_update_is_known_from_those_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(outlook.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     pace = Pace()
     pace.begin()
     assert pace.finishing() == "finishing this update"
