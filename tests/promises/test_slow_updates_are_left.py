@@ -1,7 +1,10 @@
 """An update too long for a launcher's patience is left at a shard, without a trace."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,28 @@ from pretrain.engine import outlook
 from pretrain.engine.pretrain_run import pretrain
 from pretrain.objectives.continuous import ContinuousObjective
 from pretrain.settings import resolve
+from tests.conftest import PROJECT, TINY
+
+ONE_OF_TWO = """
+import os, signal, sys
+from pretrain import run
+from pretrain.command_line import run_for_users
+from pretrain.engine import outlook
+from pretrain.objectives.continuous import ContinuousObjective
+
+outlook.SLOW_SECONDS = 0.0
+forward, num_shards = ContinuousObjective.forward, [0]
+
+def interrupted(self, *arguments):
+    num_shards[0] += 1
+    if os.environ["RANK"] == "1" and num_shards[0] == 2 * 2 + 1:  # in the third update
+        signal.raise_signal(signal.SIGTERM)
+    return forward(self, *arguments)
+
+ContinuousObjective.forward = interrupted
+sys.exit(run_for_users(run.main))
+"""
+"""Trains, and gets SIGTERM in one of two processes."""
 
 
 @pytest.mark.parametrize(
@@ -54,3 +79,30 @@ def test_a_slow_update_is_left_and_computed_again(
         assert all(torch.equal(one[name], other[name]) for name in one)
     one, other = (json.loads((f / "run.json").read_text()) for f in (straight, stopped))
     assert one["hashes"] == other["hashes"]
+
+
+def test_all_processes_leave_when_one_of_them_is_asked_to(
+    noise_corpus: str, tmp_path: Path
+) -> None:
+    script, run = tmp_path / "one_of_two.py", tmp_path / "run"
+    script.write_text(ONE_OF_TWO)
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
+        str(script), "--mode", "continuous", "--config", str(TINY), "--corpus", noise_corpus,
+        "--out", str(run), "--set", "training.updates=6", "--set", "data.num_shards=4",
+        "--set", "training.precision=fp32",
+    ]  # fmt: skip
+    environment = {
+        **os.environ,
+        "ACCELERATE_USE_CPU": "true",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(PROJECT),
+        "RUNS": str(tmp_path / "runs"),
+    }
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180
+    )
+    description = json.loads((run / "run.json").read_text())
+    assert (description["status"], description["updates"]) == ("stopped", 2), result.stderr
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["update-00000002"]
+    assert "Stopped on request" in result.stderr
