@@ -1,6 +1,7 @@
 # make demo   the paper's question on the embedded synthetic corpus, from nothing to a report
 # make test   the whole test suite
 # make check  what CI runs: formatter, linter, types, tests
+# Each first installs into .venv, with Python 3.11 or 3.12: make PYTHON=python3.12 names another one.
 SIZE ?= small
 RUNS ?= runs
 PYTHON ?= python3
@@ -40,8 +41,5 @@ clean-demo:
 	rm -rf $(DEMO)
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed, this is %d.%d; try make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info[:2] != (3, 11) else 0)'
-	@echo "== Installing into $(VENV): about 7 GB, once"
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,tracking]'
+	@.ci/install '$(PYTHON)' '$(VENV)'
 	@touch $@

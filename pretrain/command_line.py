@@ -9,8 +9,13 @@ from pathlib import Path
 
 from pretrain.data.columns import add_columns_argument
 from pretrain.stopping import terminated_like_ctrl_c
+from pretrain.terminal import end_quietly, own_foreground
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+PRETRAINING_CORPUS = (
+    "what to pre-train on: synthetic, folder=PATH, librispeech=PATH or NAME=manifest.csv"
+)
 
 WRONG_INPUT = 2
 
@@ -18,8 +23,11 @@ STOPPED = 130
 """Exit status of a run that a signal ended early."""
 
 
-def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --config, --set, --corpus, --columns and --resume."""
+def add_settings_arguments(
+    parser: argparse.ArgumentParser, *, default_config: str, corpus: str
+) -> None:
+    """Adds --config, --set, --corpus, --columns and --resume; `corpus` says what a corpus is taken
+    for."""
     parser.add_argument(
         "--config",
         type=Path,
@@ -27,7 +35,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="TOML file of settings; may be given several times, a later file wins "
-        "(default: configs/default.toml)",
+        f"(default: {default_config})",
     )
     parser.add_argument(
         "--set",
@@ -39,8 +47,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpus",
         metavar="SPEC",
-        help="what to pre-train on: synthetic, folder=PATH, librispeech=PATH or NAME=manifest.csv "
-        "(short for --set data.corpus=SPEC)",
+        help=f"{corpus} (short for --set data.corpus=SPEC)",
     )
     add_columns_argument(parser)
     parser.add_argument(
@@ -52,11 +59,24 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
+def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
     """Runs a command; errors that are written for users come without a traceback, and SIGTERM
     stops it as Ctrl-C does."""
+    with own_foreground():
+        status = _run(main)
+        if status == STOPPED:
+            if is_first_process():
+                print(
+                    "Stopped on request; the same command continues where it was.", file=sys.stderr
+                )
+            end_quietly()
+    return status
+
+
+def _run(main: Callable[[Sequence[str]], int]) -> int:
     try:
         with terminated_like_ctrl_c():
-            status = main(sys.argv[1:])
+            return main(sys.argv[1:])
     except (ValueError, RuntimeError, OSError) as error:
         if not is_for_users(error):
             raise
@@ -64,10 +84,7 @@ def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
             print(f"error: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
-        status = STOPPED
-    if status == STOPPED and is_first_process():
-        print("Stopped on request; the same command continues where it was.", file=sys.stderr)
-    return status
+        return STOPPED
 
 
 def is_first_process() -> bool:

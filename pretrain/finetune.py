@@ -12,11 +12,11 @@ from pathlib import Path
 from pretrain.command_line import STOPPED, add_settings_arguments, is_first_process, run_for_users
 
 EPILOG = """\
-The corpus needs transcripts (a column `text` in its manifest). What is decoded at the end is its
+The corpus needs transcripts (in a manifest, a column `text`). What is decoded at the end is its
 dev split, or else held-out speakers of the training part; the test split is not touched unless
 --evaluate-on test asks for it. Settings are merged in this order: configs/finetune/default.toml (or
-the first --config), further --config files, --set, the options above. Every key is described in
-pretrain/finetune_settings.py and pretrain/objectives/ctc.py.
+the first --config), further --config files, --set, --corpus, --encoder, --from. Every key is
+described in pretrain/finetune_settings.py and pretrain/objectives/ctc.py.
 """
 
 
@@ -46,7 +46,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         default="dev",
         help="test: decodes the test split too, now or of a run that has finished",
     )
-    add_settings_arguments(parser)
+    add_settings_arguments(
+        parser,
+        default_config="configs/finetune/default.toml",
+        corpus="what to fine-tune on, with transcripts: NAME=manifest.csv with a column `text`, "
+        "librispeech=PATH or synthetic",
+    )
     return parser.parse_args(arguments)
 
 

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pretrain.command_line import (
+    PRETRAINING_CORPUS,
     STOPPED,
     add_settings_arguments,
     is_first_process,
     run_for_users,
 )
+from pretrain.durations import in_words
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -37,7 +39,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="gets a run folder per row and seed"
     )
-    add_settings_arguments(parser)
+    add_settings_arguments(parser, default_config="configs/default.toml", corpus=PRETRAINING_CORPUS)
     return parser.parse_args(arguments)
 
 
@@ -71,11 +73,11 @@ def main(arguments: Sequence[str]) -> int:
                 )
             runs[options.out / name] = settings
 
-    trained_minutes, num_trained = 0.0, 0
+    trained_seconds, num_trained = 0.0, 0
     for number, (folder, settings) in enumerate(runs.items(), start=1):
         left = len(runs) - number + 1
-        minutes = trained_minutes / max(num_trained, 1) * left
-        remaining = f", about {minutes:.1f} min left" if num_trained else ""
+        seconds = trained_seconds / max(num_trained, 1) * left
+        remaining = f", about {in_words(seconds)} left" if num_trained else ""
         if is_first_process():
             print(f"[{number}/{len(runs)}{remaining}] ", end="", flush=True)
         is_there = (folder / "encoder.safetensors").is_file()
@@ -84,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
             end_processes()
             return STOPPED
         if not is_there:
-            trained_minutes += (time.monotonic() - started) / 60
+            trained_seconds += time.monotonic() - started
             num_trained += 1
     end_processes()
     return 0

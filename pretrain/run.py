@@ -9,12 +9,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pretrain.command_line import STOPPED, add_settings_arguments, run_for_users
+from pretrain.command_line import (
+    PRETRAINING_CORPUS,
+    STOPPED,
+    add_settings_arguments,
+    run_for_users,
+)
 
 EPILOG = """\
 Settings are merged in this order: configs/default.toml (or the first --config), further --config
-files, --set, --mode. Every key is described in the docstrings of pretrain/settings.py. On CPU two
-processes are started with: ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 pretrain/run.py ...
+files, --set, --corpus, --mode. Every key is described in the docstrings of pretrain/settings.py. On
+CPU two processes are started with: ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2
+pretrain/run.py ... Ctrl-C saves a checkpoint; the same command then continues the run.
 """
 
 
@@ -29,7 +35,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="run folder (default: runs/MODE-HASH)"
     )
-    add_settings_arguments(parser)
+    add_settings_arguments(parser, default_config="configs/default.toml", corpus=PRETRAINING_CORPUS)
     return parser.parse_args(arguments)
 
 

@@ -21,6 +21,7 @@ after its card, unless --allow-incomplete is given.
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
+        prog="probe/check_corpora.py",
         description="Reads emotion corpora and prints what they hold: counts against the published "
         "ones, hours, lengths, labels per class, speaker and session, ratings, duplicates by audio "
         "hash, unusable files.",

@@ -33,6 +33,7 @@ def add_checks(parser: argparse._ActionsContainer) -> None:
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
+        prog="probe/run.py",
         description="Fits heads on frozen (or, with --head finetune, on fine-tuned) encoders and "
         "tests them on speakers (or sessions) that they have not heard, beside the constant "
         "predictor, log-mel and the untrained encoder.",

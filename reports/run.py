@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 EPILOG = """\
-The folders are those that pretrain/run.py, probe/run.py and mfsn/run.py wrote (--out); other
-folders under a glob are named in the report and left out. Rows that differ in anything but their
+The folders are those that the commands of pretrain/, probe/ and mfsn/ wrote (--out); other folders
+under a glob are named in the report and left out. Rows that differ in anything but their
 target are refused.
 
 DIR/index.html is self-contained; DIR/tables has CSV, Markdown and LaTeX, DIR/figures PNG and SVG.

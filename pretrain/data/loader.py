@@ -38,7 +38,7 @@ class DataSettings:
     """What is read and how it is cut into updates."""
 
     corpus: str = "synthetic:hours=0.5,seed=0,part=pretrain"
-    """Corpus to pre-train on, NAME=PATH or `synthetic`; see the README."""
+    """Corpus to train on, NAME=PATH or `synthetic`; see the README."""
 
     crop_seconds: float = 15.6
     """Longest piece of an utterance; a random one is cut from a longer utterance (wav2vec 2.0:
@@ -200,8 +200,8 @@ def make_loader(
 
 
 def _leave_signals_to_the_trainer(_: int) -> None:
-    """Ctrl-C reaches workers too, but the trainer still needs them for its current update."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Ctrl-C and a lost terminal reach workers too, but the trainer needs them for its update."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -38,6 +38,7 @@ class Finetuning:
     """The recipe of a fine-tuning run, see `Recipe`."""
 
     kind = "finetune"
+    small_config = "configs/finetune/small.toml"
 
     def __init__(self, settings: FinetuneSettings) -> None:
         self._settings = settings

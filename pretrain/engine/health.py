@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from pretrain.objectives.objective import CollapseRule
 from pretrain.settings_class import settings
@@ -58,6 +58,8 @@ class HealthMonitor:
         meanings: list[str] = []
         for rule in self.rules:
             value = metrics[rule.metric]
+            if math.isnan(value):
+                continue  # tells nothing, neither for a collapse nor against one
             beyond = value < rule.limit if rule.collapsed_below else value > rule.limit
             strikes = self.strikes.get(rule.metric, 0) + 1 if beyond else 0
             self.strikes[rule.metric] = strikes
@@ -76,11 +78,37 @@ class HealthMonitor:
             return True
         self.skipped_in_a_row += 1
         if self.skipped_in_a_row >= self.settings.max_skipped_updates:
-            raise TrainingHalted(
-                f"Update {update}: loss or gradient was not finite for {self.skipped_in_a_row} "
-                f"updates in a row. Lower `optimizer.lr`, or try `training.precision=fp32`."
+            self._halt(
+                update,
+                f"Loss or gradient was not finite for {self.skipped_in_a_row} updates in a row.",
             )
         return False
+
+    def check_end(self, updates: int, skipped_updates: int, all_finite: bool) -> None:
+        """Raises `TrainingHalted` when what was trained in `updates` updates is no model: a
+        parameter is not finite, most updates were left out, or the last ones were."""
+        if not all_finite:
+            self._halt(updates - 1, "A parameter is not finite.")
+        if 2 * skipped_updates >= updates:
+            self._halt(
+                updates - 1,
+                f"{skipped_updates} of {updates} updates were left out, since their loss or "
+                f"gradient was not finite.",
+            )
+        # A single one happens to sound models, but what is broken stays so.
+        if self.skipped_in_a_row > 1:
+            self._halt(
+                updates - 1,
+                f"Loss or gradient was not finite in the last {self.skipped_in_a_row} updates.",
+            )
+
+    def _halt(self, update: int, meaning: str) -> NoReturn:
+        finding = {"update": update, "metric": "loss", "value": None, "meaning": meaning}
+        self.findings.append(finding)
+        raise TrainingHalted(
+            f"Update {update}: {meaning[0].lower()}{meaning[1:]} There is no finished encoder. "
+            f"Lower `optimizer.lr`, or try `training.precision=fp32`, in another --out."
+        )
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -25,6 +25,7 @@ class Pretraining:
     """The recipe of a pre-training run, see `Recipe`."""
 
     kind = "pretrain"
+    small_config = "configs/size/small.toml"
 
     def __init__(self, settings: ResolvedSettings) -> None:
         self._settings = settings

@@ -28,6 +28,9 @@ class Recipe(Protocol):
     kind: str
     """The run folder's `kind`."""
 
+    small_config: str
+    """Configuration to name where the one given is too large."""
+
     def select(self, table: pd.DataFrame) -> pd.DataFrame:
         """Returns the corpus's utterances to train on, with the column `num_samples` (16 kHz)."""
         ...
@@ -101,7 +104,7 @@ def _train(
     if is_main and is_new:
         save_encoder(folder.path, encoder, initial=True)
         save_table(table, folder.path / "utterances.csv")
-    trainer = Trainer(settings, objective, usable, folder, accelerator)
+    trainer = Trainer(settings, objective, usable, folder, accelerator, recipe.small_config)
     trainer.resume()
     hours = usable["num_samples"].sum() / SAMPLE_RATE_HZ / 3600
     say(
@@ -143,6 +146,9 @@ def _train(
             description["hashes"]["final_weights"] = weights_hash(encoder)
             description |= recipe.finish(objective, folder.path)
         status = "finished" if finished else "stopped"
+    except KeyboardInterrupt:
+        status = "stopped"
+        raise
     finally:
         if is_main:
             folder.describe(_with_progress({**description, "status": status}, trainer))

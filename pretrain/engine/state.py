@@ -86,12 +86,15 @@ class TrainState:
         """Puts a saved state back, in place; `process` is the index of this one."""
         self.objective.load_state_dict(dict(tensors["objective"]), strict=True)
         self._load_optimizer_tensors(tensors["optimizer"])
-        generators = tensors["generator"]
         # With other processes than before there is none to continue; only dropout draws from it.
-        if f"cpu/{process}" in generators:
-            torch.set_rng_state(generators[f"cpu/{process}"])
-        if f"cuda/{process}" in generators and torch.cuda.is_available():
-            torch.cuda.set_rng_state(generators[f"cuda/{process}"])
+        generators = tensors["generator"]
+        restore_generators(
+            {
+                device: generators[f"{device}/{process}"]
+                for device in ("cpu", "cuda")
+                if f"{device}/{process}" in generators
+            }
+        )
         self.progress = Progress(**values["progress"])
         self.health.load_state_dict(values["health"])
 
@@ -120,3 +123,11 @@ def generator_state() -> dict[str, Tensor]:
     """Returns the state of this process's global generators, by device type."""
     cuda = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
     return {"cpu": torch.get_rng_state(), **cuda}
+
+
+def restore_generators(states: Mapping[str, Tensor]) -> None:
+    """Puts back what `generator_state` returned; a device that is missing is passed over."""
+    if "cpu" in states:
+        torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

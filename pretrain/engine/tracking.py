@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from pretrain.replacing import replace_text
 
 SECONDS_BETWEEN_LINES = 20.0
 """How often a progress line is printed where there is no terminal to draw a bar on."""
+
+SECONDS_BETWEEN_TICKS = 1.0
+"""How often the bar's clock is drawn anew on a terminal, however long an update takes."""
 
 BAR_FORMAT = "{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} [{elapsed} < {remaining}]{postfix}"
 
@@ -44,7 +48,7 @@ class ProgressBar:
     """A bar with rate, loss, the objective's own metric and the time left."""
 
     def __init__(self, name: str, done: int, total: int, *, visible: bool) -> None:
-        self._is_terminal = sys.stderr.isatty()
+        is_terminal = sys.stderr.isatty()
         self._bar = tqdm(
             total=total,
             initial=done,
@@ -52,10 +56,21 @@ class ProgressBar:
             unit="update",
             disable=not visible,
             dynamic_ncols=True,
-            mininterval=0.5 if self._is_terminal else SECONDS_BETWEEN_LINES,
-            maxinterval=10.0 if self._is_terminal else SECONDS_BETWEEN_LINES,
-            bar_format=BAR_FORMAT + ("" if self._is_terminal else "\n"),
+            mininterval=0.5 if is_terminal else SECONDS_BETWEEN_LINES,
+            maxinterval=10.0 if is_terminal else SECONDS_BETWEEN_LINES,
+            bar_format=BAR_FORMAT + ("" if is_terminal else "\n"),
         )
+        self._closed = threading.Event()
+        self._clock = threading.Thread(target=self._tick, name="progress bar", daemon=True)
+        if visible and is_terminal:
+            self._clock.start()
+
+    def _tick(self) -> None:
+        while not self._closed.wait(SECONDS_BETWEEN_TICKS):
+            try:
+                self._bar.refresh()
+            except OSError:
+                return  # the terminal is gone
 
     def show(self, numbers: Mapping[str, float]) -> None:
         """Moves on by one update and shows its numbers."""
@@ -63,10 +78,21 @@ class ProgressBar:
         self._bar.set_postfix_str(text, refresh=False)
         self._bar.update()
 
-    def warn(self, text: str) -> None:
+    def start_clock(self) -> None:
+        """Counts elapsed time from here on, as if the bar were new."""
+        self._bar.unpause()
+
+    def say(self, text: str) -> None:
         """Prints a line without tearing the bar."""
         if not self._bar.disable:
-            self._bar.write(f"WARNING: {text}", file=sys.stderr)
+            self._bar.write(text, file=sys.stderr)
+
+    def warn(self, text: str) -> None:
+        """Prints a warning without tearing the bar."""
+        self.say(f"WARNING: {text}")
 
     def close(self) -> None:
+        self._closed.set()
+        if self._clock.ident is not None:
+            self._clock.join()
         self._bar.close()

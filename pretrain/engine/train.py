@@ -1,7 +1,7 @@
 """The training loop. It knows no mode: an objective gives sums, the loop does the rest."""
 
-import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 
 import pandas as pd
@@ -17,10 +17,11 @@ from pretrain.engine.checkpoint import list_checkpoints, load_checkpoint, save_c
 from pretrain.engine.health import HealthMonitor
 from pretrain.engine.interrupts import StopRequest
 from pretrain.engine.optimizer import learning_rate, make_optimizer, set_rate
+from pretrain.engine.outlook import MIN_UPDATES, Pace, advice, in_for, measure_shard_seconds
 from pretrain.engine.run_folder import RunFolder
-from pretrain.engine.state import TrainState, generator_state
+from pretrain.engine.state import TrainState, generator_state, restore_generators
 from pretrain.engine.tracking import ProgressBar, append_metrics, drop_metrics_from
-from pretrain.engine.update import UpdateResult, compute_update
+from pretrain.engine.update import UpdateLeft, UpdateResult, any_process, compute_update
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.objectives.objective import Objective
 from pretrain.settings import RunSettings
@@ -36,13 +37,18 @@ class Trainer:
         table: pd.DataFrame,
         folder: RunFolder,
         accelerator: Accelerator,
+        small_config: str,
     ) -> None:
+        """`small_config` is the configuration to name where this one is too large."""
         assert isinstance(objective, nn.Module)
         self._settings = settings.run
         self._name = settings.name
         self._objective = objective
         self._folder = folder
         self._accelerator = accelerator
+        self._small_config = small_config
+        self._pace = Pace()
+        self._is_slow = False
         self._reader = ShardReader(
             table, self._settings.data, self._settings.mask, self._settings.seed
         )
@@ -65,30 +71,73 @@ class Trainer:
 
     def run(self) -> bool:
         """Trains to the end; returns False when a signal ended the run early, with a checkpoint."""
-        training = self._settings.training
+        training, data = self._settings.training, self._settings.data
         first, last = self.state.progress.update, training.updates
-        shards_of_process = list(
-            range(
-                self._accelerator.process_index,
-                self._settings.data.num_shards,
-                self._accelerator.num_processes,
-            )
-        )
+        process, num_processes = self._accelerator.process_index, self._accelerator.num_processes
+        shards_of_process = list(range(process, data.num_shards, num_processes))
         shards = _shards(self._plan, first, last, shards_of_process)
-        loader = iter(make_loader(self._reader, shards, self._settings.data.num_workers))
-        bar = ProgressBar(self._name, first, last, visible=self._accelerator.is_main_process)
-        with StopRequest() as request:
+        loader: Iterator[Batch] = iter(make_loader(self._reader, shards, data.num_workers))
+        is_main = self._accelerator.is_main_process
+        bar = ProgressBar(self._name, first, last, visible=is_main)
+        request = StopRequest(bar.say if is_main else None, self._work)
+        with closing(bar), request:
+            if last - first >= MIN_UPDATES:
+                loader = self._look_ahead(loader, len(shards_of_process), request, bar)
+                if any_process(request.signal is not None, self._accelerator):
+                    self._save()
+                    return False
             for update in range(first, last):
                 batches = islice(loader, len(shards_of_process))
-                stop = self._update(update, batches, len(shards_of_process), request, bar)
+                generators = generator_state() if self._is_slow else {}
+                try:
+                    stop = self._update(update, batches, len(shards_of_process), request, bar)
+                except UpdateLeft:
+                    restore_generators(generators)
+                    self._save()
+                    return False
                 is_last = update == last - 1
                 if stop or is_last or (update + 1) % training.checkpoint_every == 0:
                     self._save()
                 if stop and not is_last:
-                    bar.close()
                     return False
-        bar.close()
+        self._require_sound()
         return True
+
+    def _look_ahead(
+        self, loader: Iterator[Batch], num_shards: int, request: StopRequest, bar: ProgressBar
+    ) -> Iterator[Batch]:
+        """Measures some shards and says what the run is in for; returns the same `loader`."""
+        done, total = self.state.progress.update, self._settings.training.updates
+        seconds, loader = measure_shard_seconds(
+            self._model,
+            loader,
+            done / total,
+            self._accelerator,
+            self._settings.training.precision == "bf16",
+            lambda: request.signal is not None,
+        )
+        if seconds:
+            self._pace.seconds = seconds * num_shards
+            bar.say(in_for(done, total, self._pace.seconds))
+            num_parameters = sum(p.numel() for p in self._objective.encoder.parameters())
+            if text := advice(num_parameters, self._accelerator.device, self._small_config):
+                bar.say(text)
+        self._is_slow = any_process(self._pace.is_slow, self._accelerator)
+        bar.start_clock()
+        return loader
+
+    def _work(self, leaves: bool) -> str:
+        """Returns what is still done after a signal, for `StopRequest`."""
+        return self._pace.leaving() if leaves and self._is_slow else self._pace.finishing()
+
+    def _require_sound(self) -> None:
+        """Raises `TrainingHalted` when what was trained is no model."""
+        parameters = self.state.objective.parameters()
+        self.state.health.check_end(
+            self.state.progress.update,
+            self.state.progress.skipped_updates,
+            all(bool(parameter.isfinite().all()) for parameter in parameters),
+        )
 
     def _update(
         self,
@@ -98,10 +147,12 @@ class Trainer:
         request: StopRequest,
         bar: ProgressBar,
     ) -> bool:
-        """Does one update; returns whether some process was asked to stop."""
-        started = time.perf_counter()
+        """Does one update; returns whether some process was asked to stop. Raises `UpdateLeft` when
+        it was slow and left for a signal."""
+        self._pace.begin()
         progress = update / self._settings.training.updates
         self.state.optimizer.zero_grad(set_to_none=True)
+        num_processes = self._accelerator.num_processes
         result = compute_update(
             self._model,
             batches,
@@ -110,10 +161,14 @@ class Trainer:
             self._accelerator,
             self._settings.training.precision == "bf16",
             lambda: request.signal is not None,
+            lambda: request.leaves,
+            self._settings.data.num_shards // num_processes if self._is_slow else 0,
+            self._pace.is_slow,
         )
+        self._is_slow = result.is_slow
         rate = self._step(update, result, progress)
         state = self.state.progress
-        seconds = time.perf_counter() - started
+        seconds = self._pace.end()
         state.update = update + 1
         state.audio_samples += result.audio_samples
         state.train_seconds += seconds

@@ -43,6 +43,13 @@ class UpdateResult:
     stop: bool
     """Whether some process was asked to stop."""
 
+    is_slow: bool
+    """Whether some process finds updates slow."""
+
+
+class UpdateLeft(Exception):  # no error
+    """All processes left the update before its end; nothing of it was applied."""
+
 
 def compute_update(
     model: nn.Module,
@@ -52,12 +59,21 @@ def compute_update(
     accelerator: Accelerator,
     bf16: bool,
     asked_to_stop: Callable[[], bool],
+    asked_to_leave: Callable[[], bool],
+    num_exits: int,
+    is_slow: bool,
 ) -> UpdateResult:
-    """Leaves the gradient per masked frame of the whole update in the model's parameters."""
+    """Leaves the gradient per masked frame of the whole update in the model's parameters.
+
+    Before each of its first `num_exits` shards (the same number on every process, at most the
+    fewest shards that one has) the processes agree whether to go on, and else raise `UpdateLeft`.
+    """
     sums: Tensor | None = None
     names: list[str] = []
     samples_digest = masks_digest = audio_samples = 0
     for index, batch in enumerate(batches):
+        if index < num_exits and any_process(asked_to_leave(), accelerator):
+            raise UpdateLeft
         samples, masks = digest_of(batch)
         samples_digest, masks_digest = samples_digest + samples, masks_digest + masks
         audio_samples += int(batch.num_samples.sum())
@@ -71,14 +87,15 @@ def compute_update(
         sums = shard_sums if sums is None else sums + shard_sums
     assert sums is not None, "every process computes at least one shard"
 
-    integers = [_wrap(samples_digest), _wrap(masks_digest), audio_samples, int(asked_to_stop())]
+    flags = [int(asked_to_stop()), int(is_slow)]
+    integers = [_wrap(samples_digest), _wrap(masks_digest), audio_samples, *flags]
     counts = torch.tensor(integers, device=accelerator.device)
     if accelerator.num_processes > 1:
         torch.distributed.all_reduce(sums)
         torch.distributed.all_reduce(counts)
     num_targets, loss_sum, *metric_sums = sums.tolist()
     norm = _finish_gradient(model, num_targets)
-    samples_digest, masks_digest, audio_samples, num_stops = counts.tolist()
+    samples_digest, masks_digest, audio_samples, num_stops, num_slow = counts.tolist()
     return UpdateResult(
         loss=loss_sum / num_targets,
         num_targets=round(num_targets),
@@ -88,7 +105,17 @@ def compute_update(
         samples_digest=samples_digest,
         masks_digest=masks_digest,
         stop=num_stops > 0,
+        is_slow=num_slow > 0,
     )
+
+
+def any_process(flag: bool, accelerator: Accelerator) -> bool:
+    """Returns whether `flag` is set on some process; all processes have to ask."""
+    if accelerator.num_processes == 1:
+        return flag
+    count = torch.tensor(int(flag), device=accelerator.device)
+    torch.distributed.all_reduce(count)
+    return bool(count.item())
 
 
 def _shard_sums(output: ObjectiveOutput) -> Tensor:

@@ -80,6 +80,27 @@ def test_other_settings_in_the_same_folder_are_refused_by_key(
     assert "--resume auto" in said
 
 
+def test_a_run_that_left_out_its_updates_is_no_finished_one(
+    noise_corpus: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
+    run = tmp_path / "run"
+    common = ("--mode", "continuous", "--config", str(TINY), "--corpus", noise_corpus)
+    shorten = ("--set", "optimizer.lr=1e30", "--set", "training.updates=6", "--out", str(run))
+    for _ in range(2):  # the same command does not take it for finished either
+        status, said = call(monkeypatch, capsys, *common, *shorten)
+        assert status == 2
+        assert "5 of 6 updates were left out" in said
+        assert "Lower `optimizer.lr`" in said
+        description = json.loads((run / "run.json").read_text())
+        assert description["status"] == "halted"
+        assert description["health"][-1]["metric"] == "loss"
+        assert not (run / "encoder.safetensors").exists()
+
+
 def test_with_a_mode_alone_the_default_corpus_and_a_named_folder_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

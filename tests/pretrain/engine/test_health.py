@@ -40,6 +40,44 @@ def test_a_rule_can_look_upwards() -> None:
     assert health.observe(1, 0.5, {"share": 0.6})
 
 
+def test_a_metric_that_is_not_a_number_is_neither_a_strike_nor_a_recovery() -> None:
+    health = monitor()
+    for update, value in enumerate([1.0, math.nan, 1.0, math.nan]):
+        assert not health.observe(update, 0.5, {"perplexity": value})
+    assert health.observe(4, 0.5, {"perplexity": 1.0})
+    rule = CollapseRule(metric="share", limit=0.5, collapsed_below=False, meaning="Too many.")
+    assert not HealthMonitor((rule,), HealthSettings(patience=1)).observe(
+        0, 0.5, {"share": math.nan}
+    )
+
+
+@pytest.mark.parametrize(
+    ("skipped", "in_a_row", "all_finite", "expected"),
+    [
+        (0, 0, False, "a parameter is not finite"),
+        (11, 0, True, "11 of 20 updates were left out"),
+        (2, 2, True, "loss or gradient was not finite in the last 2 updates"),
+    ],
+)
+def test_what_is_no_model_at_the_end_is_named(
+    skipped: int, in_a_row: int, all_finite: bool, expected: str
+) -> None:
+    health = monitor()
+    health.skipped_in_a_row = in_a_row
+    with pytest.raises(TrainingHalted, match=f"Update 19: {expected}.*no finished encoder"):
+        health.check_end(20, skipped, all_finite)
+    (finding,) = health.findings
+    assert finding["metric"] == "loss"
+    assert expected[2:] in finding["meaning"]
+
+
+def test_a_single_update_left_out_at_the_end_spoils_nothing() -> None:
+    health = monitor()
+    health.skipped_in_a_row = 1
+    health.check_end(20, 3, True)
+    assert not health.findings
+
+
 def test_a_run_can_be_stopped_by_a_collapse() -> None:
     health = monitor(stop=True)
     health.observe(0, 0.5, {"perplexity": 1.0})
