@@ -16,7 +16,7 @@ from mfsn.fold import Fold
 from mfsn.genotype import Genotype
 from mfsn.operations import OPERATIONS
 from mfsn.prepare import Place, note_contamination, note_on_segments, origin
-from mfsn.results import FINISHED, ResultsError, TaskOutput, read_run, read_table
+from mfsn.results import FINISHED, CompleteRecord, ResultsError, TaskOutput, read_run, read_table
 from mfsn.run_folder import RunFolder
 from mfsn.saved import load_network
 from mfsn.settings import settings_of
@@ -45,7 +45,7 @@ def prepare_evaluation(
         ValueError: Something that the user has to correct, such as a corpus that shares speakers
             or recordings with what was trained on.
     """
-    run = read_run(parsed.run)
+    run = read_run(parsed.run, CompleteRecord)
     if run["action"] == "exhaust" or run["action"] == "evaluate":
         raise ResultsError(f"--run {parsed.run}: an {run['action']} run keeps no networks.")
     if run["status"] != FINISHED:

@@ -4,13 +4,13 @@ A folder that cannot be used is named in the collection's notices; nothing is le
 """
 
 import glob
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pretrain.json_files import JsonError, Schema, changed_files, parse_object, read_object
 from reports.codes.runs import CodesRun, read_codes
 from reports.fusion.collect import read_mfsn
 from reports.fusion.runs import FinetuneRun, MfsnRun
@@ -22,6 +22,30 @@ FORMAT = 1
 SCORE_COLUMNS = ("row", "seed", "corpus", "protocol", "head", "layer", "metric", "value")
 _WORDS = ("task", "id", "speaker", "session", "target", "prediction", "part")
 _TEXT = {key: str for key in (*SCORE_COLUMNS, *_WORDS) if key not in ("seed", "value")}
+
+
+class Record(Schema):
+    """What every run.json must have; the rest is for those who read its kind."""
+
+    kind: str
+    format: int | None = None
+    status: str | None = None
+    name: str | None = None
+    mode: str | None = None
+    row: dict[str, Any] | None = None
+    comparison: dict[str, Any] | None = None
+    hashes: dict[str, Any] | None = None
+    health: list[dict[str, Any]] | None = None
+    notes: list[str] | None = None
+    rows: list[dict[str, Any]] | None = None
+    corpora: list[dict[str, Any]] | None = None
+
+
+class MetricsLine(Schema):
+    """One line of metrics.jsonl: numbers, or null where one was not finite."""
+
+    __pydantic_extra__: dict[str, float | None]
+    update: int
 
 
 def find_folders(paths: Iterable[str], *, skip: Path | None = None) -> list[Path]:
@@ -118,13 +142,23 @@ def _read_record(folder: Path, notices: list[str]) -> dict[str, Any] | None:
         notices.append(f"{folder}: left out, it has no run.json (not a run, or it never started).")
         return None
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        notices.append(f"{folder}: left out, run.json cannot be read ({error}).")
+        # Former versions wrote what was not finite as Python does.
+        record = read_object(file, Record, allow_nan=True)
+    except JsonError as error:
+        notices.append(f"{folder}: left out, run.json cannot be read ({error})")
         return None
-    if not isinstance(record, dict):
-        notices.append(f"{folder}: left out, run.json is not an object.")
-        return None
+    if changed := changed_files(folder, record):
+        tables = [name for name in changed if name.endswith(".csv") and name != "utterances.csv"]
+        if tables:
+            notices.append(
+                f"{folder}: left out, {tables[0]} is gone or was changed since it was written (see "
+                "`files` in run.json). Give its command again."
+            )
+            return None
+        notices.append(
+            f"{folder}: {changed[0]} is gone or was changed since the run finished (see `files` in "
+            "run.json): what is said here of the run is not of what is there now."
+        )
     return record
 
 
@@ -132,11 +166,15 @@ def _read_pretrain(folder: Path, record: dict[str, Any], notices: list[str]) -> 
     metrics: list[dict[str, Any]] = []
     file = folder / "metrics.jsonl"
     if file.is_file():
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(file.read_bytes().splitlines(), start=1):
             try:
-                metrics.append(dict(json.loads(line)))
-            except (ValueError, TypeError):
-                notices.append(f"{folder}: metrics.jsonl line {number} is not JSON, ignored.")
+                metrics.append(parse_object(line, f"metrics.jsonl line {number}", MetricsLine))
+            except JsonError as error:
+                reason = str(error).partition(": ")[2]
+                notices.append(
+                    f"{folder}: metrics.jsonl line {number} is not JSON of one update, and "
+                    f"ignored ({reason})"
+                )
     if not metrics:
         notices.append(f"{folder}: no metrics.jsonl, its training curves are missing.")
     if record.get("status") != "finished":

@@ -32,6 +32,7 @@ from pretrain.data.synthetic.plan import Plan, mean_ratings, plan_part
 from pretrain.data.synthetic.prosody import PARAMETERS, to_request
 from pretrain.data.synthetic.settings import SyntheticSettings
 from pretrain.data.synthetic.speakers import Speaker, speakers_of
+from pretrain.json_files import read_object
 
 SAMPLE_RATE_HZ = 16_000
 FORMAT = 1
@@ -104,7 +105,7 @@ def check_finished(folder: Path, wanted: dict[str, Any]) -> None:
     """Raises ValueError unless `folder` holds the whole corpus `wanted`."""
     remedy = "Remove the folder or choose another one."
     try:
-        marker = json.loads((folder / MARKER).read_text())
+        marker = read_object(folder / MARKER)
         manifest = (folder / "manifest.csv").read_bytes()
     except (OSError, ValueError):
         raise ValueError(
