@@ -25,6 +25,7 @@ from mfsn.tasks import Task, list_tasks
 from mfsn.variants import Variant
 from pretrain.data.places import runs_folder
 from pretrain.data.table import table_hash
+from pretrain.json_files import changed_files
 from probe.corpora import read_probe_corpus
 from probe.divided import divide, folds_hash
 from probe.evaluate import Part
@@ -51,6 +52,11 @@ def prepare_evaluation(
     if run["status"] != FINISHED:
         raise ResultsError(
             f"--run {parsed.run}: is {run['status']!r}, not finished. Give its command again."
+        )
+    if changed := changed_files(parsed.run, run):
+        raise ResultsError(
+            f"--run {parsed.run}: its {changed[0]} is gone or was changed since it finished. Copy "
+            "the folder again, or make the run again."
         )
     settings = settings_of(run["settings"], str(parsed.run / "run.json"))
     described = {}

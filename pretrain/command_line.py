@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pretrain.with_parent import end_with_parent
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 WRONG_INPUT = 2
@@ -49,6 +51,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
     """Runs a command; errors that are written for users come without a traceback."""
+    end_with_parent()
     try:
         status = main(sys.argv[1:])
     except (ValueError, RuntimeError, OSError) as error:

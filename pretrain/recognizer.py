@@ -39,7 +39,7 @@ class Recognizer:
     def save_head(self, folder: Path) -> None:
         """Writes head and vocabulary beside the encoder's own files."""
         tensors = {n: t.detach().cpu().contiguous() for n, t in self.head.state_dict().items()}
-        with replaced(folder / HEAD_FILE) as beside:
+        with replaced(folder / HEAD_FILE, durably=True) as beside:
             save_file(tensors, beside)
         self.vocabulary.save(folder)
 

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from pretrain.command_line import is_for_users
+
 EXAMPLE = """example:
   python probe/code_knowledge.py --encoder runs/real/rows/* --corpus emodb=/data/emodb \\
       --out runs/real/codes
@@ -102,7 +104,9 @@ def main() -> None:
     parsed = parse_arguments()
     try:
         run(parsed)
-    except ValueError as error:
+    except (ValueError, RuntimeError, OSError) as error:
+        if not isinstance(error, ValueError) and not is_for_users(error, ("probe", "pretrain")):
+            raise
         sys.exit(f"code_knowledge: {error}")
     except KeyboardInterrupt:
         sys.exit(

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from pretrain.data.table import TableError, load_table, table_hash
-from pretrain.json_files import JsonError, read_object
+from pretrain.json_files import JsonError, changed_files, read_object
 from pretrain.run_record import RUN_FILE, EncoderRecord
 from probe.encoders import EncoderRun
 from probe.near_duplicates import NearDuplicates, near_duplicates
@@ -205,13 +205,23 @@ def _stages(folder: Path) -> list[tuple[Path | None, str]]:
     return [own, *before]
 
 
+def _was_changed(file: Path) -> bool:
+    try:
+        run = read_object(file.with_name(RUN_FILE), EncoderRecord, allow_nan=True)
+    except JsonError:
+        return False
+    return bool(changed_files(file.parent, run, only=(file.name,)))
+
+
 def _read(folder: Path | None, stage: str) -> Heard:
     if folder is None:
         reason = "the run does not say from which encoder's folder it started"
         return Heard(name="unknown", stage=stage, table=None, reason=reason)
     file = folder / "utterances.csv"
     table, reason = None, "no list of what the encoder was trained on"
-    if file.is_file():
+    if _was_changed(file):
+        reason = f"{file} was changed since the encoder was trained"
+    elif file.is_file():
         try:
             table = load_table(file)
         except TableError as error:

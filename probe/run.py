@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from pretrain.command_line import is_for_users
 from probe.command_line import parse_arguments
 
 
@@ -23,8 +24,9 @@ def run(parsed: argparse.Namespace) -> None:
 
     from pretrain.data.places import runs_folder
     from pretrain.engine.provenance import command_line
+    from probe.check_weights import check_weights
     from probe.corpora.options import allow_incomplete
-    from probe.grid import check_names, inputs_of, probe, read_corpus
+    from probe.grid import check_names, inputs_of, probe, read_corpus, with_baselines
 
     specs = [allow_incomplete(s) if parsed.allow_incomplete else s for s in parsed.corpus]
     # Curves by layer need layers, which only the linear head tells apart.
@@ -36,6 +38,7 @@ def run(parsed: argparse.Namespace) -> None:
     if can_reuse(parsed.out, inputs):
         print(f"Already there, from the same encoders, corpora and code: {parsed.out.resolve()}")
         return
+    check_weights(with_baselines(runs, head))
     features_folder = parsed.features or runs_folder() / "features"
     results = probe(runs, corpora, parsed.protocol, features_folder, head=head, **how)
     results.run.update(
@@ -52,7 +55,9 @@ def main() -> None:
     parsed = parse_arguments()
     try:
         run(parsed)
-    except ValueError as error:
+    except (ValueError, RuntimeError, OSError) as error:
+        if not isinstance(error, ValueError) and not is_for_users(error, ("probe", "pretrain")):
+            raise
         sys.exit(f"probe: {error}")
     except KeyboardInterrupt:
         sys.exit("probe: stopped. Features computed so far are kept; the same command goes on.")

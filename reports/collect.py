@@ -12,6 +12,7 @@ import pandas as pd
 
 from pretrain.json_files import JsonError, Schema, changed_files, parse_object, read_object
 from reports.codes.runs import CodesRun, read_codes
+from reports.ends import check_end
 from reports.fusion.collect import read_mfsn
 from reports.fusion.runs import FinetuneRun, MfsnRun
 from reports.records import Collection, PretrainRun, ProbeRun, Row, row_from
@@ -113,6 +114,8 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
                 notices.append(f"{folder}: left out, run.json has the unknown kind {kind!r}.")
         except (KeyError, TypeError, AttributeError) as error:
             notices.append(f"{folder}: left out, run.json lacks or garbles {error}.")
+        except ValueError as error:
+            notices.append(f"{folder}: left out, {error}.")
     if not pretrain and not probe and not mfsn:
         notices += [f"{run.folder}: kind codes (shown beside a probe only)." for run in codes]
         seen = "\n  ".join(notices) or "no folder at all"
@@ -228,7 +231,13 @@ def _read_probe(folder: Path, record: dict[str, Any], notices: list[str]) -> Pro
 def _read_csv(file: Path) -> pd.DataFrame:
     if not file.is_file() or file.stat().st_size == 0:
         return pd.DataFrame()
-    return pd.read_csv(file, dtype=_TEXT, keep_default_na=False, na_values={"value": ["", "nan"]})
+    check_end(file)
+    try:
+        return pd.read_csv(
+            file, dtype=_TEXT, keep_default_na=False, na_values={"value": ["", "nan"]}
+        )
+    except ValueError as error:
+        raise ValueError(f"{file.name} cannot be read ({error})") from error
 
 
 def _refuse_repeats(rows: Iterable[Row]) -> None:

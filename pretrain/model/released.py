@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from pretrain.json_files import JsonError, Schema, read_object
@@ -34,6 +35,13 @@ INDEX_FILE = "model.safetensors.index.json"
 
 MAY_BE_MISSING = {"masked_spec_embed"}
 """Weights that only masking reads, which some releases lack."""
+
+
+_OF_TRANSFORMERS = (
+    ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, SafetensorError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What it raises on a folder that is not as it should be."""
 
 
 class _Config(Schema):
@@ -150,8 +158,8 @@ def load_released(folder: Path) -> ReleasedEncoder:
             use_safetensors=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ReleasedError(f"`{folder}` cannot be loaded: {error}") from error
+    except _OF_TRANSFORMERS as error:
+        raise ReleasedError(f"`{folder}` cannot be loaded: {error}. Copy it again.") from error
     missing = sorted(set(info["missing_keys"]) - MAY_BE_MISSING)
     if missing:
         raise ReleasedError(

@@ -5,6 +5,7 @@ for, and both with what the run in the folder, if there is one, says that it end
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
@@ -13,13 +14,13 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from pretrain.json_files import JsonError, Schema, changed_files, made_of, read_object
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.saved_shapes import Shapes, fault_of_shapes, shapes_in
-from pretrain.replacing import replaced
+from pretrain.replacing import replace_text, replaced
 from pretrain.run_record import RUN_FILE, EncoderRecord
 
 FORMAT = 1
@@ -43,10 +44,11 @@ def save_encoder(folder: Path, encoder: Encoder, *, initial: bool = False) -> No
     """Writes `encoder` into `folder`; with `initial` as the untrained weights beside it."""
     description = {"format": FORMAT, "settings": asdict(encoder.settings)}
     tensors = {name: t.detach().cpu().contiguous() for name, t in encoder.state_dict().items()}
-    with replaced(folder / (INITIAL_WEIGHTS_FILE if initial else WEIGHTS_FILE)) as beside:
+    # Durably: run.json, written later, must not outlast what it tells of.
+    name = INITIAL_WEIGHTS_FILE if initial else WEIGHTS_FILE
+    with replaced(folder / name, durably=True) as beside:
         save_file(tensors, beside, metadata={"format": str(FORMAT)})
-    with replaced(folder / SETTINGS_FILE) as beside:
-        beside.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    replace_text(folder / SETTINGS_FILE, json.dumps(description, indent=2) + "\n")
 
 
 def load_encoder(folder: Path, *, initial: bool = False) -> Encoder:
@@ -55,22 +57,32 @@ def load_encoder(folder: Path, *, initial: bool = False) -> Encoder:
     With `initial` the weights that it had before training. Raises `WeightsError` when a file is
     missing, damaged, of another format, does not fit the other, or is not what run.json says.
     """
+    settings, tensors = read_weights(folder, initial=initial)
+    encoder = build_encoder(settings, seed=0)
+    encoder.load_state_dict(tensors)
+    return encoder.eval()
+
+
+def read_weights(
+    folder: Path, *, initial: bool = False
+) -> tuple[EncoderSettings, dict[str, Tensor]]:
+    """Returns the sizes and the weights of the encoder in `folder`, of which all is checked that
+    can be; raises `WeightsError` as `load_encoder` does."""
     settings = check_sizes(folder, initial=initial)
     weights_file = folder / (INITIAL_WEIGHTS_FILE if initial else WEIGHTS_FILE)
-    encoder = build_encoder(settings, seed=0)
     try:
-        encoder.load_state_dict(load_file(weights_file))
-    except (SafetensorError, OSError, RuntimeError) as error:
+        tensors = load_file(weights_file)
+    except (SafetensorError, OSError) as error:
         raise WeightsError(f"`{weights_file}` is damaged: {error}. Copy it again.") from error
     said = (_record(folder).get("hashes") or {}).get(
         "initial_weights" if initial else "final_weights"
     )
-    if said and weights_hash(encoder) != said:
+    if said and tensors_hash(tensors) != said:
         raise WeightsError(
             f"`{weights_file}` is not what its run {'began' if initial else 'ended'} with (see "
             f"`hashes` in {folder / RUN_FILE}). Copy the folder again, or make the run again."
         )
-    return encoder.eval()
+    return settings, tensors
 
 
 def check_sizes(folder: Path, *, initial: bool = False) -> EncoderSettings:
@@ -140,8 +152,13 @@ def check_unchanged(folder: Path, *names: str) -> None:
 
 def weights_hash(module: nn.Module) -> str:
     """Returns a hash of all parameters and buffers of `module`: names, types, shapes, bytes."""
+    return tensors_hash(module.state_dict())
+
+
+def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
+    """Returns what `weights_hash` does of a module with these tensors."""
     digest = blake2b(digest_size=16)
-    for name, tensor in sorted(module.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         tensor = tensor.detach().cpu().contiguous()
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
