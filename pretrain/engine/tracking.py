@@ -49,11 +49,12 @@ class MetricsLog:
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in record.items()
         }
-        with writing(path), path.open("ab") as file:
+        with writing(path), path.open("ab", buffering=0) as file:
             before = file.tell()
+            left = _line(finite)
             try:
-                file.write(_line(finite))
-                file.flush()
+                while left:  # the system may take a part before it refuses
+                    left = left[file.write(left) :]
             except OSError:
                 file.truncate(before)
                 raise
