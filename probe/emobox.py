@@ -26,7 +26,7 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.json_files import JsonError, parse_object
+from pretrain.json_files import parse_object
 from probe.corpora.completeness import shown
 from probe.splits import EMOBOX, SplitError
 
@@ -147,8 +147,6 @@ def _read(path: Path, fold: str, part: str) -> list[Listed]:
             entry = parse_object(line, where, allow_nan=True)
             wav: Any = entry.get("wav", entry.get("audio"))
             name = _name(str(PurePosixPath(wav).with_suffix("")))
-        except JsonError as error:
-            raise SplitError(f"{error} Download the list again.") from error
         except (ValueError, TypeError) as error:
             raise SplitError(
                 f"{where}: must be JSON with the name of a file in `wav`, but is "

@@ -38,15 +38,25 @@ class Record(Schema):
     hashes: dict[str, Any] | None = None
     health: list[dict[str, Any]] | None = None
     notes: list[str] | None = None
-    rows: list[dict[str, Any]] | None = None
-    corpora: list[dict[str, Any]] | None = None
+    contamination: list[dict[str, Any]] | None = None
+    corpus: dict[str, Any] | None = None
+    encoder: dict[str, Any] | None = None
+    encoders: dict[str, dict[str, Any]] | None = None
+    faults: list[str] | None = None
+    git: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = None
+    settings: dict[str, Any] | None = None
+    variants: list[dict[str, Any]] | None = None
+    audio_hours: float | None = None
+    train_seconds: float | None = None
+    updates: int | None = None
 
 
 class MetricsLine(Schema):
     """One line of metrics.jsonl: numbers, or null where one was not finite."""
 
     __pydantic_extra__: dict[str, float | None]
-    update: int
+    update: float
 
 
 def find_folders(paths: Iterable[str], *, skip: Path | None = None) -> list[Path]:
