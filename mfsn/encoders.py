@@ -1,10 +1,12 @@
 """What a run says about the encoders that it was given. No torch."""
 
-import json
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+
+from pretrain.json_files import JsonError, read_object
+from pretrain.run_record import EncoderRecord
 
 WEIGHT_FILES = ("encoder.safetensors", "model*.safetensors")
 """Ours, and a released folder's in the format of transformers, which may be several files."""
@@ -59,15 +61,15 @@ def _read_run(folder: Path, role: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EncoderFolderError(f"`--{role}`: {path} cannot be read ({error}).") from error
-    kind = run.get("kind") if isinstance(run, dict) else None
+        run = read_object(path, EncoderRecord, allow_nan=True)
+    except JsonError as error:
+        raise EncoderFolderError(f"`--{role}`: {error} Copy the encoder's folder again.") from error
+    kind = run.get("kind")
     if kind not in ("pretrain", "finetune"):
         raise EncoderFolderError(
             f"`--{role}` {folder} is not an encoder's folder: its run.json says kind {kind!r}."
         )
-    return dict(run)
+    return run
 
 
 def _digest(folder: Path, weights: Sequence[Path]) -> str:

@@ -16,7 +16,7 @@ from mfsn.fold import Fold
 from mfsn.genotype import Genotype
 from mfsn.operations import OPERATIONS
 from mfsn.prepare import Place, note_contamination, note_on_segments, origin
-from mfsn.results import FINISHED, ResultsError, TaskOutput, read_run, read_table
+from mfsn.results import FINISHED, CompleteRecord, ResultsError, TaskOutput, read_run, read_table
 from mfsn.run_folder import RunFolder
 from mfsn.saved import load_network
 from mfsn.settings import settings_of
@@ -26,6 +26,7 @@ from mfsn.variants import Variant
 from pretrain.data.identities import canonical
 from pretrain.data.places import runs_folder
 from pretrain.data.table import table_hash
+from pretrain.json_files import changed_files
 from probe.corpora import read_probe_corpus
 from probe.divided import divide, folds_hash
 from probe.evaluate import Part
@@ -46,12 +47,17 @@ def prepare_evaluation(
         ValueError: Something that the user has to correct, such as a corpus that shares speakers
             or recordings with what was trained on.
     """
-    run = read_run(parsed.run)
+    run = read_run(parsed.run, CompleteRecord)
     if run["action"] == "exhaust" or run["action"] == "evaluate":
         raise ResultsError(f"--run {parsed.run}: an {run['action']} run keeps no networks.")
     if run["status"] != FINISHED:
         raise ResultsError(
             f"--run {parsed.run}: is {run['status']!r}, not finished. Give its command again."
+        )
+    if changed := changed_files(parsed.run, run):
+        raise ResultsError(
+            f"--run {parsed.run}: its {changed[0]} is gone or was changed since it finished. Copy "
+            "the folder again, or make the run again."
         )
     settings = settings_of(run["settings"], str(parsed.run / "run.json"))
     described = {}

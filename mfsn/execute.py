@@ -16,7 +16,13 @@ from mfsn.fold import compute
 from mfsn.prepare import Place, prepare
 from mfsn.run_folder import RunFolder
 from mfsn.tasks import Task, work
-from mfsn.workers import WORKER, refuse_jobs_of_a_launcher, run_workers, speaks_for_all
+from mfsn.workers import (
+    WORKER,
+    WorkerError,
+    refuse_jobs_of_a_launcher,
+    run_workers,
+    speaks_for_all,
+)
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
 from pretrain.engine.machine import tune_machine
 from probe.corpora.options import specs_of
@@ -83,7 +89,12 @@ def _work(
         for variant in experiment.variants.values():
             experiment.data_of(variant)
         num_gpus = torch.cuda.device_count() if place.device.type == "cuda" else 0
-        run_workers(arguments, parsed.jobs, num_gpus)
+        try:
+            run_workers(arguments, parsed.jobs, num_gpus)
+        except WorkerError:
+            if not all(task.is_finished for task in tasks):
+                raise
+            print("A process failed, but all tasks are finished: others did its work.", flush=True)
     else:
         one = evaluate_saved if parsed.action == "evaluate" else compute
         work(tasks, partial(one, experiment=experiment), experiment.say)

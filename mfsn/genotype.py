@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from mfsn.cells import LEVELS
 from mfsn.operations import OPERATIONS
+from pretrain.json_files import JsonError, parse_object
 from pretrain.replacing import replace_text
 
 FORMAT = 1
@@ -61,14 +61,12 @@ class Genotype:
         return json.dumps(values, indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, where: str = "the genotype") -> "Genotype":
+    def from_json(cls, text: str | bytes, where: str = "the genotype") -> "Genotype":
         """Reads what `to_json` wrote; a `GenotypeError` names `where` and the key at fault."""
         try:
-            values: Any = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise GenotypeError(f"{where}: is not JSON ({error}).") from error
-        if not isinstance(values, dict):
-            raise GenotypeError(f"{where}: must hold an object, but holds {values!r} instead.")
+            values = parse_object(text, where)
+        except JsonError as error:
+            raise GenotypeError(f"{error} Name the genotype.json of a search.") from error
         if values.get("format") != FORMAT:
             raise GenotypeError(
                 f"{where}: `format` must be {FORMAT}, but is {values.get('format')!r} instead."
@@ -96,12 +94,12 @@ class Genotype:
     def load(cls, path: Path) -> "Genotype":
         """Reads the file `path`; a `GenotypeError` says what is wrong with it."""
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            content = path.read_bytes()
+        except OSError as error:
             raise GenotypeError(
-                f"{path}: cannot be read ({error}). Name the genotype.json of a search."
+                f"{path}: cannot be read ({error.strerror}). Name the genotype.json of a search."
             ) from error
-        return cls.from_json(text, where=str(path))
+        return cls.from_json(content, where=str(path))
 
     def draw(self) -> str:
         """Returns the structure as one line per step, from the streams to the head."""

@@ -17,7 +17,7 @@ from mfsn.encoders import describe_encoder
 from mfsn.experiment import Experiment
 from mfsn.genotype import UNKNOWN_LAYER, Genotype, GenotypeError
 from mfsn.operations import OPERATIONS
-from mfsn.results import ResultsError, read_run
+from mfsn.results import CompleteRecord, ResultsError, read_run
 from mfsn.run_folder import RunFolder, as_read
 from mfsn.settings import MfsnSettings, read_settings
 from mfsn.streams import levels_of, load_frame_encoder
@@ -294,8 +294,8 @@ def _found(
         ResultsError: The search was on another corpus, protocol or encoder, under other settings,
             or lacks a fold.
     """
-    run = read_run(folder)
-    theirs = run.get("inputs", {})
+    run = read_run(folder, CompleteRecord)
+    theirs = run["inputs"]
     sec = CONTINUOUS if run["action"] == "ablate" else SEC
     pairs = {
         "corpus": (theirs.get("corpus"), corpus.described["table_hash"]),

@@ -13,6 +13,16 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.json_files import (
+    FILES,
+    JsonError,
+    Schema,
+    changed_files,
+    digests_of,
+    made_of,
+    parse_object,
+    read_object,
+)
 from pretrain.replacing import replace_text, replaced
 from probe.metrics import score_task
 
@@ -77,11 +87,12 @@ class TaskOutput:
 
 
 def write_output(folder: Path, output: TaskOutput) -> None:
-    """Writes a task's tables, and then its result file in one step."""
+    """Writes a task's tables, and then its result file, with their digests, in one step."""
     for name, lines in output.tables.items():
         columns = [column for column in COLUMNS[name] if column not in KEY]
         write_table(folder / f"{name}.csv", pd.DataFrame(lines, columns=columns))
-    write_json(folder / RESULT_FILE, output.result)
+    digests = digests_of(folder, [f"{name}.csv" for name in output.tables])
+    write_json(folder / RESULT_FILE, {**output.result, FILES: digests})
 
 
 def merge(
@@ -100,7 +111,13 @@ def merge(
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in OF_TASKS}
     results = []
     for names, path in tasks:
-        results.append({**names, **read_json(path / RESULT_FILE)})
+        result = read_json(path / RESULT_FILE, TaskRecord)
+        if changed := changed_files(path, result):
+            raise ResultsError(
+                f"{path / changed[0]} is gone or was changed since its task finished: remove "
+                f"{path} and give the same command again."
+            )
+        results.append({**names, **{k: v for k, v in result.items() if k != FILES}})
         for name in OF_TASKS:
             if (path / f"{name}.csv").is_file():
                 frames[name].append(read_table(path / f"{name}.csv").assign(**names))
@@ -157,27 +174,56 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     replace_text(path, text + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+class RunRecord(Schema):
+    """run.json, while it is being made and after."""
+
+    status: str
+    action: str = ""
+    name: str = ""
+    protocol: str = ""
+    protocol_spec: str = ""
+    inputs: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    encoders: dict[str, dict[str, Any]] = {}
+    corpus: dict[str, Any] = {}
+    variants: list[dict[str, Any]] = []
+    seeds: list[int] = []
+    folds: list[str] = []
+    grown_by: list[str] = []
+
+
+class CompleteRecord(RunRecord):
+    """What it takes to test the networks of a run."""
+
+    action: str
+    inputs: dict[str, Any]
+    settings: dict[str, Any]
+    encoders: dict[str, dict[str, Any]]
+    corpus: dict[str, Any]
+    variants: list[dict[str, Any]]
+    seeds: list[int]
+    folds: list[str]
+
+
+class TaskRecord(Schema):
+    """result.json of a task."""
+
+    seconds: float
+
+
+def read_json(path: Path, schema: type[Schema] = Schema) -> dict[str, Any]:
     """Reads a JSON object.
 
     Raises:
         ResultsError: The file is missing or damaged.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise ResultsError(
-            f"{path} is not valid JSON ({error}): remove its folder and give the same command "
-            "again."
-        ) from error
-    if not isinstance(content, dict):
-        raise ResultsError(f"{path} must hold a JSON object, but holds something else.")
-    return content
+        return read_object(path, schema)
+    except JsonError as error:
+        raise ResultsError(f"{error} Remove its folder and give the same command again.") from error
 
 
-def read_run(folder: Path) -> dict[str, Any]:
+def read_run(folder: Path, schema: type[RunRecord] = RunRecord) -> dict[str, Any]:
     """Reads run.json of a run folder of MFSN.
 
     Raises:
@@ -193,6 +239,10 @@ def read_run(folder: Path) -> dict[str, Any]:
             f"{folder / 'run.json'} has the format {run.get('format')!r}, but this version reads "
             f"{FORMAT}: run it again."
         )
+    try:
+        made_of(schema, run, str(folder / "run.json"))
+    except JsonError as error:
+        raise ResultsError(f"{error} Run it again, with another --out.") from error
     return run
 
 
@@ -206,8 +256,10 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     """Reads the complete lines that `append_line` wrote; one cut off by a crash is left out."""
     if not path.is_file():
         return []
-    complete = path.read_text(encoding="utf-8").split("\n")[:-1]
+    complete = path.read_bytes().split(b"\n")[:-1]
     try:
-        return [json.loads(line) for line in complete]
-    except ValueError as error:
-        raise ResultsError(f"{path} is damaged ({error}): remove it.") from error
+        return [parse_object(line, f"{path}, line {n}") for n, line in enumerate(complete, start=1)]
+    except JsonError as error:
+        raise ResultsError(
+            f"{error} Remove this line, or the file, and give the same command again."
+        ) from error

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from mfsn.command_line import parse
 from mfsn.workers import WORKER
 from pretrain.command_line import STOPPED, WRONG_INPUT, is_for_users
+from pretrain.with_parent import end_with_parent
 
 PACKAGES = ("mfsn", "probe", "pretrain")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
+    end_with_parent()
     parsed = parse(arguments)
     # Heavy imports come after the command line is known to be right.
     try:

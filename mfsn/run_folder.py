@@ -3,13 +3,14 @@
 import fcntl
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, TextIO
 
 from mfsn.corpus import EmotionCorpus
 from mfsn.results import (
+    COLUMNS,
     FAILED,
     FINISHED,
     FORMAT,
@@ -23,6 +24,7 @@ from mfsn.results import (
     write_table,
 )
 from mfsn.tasks import list_tasks
+from pretrain.json_files import FILES, digests_of, parse_object
 from pretrain.locks import lock
 
 GROWING = ("seeds", "folds")
@@ -34,8 +36,7 @@ FOUND = "found"
 
 def as_read(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns plain values as they come back from a file: tuples are lists."""
-    read: dict[str, Any] = json.loads(json.dumps(values))
-    return read
+    return parse_object(json.dumps(values), "the inputs")
 
 
 class RunFolder:
@@ -121,7 +122,8 @@ class RunFolder:
                         self._write({**read_run(self.path), **entry})
         except BaseException as error:
             if self._at_work is not None:
-                self._leave(_status_after(error))
+                with suppress(OSError):
+                    self._leave(_status_after(error))
             raise
 
     @contextmanager
@@ -131,7 +133,8 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            self._leave(_status_after(error))
+            with suppress(OSError):  # the disk may be what ended it
+                self._leave(_status_after(error))
             raise
         self._leave(None)
 
@@ -178,7 +181,10 @@ class RunFolder:
                 results = merge(self.path, [(task.names, task.folder) for task in tasks], folds)
                 known = corpus.table[["id", "speaker", "session", "audio_hash"]]
                 write_table(self.path / "utterances.csv", known)
-                self._write({**run, **summary(results), "status": FINISHED})
+                written = [f"{name}.csv" for name in (*COLUMNS, "utterances")]
+                there = [name for name in written if (self.path / name).is_file()]
+                digests = {FILES: digests_of(self.path, there)}
+                self._write({**run, **summary(results), **digests, "status": FINISHED})
                 for task in tasks:
                     # Left by a process that was killed just behind its result.
                     rmtree(task.checkpoints, ignore_errors=True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -39,22 +40,32 @@ def load_network(folder: Path, network: nn.Module, streams: nn.Module) -> BinRan
     """
     path = folder / FILE
     try:
-        tensors = load_file(path)
+        saved = load_file(path)
     except (OSError, SafetensorError) as error:
         raise ResultsError(
             f"{path} cannot be read ({error}): remove its folder and give the command of that run "
             "again."
         ) from error
     groups: dict[str, dict[str, Tensor]] = {"network": {}, "streams": {}, "bins": {}}
-    for name, tensor in tensors.items():
+    for name, tensor in saved.items():
         group, _, rest = name.partition(".")
         groups.setdefault(group, {})[rest] = tensor
     modules: dict[str, Any] = {"network": network, "streams": streams}
-    for group, module in modules.items():
-        if differing := trained_state(module).keys() ^ groups[group].keys():
+    wanted = {name: trained_state(module) for name, module in modules.items()}
+    wanted["bins"] = dict.fromkeys(("low", "high"), torch.empty(0))
+    for group, tensors in wanted.items():
+        if differing := tensors.keys() ^ groups[group].keys():
             raise ResultsError(
                 f"{path} holds another network than its run describes: {sorted(differing)[0]} "
                 "is only in one of them."
             )
-        restore(module, groups[group])
+        for name, tensor in tensors.items():
+            there = groups[group][name]
+            if group != "bins" and there.shape != tensor.shape:
+                raise ResultsError(
+                    f"{path} holds another network than its run describes: {name} has the shape "
+                    f"{tuple(there.shape)}, not {tuple(tensor.shape)}."
+                )
+    for name, module in modules.items():
+        restore(module, groups[name])
     return BinRange(**groups["bins"])

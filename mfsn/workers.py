@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
+from pretrain.with_parent import for_child
 from probe import workers
 from probe.workers import WorkerError, refuse_jobs_of_a_launcher, stop_workers
 
@@ -50,8 +51,10 @@ def run_workers(arguments: Sequence[str], num_jobs: int, num_gpus: int) -> None:
     started = [
         subprocess.Popen(
             [sys.executable, *sys.argv[:1], *arguments, "--jobs", "1"],
-            env=worker_environment(
-                os.environ, number, num_jobs=num_jobs, num_cores=cores, num_gpus=num_gpus
+            env=for_child(
+                worker_environment(
+                    os.environ, number, num_jobs=num_jobs, num_cores=cores, num_gpus=num_gpus
+                )
             ),
         )
         for number in range(num_jobs)

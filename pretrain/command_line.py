@@ -10,6 +10,7 @@ from pathlib import Path
 from pretrain.data.columns import add_columns_argument
 from pretrain.stopping import terminated_like_ctrl_c
 from pretrain.terminal import end_quietly, own_foreground
+from pretrain.with_parent import end_with_parent
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -59,9 +60,9 @@ def add_settings_arguments(
 
 
 def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
-def run_for_users(main: Callable[[Sequence[str]], int]) -> int:
     """Runs a command; errors that are written for users come without a traceback, and SIGTERM
     stops it as Ctrl-C does."""
+    end_with_parent()
     with own_foreground():
         status = _run(main)
         if status == STOPPED:

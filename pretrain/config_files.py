@@ -1,6 +1,5 @@
 """TOML files and `--set` overrides into one settings object, with errors that name the place."""
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from json import dumps
@@ -10,6 +9,8 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from pretrain.data.columns import with_columns
+from pretrain.json_files import MAX_DEPTH
+from pretrain.toml_files import TomlDepthError, TomlError, parse_toml
 
 T = TypeVar("T")
 
@@ -35,13 +36,18 @@ class SettingsTree:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise SettingsError(f"{path}: cannot be read ({reason}).") from error
         try:
-            self._merge(self.values, tomllib.loads(text), prefix="", source=str(path))
-        except tomllib.TOMLDecodeError as error:
+            values = parse_toml(text)
+        except TomlDepthError as error:
+            raise SettingsError(f"{path}: must be settings, but is {error} instead.") from error
+        except TomlError as error:
             raise SettingsError(f"{path}: not valid TOML: {error}.") from error
+        self._merge(self.values, values, prefix="", source=str(path))
 
     def put(self, key: str, value: object, source: str) -> None:
         """Sets one dotted key."""
         *tables, name = key.split(".")
+        if len(tables) > MAX_DEPTH:
+            raise SettingsError(f"{source[:60]}...: is nested deeper than {MAX_DEPTH} levels.")
         tree: Tree = {name: value}
         for table in reversed(tables):
             tree = {table: tree}
@@ -53,8 +59,10 @@ class SettingsTree:
         if not equals or not key.strip():
             raise SettingsError(f"--set {text}: must be KEY=VALUE, for example optimizer.lr=1e-3.")
         try:
-            parsed = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+            parsed = parse_toml(f"value = {value}")["value"]
+        except TomlDepthError as error:
+            raise SettingsError(f"--set {text[:60]}...: is {error}.") from error
+        except TomlError:
             parsed = value.strip()
         self.put(key.strip(), parsed, f"--set {text}")
 

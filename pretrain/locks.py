@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pretrain.replacing import writing
+
 
 @contextmanager
 def lock(path: Path, *, wait: bool, said_when_waiting: str = "") -> Iterator[bool]:
@@ -12,8 +14,10 @@ def lock(path: Path, *, wait: bool, said_when_waiting: str = "") -> Iterator[boo
 
     `said_when_waiting` is printed if there is something to wait for.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("w")
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -18,9 +18,10 @@ from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.data.whole_utterances import check_whole
 from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
-from pretrain.model.weights import WeightsError, load_encoder
+from pretrain.model.weights import WeightsError, check_unchanged, load_encoder
 from pretrain.objectives.ctc import CtcHead, greedy
-from pretrain.text import Vocabulary, load_vocabulary
+from pretrain.replacing import replaced
+from pretrain.text import VOCABULARY_FILE, Vocabulary, load_vocabulary
 
 HEAD_FILE = "ctc_head.safetensors"
 
@@ -39,7 +40,8 @@ class Recognizer:
     def save_head(self, folder: Path) -> None:
         """Writes head and vocabulary beside the encoder's own files."""
         tensors = {n: t.detach().cpu().contiguous() for n, t in self.head.state_dict().items()}
-        save_file(tensors, folder / HEAD_FILE)
+        with replaced(folder / HEAD_FILE, durably=True) as beside:
+            save_file(tensors, beside)
         self.vocabulary.save(folder)
 
     @torch.no_grad()
@@ -70,6 +72,7 @@ class Recognizer:
 def load_recognizer(folder: Path) -> Recognizer:
     """Loads a finished fine-tuning run; raises `WeightsError` or `VocabularyError`."""
     encoder, vocabulary = load_encoder(folder), load_vocabulary(folder)
+    check_unchanged(folder, HEAD_FILE, VOCABULARY_FILE)
     head = CtcHead(encoder.settings.model_dim, vocabulary.num_classes)
     try:
         head.load_state_dict(load_file(folder / HEAD_FILE))

@@ -1,29 +1,64 @@
-"""Files that are complete or absent: written to the side, then renamed."""
+"""Files that are complete or absent: written to the side, then renamed. No torch.
+
+A disk that is full or has turned read-only is told in one sentence, with what to do.
+"""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from safetensors import SafetensorError
+
+
+class WriteError(OSError):
+    """A file that cannot be written; the message names it and the remedy."""
+
+    def __init__(self, path: Path, reason: str, number: int | None = None) -> None:
+        super().__init__(number, reason, str(path))
+        self._message = (
+            f"{path} cannot be written ({reason}). What was there is as it was. Make room, or make "
+            "the disk writable, and give the same command again: it goes on from what is finished."
+        )
+
+    def __str__(self) -> str:
+        return self._message
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Inside, `path` is written: what the system refuses is a `WriteError`. The system itself often
+    does not say which file it was."""
+    try:
+        yield
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError(path, error.strerror or str(error), error.errno) from error
+    except SafetensorError as error:
+        raise WriteError(path, str(error)) from error
 
 
 @contextmanager
 def replaced(path: Path, *, durably: bool = False) -> Iterator[Path]:
     """Yields a path beside `path` to write to, and renames that to `path` at the end.
 
-    When writing fails, `path` stays as it was. With `durably` both content and name outlast a power
-    cut behind this.
+    When writing fails, `path` stays as it was, and a `WriteError` is raised. With `durably` both
+    content and name outlast a power cut behind this.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield beside
-        if durably:
-            _sync(beside)
-        os.replace(beside, path)
-        if durably:
-            _sync(path.parent)
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield beside
+            if durably:
+                _sync(beside)
+            os.replace(beside, path)
+            if durably:
+                _sync(path.parent)
+        finally:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
 
 def replace_text(path: Path, text: str) -> None:

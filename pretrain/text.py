@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from pretrain.json_files import JsonError, Schema, read_object
 from pretrain.replacing import replace_text
 
 FORMAT = 1
@@ -83,17 +84,29 @@ def vocabulary_of(texts: Iterable[str]) -> Vocabulary:
     return Vocabulary(tuple(characters))
 
 
+class _File(Schema):
+    """vocabulary.json."""
+
+    format: int
+    blank: int
+    classes: list[str]
+
+
 def load_vocabulary(folder: Path) -> Vocabulary:
     """Reads what `Vocabulary.save` wrote; raises `VocabularyError` on another file."""
     file = folder / VOCABULARY_FILE
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        classes = content["classes"]
-        if content["format"] != FORMAT or content["blank"] != BLANK:
-            raise VocabularyError(f"{file}: must have `format` {FORMAT} and `blank` {BLANK}.")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise VocabularyError(f"{file}: cannot be read ({error}). Copy it again.") from error
-    return Vocabulary(tuple(" " if c == WORD_BOUNDARY else c for c in classes[1:]))
+        content = read_object(file, _File)
+    except JsonError as error:
+        raise VocabularyError(f"{error} Copy it again.") from error
+    if content["format"] != FORMAT or content["blank"] != BLANK:
+        raise VocabularyError(f"{file}: must have `format` {FORMAT} and `blank` {BLANK}.")
+    characters = tuple(" " if c == WORD_BOUNDARY else c for c in content["classes"][1:])
+    if len(set(characters)) < len(characters) or any(len(c) != 1 for c in characters):
+        raise VocabularyError(
+            f"{file}: `classes` must be the blank and different characters. Copy it again."
+        )
+    return Vocabulary(characters)
 
 
 def collapse(path: Sequence[int]) -> list[int]:

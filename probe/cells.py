@@ -19,6 +19,7 @@ import torch
 
 from pretrain.engine.provenance import PROJECT, git_state, package_versions
 from pretrain.file_names import file_name
+from pretrain.json_files import Schema, read_object
 from pretrain.model.weights import INITIAL_WEIGHTS_FILE, SETTINGS_FILE, WEIGHTS_FILE
 from pretrain.replacing import replace_text
 from pretrain.settings import hash_of
@@ -71,6 +72,16 @@ class Kept:
 
     packages: dict[str, str]
     """That computed it, see `package_versions`."""
+
+
+class CellRecord(Schema):
+    """A cell's file."""
+
+    inputs: dict[str, Any]
+    seconds: float
+    git: dict[str, Any]
+    packages: dict[str, str]
+    evaluation: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,6 +147,10 @@ class Cell:
         }
         replace_text(self.path, json.dumps(content, default=_as_python) + "\n")
 
+    def content(self) -> dict[str, Any]:
+        """Returns the file as it is; raises a `JsonError` when it is missing or damaged."""
+        return read_object(self.path, CellRecord, allow_nan=True)  # scores may be undefined
+
     def read(self) -> Kept:
         """Returns what `write` has kept.
 
@@ -143,7 +158,7 @@ class Cell:
             CellError: The file is missing or damaged.
         """
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
+            content = self.content()
             if content["inputs"] != self.inputs:
                 raise ValueError("it is of other inputs than its name says")
             return Kept(
@@ -151,7 +166,7 @@ class Cell:
                 git=content["git"],
                 packages=content["packages"],
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise CellError(
                 f"{self.path} cannot be read ({error}): remove it, and the same command computes "
                 "it again."

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pretrain.command_line import STOPPED
+from pretrain.command_line import STOPPED, is_for_users
 from pretrain.data.columns import add_columns_argument
 from pretrain.stopping import terminated_like_ctrl_c
 
@@ -108,7 +108,9 @@ def main() -> None:
     try:
         with terminated_like_ctrl_c():
             run(parsed)
-    except ValueError as error:
+    except (ValueError, RuntimeError, OSError) as error:
+        if not isinstance(error, ValueError) and not is_for_users(error, ("probe", "pretrain")):
+            raise
         sys.exit(f"code_knowledge: {error}")
     except KeyboardInterrupt:
         print(

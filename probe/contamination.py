@@ -5,7 +5,6 @@ out here: what is found is counted, printed and kept in run.json, and the report
 Not specified by the paper, whose corpora are others than those of its pre-training.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 import pandas as pd
 
 from pretrain.data.table import TableError, load_table, table_hash
+from pretrain.json_files import JsonError, changed_files, read_object
+from pretrain.run_record import RUN_FILE, EncoderRecord
 from probe.encoders import EncoderRun
 from probe.near_duplicates import NearDuplicates, near_duplicates
 
@@ -186,19 +187,30 @@ def _stages(folder: Path) -> list[tuple[Path | None, str]]:
     None stands for a folder that the run does not tell.
     """
     try:
-        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        run = read_object(folder / RUN_FILE, EncoderRecord, allow_nan=True)
+    except JsonError:
+        if (folder / RUN_FILE).exists():  # damaged: it may be of a run that began with another's
+            return [(folder, PRETRAINING), (None, PRETRAINING)]
         run = {}
-    if not isinstance(run, dict) or run.get("kind") != "finetune":
+    if run.get("kind") != "finetune":
         return [(folder, PRETRAINING)]
     own: tuple[Path | None, str] = (folder, CTC)
     start = str((run.get("encoder") or {}).get("folder") or "")
     if run.get("start") == "random":
         return [own]
-    before = _stages(Path(start)) if start else [(None, PRETRAINING)]
+    is_other = start and Path(start).resolve() != folder.resolve()
+    before = _stages(Path(start)) if is_other else [(None, PRETRAINING)]
     if run.get("start") == "initial":  # the weights with which the other run began
-        before = before[1:] if start else []
+        before = before[1:] if is_other else []
     return [own, *before]
+
+
+def _was_changed(file: Path) -> bool:
+    try:
+        run = read_object(file.with_name(RUN_FILE), EncoderRecord, allow_nan=True)
+    except JsonError:
+        return False
+    return bool(changed_files(file.parent, run, only=(file.name,)))
 
 
 def _read(folder: Path | None, stage: str) -> Heard:
@@ -207,7 +219,9 @@ def _read(folder: Path | None, stage: str) -> Heard:
         return Heard(name="unknown", stage=stage, table=None, reason=reason)
     file = folder / "utterances.csv"
     table, reason = None, "no list of what the encoder was trained on"
-    if file.is_file():
+    if _was_changed(file):
+        reason = f"{file} was changed since the encoder was trained"
+    elif file.is_file():
         try:
             table = load_table(file)
         except TableError as error:

@@ -18,15 +18,16 @@ What still differs: EmoBox averages scores over folds and draws its dev part fro
 the training part; here predictions are pooled, and the dev part is whole speakers.
 """
 
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
 from pretrain.data.identities import canonical
+from pretrain.json_files import parse_object
 from probe.corpora.completeness import shown
 from probe.splits import EMOBOX, SplitError
 
@@ -134,18 +135,24 @@ def _lines(folder: Path) -> list[Listed]:
 
 def _read(path: Path, fold: str, part: str) -> list[Listed]:
     listed = []
-    text = path.read_text(encoding="utf-8")
-    for place, line in enumerate(text.split("\n"), start=1):
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise SplitError(f"{path}: cannot be read ({error.strerror}).") from error
+    for place, line in enumerate(lines, start=1):
         if not line.strip():
             continue
+        where = f"{path}, line {place}"
         try:
-            entry = json.loads(line)
-            wav = entry.get("wav", entry.get("audio"))
+            # Lists of others: what is beside the names is not looked at.
+            entry = parse_object(line, where, allow_nan=True)
+            wav: Any = entry.get("wav", entry.get("audio"))
             name = _name(str(PurePosixPath(wav).with_suffix("")))
-        except (ValueError, AttributeError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             raise SplitError(
-                f"{path}, line {place}: must be JSON with the name of a file in `wav`, but is "
-                f"{line[:60]!r} instead ({error}). Download the list again."
+                f"{where}: must be JSON with the name of a file in `wav`, but is "
+                f"{line[:60].decode(errors='replace')!r} instead ({error}). Download the list "
+                "again."
             ) from error
         emotion = str(entry.get("emo", entry.get("label", "")))
         listed.append(Listed(fold=fold, part=part, name=name, emotion=emotion))

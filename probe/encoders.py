@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pretrain.json_files import JsonError, read_object
+from pretrain.run_record import RUN_FILE, EncoderRecord
+
 ROW = "row"
 BASELINE = "baseline"
 UNCONTROLLED = "uncontrolled"
@@ -87,17 +90,19 @@ def read_encoder_run(folder: Path) -> EncoderRun:
 
 
 def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / "run.json"
+    path = folder / RUN_FILE
     if not path.is_file():
         return {}
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EncoderError(f"{path} is not valid JSON ({error}).") from error
-    if not isinstance(description, dict) or description.get("kind") != "pretrain":
+        description = read_object(path, EncoderRecord, allow_nan=True)
+    except JsonError as error:
+        raise EncoderError(
+            f"{error} Copy the folder again, or leave this --encoder out."
+        ) from error
+    if description.get("kind") != "pretrain":
         raise EncoderError(
             f"{folder} is not a pre-training run: its run.json says kind "
-            f"{description.get('kind') if isinstance(description, dict) else None!r}."
+            f"{description.get('kind')!r}."
         )
     return description
 

@@ -196,9 +196,14 @@ def _read_parts(parts: Path) -> tuple[list[FloatArray], int]:
 
 def _write(path: Path, features: FloatArray, ids: list[str]) -> None:
     """Writes to the side, then renames: a file is complete or absent."""
-    metadata = {"ids": ids_hash(ids), "shape": json.dumps(features.shape)}
+    features = np.ascontiguousarray(features)
+    metadata = {
+        "ids": ids_hash(ids),
+        "shape": json.dumps(features.shape),
+        "digest": _digest(features),
+    }
     with replaced(path) as beside:
-        save_file({"features": np.ascontiguousarray(features)}, beside, metadata)
+        save_file({"features": features}, beside, metadata)
 
 
 def _read(path: Path, ids: list[str]) -> FloatArray | None:
@@ -208,9 +213,16 @@ def _read(path: Path, ids: list[str]) -> FloatArray | None:
             if file.metadata()["ids"] != ids_hash(ids):
                 return None
             features: FloatArray = file.get_tensor("features")
-            return features if len(features) else None
+            # What former versions kept has no digest.
+            said = file.metadata().get("digest")
+            is_whole = len(features) and said in (None, _digest(features))
+            return features if is_whole else None
     except (OSError, SafetensorError, KeyError):
         return None
+
+
+def _digest(features: FloatArray) -> str:
+    return blake2b(memoryview(features).cast("B"), digest_size=16).hexdigest()
 
 
 def recordings_hash(table: pd.DataFrame) -> str:

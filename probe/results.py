@@ -12,6 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.json_files import FILES, JsonError, changed_files, digests_of, read_object
+from pretrain.replacing import writing
+
 KIND = "probe"
 FORMAT = 1
 
@@ -70,8 +73,19 @@ def write_results(folder: Path, results: ProbeResults) -> None:
 def replace_folder(
     folder: Path, tables: Mapping[str, pd.DataFrame], run: Mapping[str, Any]
 ) -> None:
-    """Writes NAME.csv for every table, and run.json, beside `folder`; then puts them in its place
-    in one step."""
+    """Writes NAME.csv for every table, and run.json with their digests, beside `folder`; then puts
+    them in its place in one step.
+
+    Raises:
+        WriteError: The disk refuses; `folder` is as it was.
+    """
+    with writing(folder):
+        _replace_folder(folder, tables, run)
+
+
+def _replace_folder(
+    folder: Path, tables: Mapping[str, pd.DataFrame], run: Mapping[str, Any]
+) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -83,13 +97,18 @@ def replace_folder(
                 quoting=csv.QUOTE_MINIMAL,
                 lineterminator="\n",
             )
+        run = {**run, FILES: digests_of(beside, [f"{name}.csv" for name in tables])}
         text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
         (beside / "run.json").write_text(text + "\n", encoding="utf-8")
         if folder.exists():
             old = beside.with_name(beside.name + "-old")
             os.replace(folder, old)
-            os.replace(beside, folder)
-            rmtree(old)
+            try:
+                os.replace(beside, folder)
+            except BaseException:
+                os.replace(old, folder)
+                raise
+            rmtree(old, ignore_errors=True)
         else:
             os.replace(beside, folder)
     finally:
@@ -121,7 +140,8 @@ def can_reuse(folder: Path, inputs: dict[str, Any]) -> bool:
     except ResultsError:
         return False
     complete = all((folder / f"{name}.csv").is_file() for name in COLUMNS)
-    return complete and bool(run.get("inputs") == json.loads(json.dumps(inputs)))
+    same = json.dumps(run.get("inputs"), sort_keys=True) == json.dumps(inputs, sort_keys=True)
+    return complete and same and not changed_files(folder, run)
 
 
 def read_results(folder: Path) -> ProbeResults:
@@ -147,21 +167,22 @@ def read_results(folder: Path) -> ProbeResults:
             frames[name] = frame.astype({k: v for k, v in _NUMBERS.items() if k in columns})
         except ValueError as error:
             raise ResultsError(f"{path} has a damaged number ({error}).") from error
+    if changed := changed_files(folder, run):
+        raise ResultsError(
+            f"{folder / changed[0]} is gone or was changed since the probe wrote it (see `files` "
+            "in run.json): run the probe again."
+        )
+    run.pop(FILES, None)
     return ProbeResults(run=run, **frames)
 
 
 def _read_run(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultsError(
-            f"{folder} is not a results folder of the probe: {path.name} cannot be read "
-            f"({error.strerror})."
-        ) from error
-    except ValueError as error:
-        raise ResultsError(f"{path} is not valid JSON ({error}).") from error
-    if not isinstance(run, dict) or run.get("kind") != KIND:
+        run = read_object(path)
+    except JsonError as error:
+        raise ResultsError(f"{folder} is not a results folder of the probe: {error}") from error
+    if run.get("kind") != KIND:
         raise ResultsError(f"{folder} is not a results folder of the probe (see its run.json).")
     if run.get("format") != FORMAT:
         raise ResultsError(

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from pretrain.command_line import STOPPED
+from pretrain.command_line import STOPPED, is_for_users
 from pretrain.stopping import terminated_like_ctrl_c
 from probe.command_line import parse_arguments
 
@@ -25,8 +25,9 @@ def run(parsed: argparse.Namespace) -> None:
 
     from pretrain.data.places import runs_folder
     from pretrain.engine.provenance import command_line
+    from probe.check_weights import check_weights
     from probe.corpora.options import specs_of
-    from probe.grid import check_corpora, inputs_of, probe, read_corpus
+    from probe.grid import check_corpora, inputs_of, probe, read_corpus, with_baselines
 
     specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
     # Curves by layer need layers, which only the linear head tells apart.
@@ -38,6 +39,7 @@ def run(parsed: argparse.Namespace) -> None:
     if can_reuse(parsed.out, inputs):
         print(f"Already there, from the same encoders, corpora and code: {parsed.out.resolve()}")
         return
+    check_weights(with_baselines(runs, head))
     features_folder = parsed.features or runs_folder() / "features"
     results = probe(runs, corpora, parsed.protocol, features_folder, head=head, **how)
     results.run.update(
@@ -55,7 +57,9 @@ def main() -> None:
     try:
         with terminated_like_ctrl_c():
             run(parsed)
-    except ValueError as error:
+    except (ValueError, RuntimeError, OSError) as error:
+        if not isinstance(error, ValueError) and not is_for_users(error, ("probe", "pretrain")):
+            raise
         sys.exit(f"probe: {error}")
     except KeyboardInterrupt:
         print(

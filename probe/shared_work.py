@@ -4,6 +4,7 @@ Who works on a job holds locks of the operating system, which end with the proce
 ends. Whether a job is finished is for the job itself to say, by a file that it writes last.
 """
 
+import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -58,6 +59,48 @@ class Board:
     def lock_file(self, name: str) -> Path:
         return self.folder / "locks" / file_name(name)
 
+    @contextmanager
+    def held(self) -> Iterator[int]:
+        """Inside, other calls see that this one is at work, and leave alone what is its own.
+
+        Yields a file descriptor; processes that inherit it count as this call for as long as they
+        live, even if this process is killed.
+        """
+        path = self._call_file(self.call)
+        with lock(self._calls, wait=True):
+            file = path.open("w")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield file.fileno()
+        finally:
+            path.unlink(missing_ok=True)
+            file.close()
+
+    def forget_ended_calls(self, logs: Path) -> None:
+        """Takes away what calls have left that were killed, and the logs in which they, and those
+        that failed, have said why."""
+        if not self.folder.is_dir():
+            return
+        with lock(self._calls, wait=True):
+            left: dict[str, list[Path]] = {}
+            for path in (*self.folder.glob("failed-*"), *self.folder.glob("now-*")):
+                left.setdefault(path.name.partition("-")[2], []).append(path)
+            for path in logs.glob("worker-*.txt"):
+                left.setdefault(path.stem.partition("-")[2].rpartition("-")[0], []).append(path)
+            for call, paths in left.items():
+                with lock(self._call_file(call), wait=False) as has_ended:
+                    if has_ended and call != self.call:
+                        for path in paths:
+                            _remove(path)
+                        self._call_file(call).unlink(missing_ok=True)
+
+    @property
+    def _calls(self) -> Path:
+        return self.folder / "locks" / "calls"
+
+    def _call_file(self, call: str) -> Path:
+        return self.folder / "locks" / f"call-{file_name(call)}"
+
     def failures(self) -> dict[str, str]:
         """Returns the jobs that failed in this call, and why."""
         found = {}
@@ -97,6 +140,13 @@ class Board:
             except FileNotFoundError:
                 continue
         return texts
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def work_off(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from pretrain.command_line import STOPPED, WRONG_INPUT, is_first_process, is_for_users
+from pretrain.with_parent import end_with_parent
 from probe.table4_command_line import parse
 from probe.workers import refuse_jobs_of_a_launcher, stopped_by_signals
 
@@ -18,6 +19,7 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         ValueError, RuntimeError: Something that the user has to correct.
         KeyboardInterrupt: A signal came; what is finished stays.
     """
+    from probe.check_weights import check_weights
     from probe.shared_work import Board
     from probe.table4_plan import make_plan
     from probe.table4_work import CALL, WORKER, compute_jobs, run_workers, write_tables
@@ -37,7 +39,9 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     if parsed.dry_run:
         print("\n".join(f"missing: {job.name}" for job in missing))
         return
+    board.forget_ended_calls(logs)
     if missing:
+        check_weights(plan.weights_for(missing))
         run_workers(plan, board, arguments, parsed.jobs, logs, quiet=not is_first)
     if not is_first:
         return
@@ -53,6 +57,7 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
+    end_with_parent()
     parsed = parse(arguments)
     try:
         with stopped_by_signals():

@@ -79,6 +79,11 @@ class Plan:
     def missing(self) -> list[Job]:
         return [job for job in self.jobs if not job.is_finished]
 
+    def weights_for(self, jobs: Sequence[Job]) -> list[EncoderRun]:
+        """Returns the rows and baselines that these jobs compute with and that are there."""
+        cells = [job for job in jobs if isinstance(job, CellJob)]
+        return [job.cell.run for job in cells if all(row.is_finished for row in job.needs)]
+
     def columns(self) -> dict[str, list[Setting]]:
         """Returns the settings of each results folder."""
         columns: dict[str, list[Setting]] = {}

@@ -1,6 +1,5 @@
 """One line on how far Table 4 is, with the time left."""
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pretrain.durations import in_words
 from pretrain.engine.run_folder import RunFolder
+from pretrain.json_files import JsonError
 from probe.shared_work import Job
 from probe.table4_plan import CellJob, Plan
 from probe.table4_rows import PretrainedRow
@@ -96,9 +96,8 @@ class Progress:
                 self._seconds[job.name] = float(content.get("train_seconds", 0))
             elif isinstance(job, CellJob):
                 # A damaged cell is refused when the table is joined, in words.
-                with suppress(OSError, ValueError, KeyError, TypeError):
-                    content = json.loads(job.cell.path.read_text(encoding="utf-8"))
-                    self._seconds[job.name] = float(content["seconds"])
+                with suppress(JsonError):
+                    self._seconds[job.name] = float(job.cell.content()["seconds"])
         return self._seconds[job.name] or None
 
     def _share_done(self, job: Job, known: dict[Kind, list[float]]) -> float:

@@ -14,6 +14,7 @@ from pretrain.data.readers.spec import parse_spec, unknown_corpus
 from pretrain.engine.run_folder import RunFolder
 from pretrain.locks import lock
 from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve
+from pretrain.with_parent import for_child
 from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.encoders import ROW, EncoderRun, read_encoder_run, with_equal_comparison
 
@@ -58,7 +59,7 @@ class PretrainedRow:
     @property
     def is_finished(self) -> bool:
         description = RunFolder(self.folder).description()
-        return description is not None and description["status"] == "finished"
+        return description is not None and description.get("status") == "finished"
 
     @property
     def lock_files(self) -> Sequence[Path]:
@@ -83,7 +84,9 @@ class PretrainedRow:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, str(PROJECT / "pretrain" / "run.py"), *self.arguments]
         with self.log.open("a") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command, env=for_child(os.environ), stdout=log, stderr=subprocess.STDOUT
+            )
             try:
                 status = process.wait()
             except BaseException:

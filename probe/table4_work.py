@@ -6,8 +6,10 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from shutil import get_terminal_size
+from signal import SIGKILL
 from typing import Any
 
 import torch
@@ -15,6 +17,7 @@ import torch
 from pretrain.command_line import is_for_users
 from pretrain.engine.provenance import command_line
 from pretrain.locks import lock
+from pretrain.with_parent import for_child
 from probe.cells import Kept
 from probe.contamination import check_rows
 from probe.encoders import EncoderRun, make_table, read_encoder_run
@@ -60,7 +63,9 @@ def run_workers(
     num_here = max(num_jobs, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     workers: list[subprocess.Popen[bytes]] = []
     files: list[Path] = []
+    held = ExitStack()
     try:
+        call_file = held.enter_context(board.held())
         for number in range(first, first + num_jobs):
             environment = worker_environment(
                 os.environ,
@@ -76,7 +81,8 @@ def run_workers(
                 workers.append(
                     subprocess.Popen(
                         [sys.executable, script, *arguments],
-                        env={**environment, CALL: board.call},
+                        env=for_child({**environment, CALL: board.call}),
+                        pass_fds=(call_file,),
                         stdout=log,
                         stderr=subprocess.STDOUT,
                     )
@@ -84,6 +90,7 @@ def run_workers(
         _watch(workers, Progress(plan=plan, num_jobs=num_jobs), board, quiet=quiet)
     except BaseException:
         stop_workers(workers)
+        held.close()
         if not board.failures():  # which the logs explain
             for file in files:
                 file.unlink(missing_ok=True)
@@ -92,19 +99,31 @@ def run_workers(
     statuses = [worker.wait() for worker in workers]
     failures = board.failures()
     board.clear()
+    held.close()
+    if not plan.missing():
+        if any(statuses) and not quiet:
+            print("A process ended early, but nothing is missing: others did its work.", flush=True)
+        for file in files:
+            file.unlink(missing_ok=True)
+        return
     problems = [f"{name}:\n  {said}" for name, said in failures.items()]
     problems += [
-        f"a process ended with status {status}: see {file}"
+        f"a process {_ending(status)}: see {file}"
         for status, file in zip(statuses, files, strict=True)
         if status
     ]
-    if problems:
-        raise WorkerError(
-            "\n".join(problems) + "\nWhat is finished stays. Correct this, and give the same "
-            "command again."
-        )
-    for file in files:
-        file.unlink()
+    if not problems:
+        problems = [f"not finished: {job.name}" for job in plan.missing()]
+    raise WorkerError(
+        "\n".join(problems) + "\nWhat is finished stays. Correct this, and give the same "
+        "command again."
+    )
+
+
+def _ending(status: int) -> str:
+    if status >= 0:
+        return f"ended with status {status}"
+    return f"was ended by signal {-status}" + (" (is memory short?)" if status == -SIGKILL else "")
 
 
 def _watch(

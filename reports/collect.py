@@ -4,14 +4,15 @@ A folder that cannot be used is named in the collection's notices; nothing is le
 """
 
 import glob
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pretrain.json_files import JsonError, Schema, changed_files, parse_object, read_object
 from reports.codes.runs import CodesRun, read_codes
+from reports.ends import check_end
 from reports.fusion.collect import read_mfsn
 from reports.fusion.runs import FinetuneRun, MfsnRun
 from reports.records import Collection, PretrainRun, ProbeRun, Row, row_from
@@ -22,6 +23,40 @@ FORMAT = 1
 SCORE_COLUMNS = ("row", "seed", "corpus", "protocol", "head", "layer", "metric", "value")
 _WORDS = ("task", "id", "speaker", "session", "target", "prediction", "part")
 _TEXT = {key: str for key in (*SCORE_COLUMNS, *_WORDS) if key not in ("seed", "value")}
+
+
+class Record(Schema):
+    """What every run.json must have; the rest is for those who read its kind."""
+
+    kind: str
+    format: int | None = None
+    status: str | None = None
+    name: str | None = None
+    mode: str | None = None
+    row: dict[str, Any] | None = None
+    comparison: dict[str, Any] | None = None
+    hashes: dict[str, Any] | None = None
+    health: list[dict[str, Any]] | None = None
+    notes: list[str] | None = None
+    contamination: list[dict[str, Any]] | None = None
+    corpus: dict[str, Any] | None = None
+    encoder: dict[str, Any] | None = None
+    encoders: dict[str, dict[str, Any]] | None = None
+    faults: list[str] | None = None
+    git: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = None
+    settings: dict[str, Any] | None = None
+    variants: list[dict[str, Any]] | None = None
+    audio_hours: float | None = None
+    train_seconds: float | None = None
+    updates: int | None = None
+
+
+class MetricsLine(Schema):
+    """One line of metrics.jsonl: numbers, or null where one was not finite."""
+
+    __pydantic_extra__: dict[str, float | None]
+    update: float
 
 
 def find_folders(paths: Iterable[str], *, skip: Path | None = None) -> list[Path]:
@@ -89,6 +124,8 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
                 notices.append(f"{folder}: left out, run.json has the unknown kind {kind!r}.")
         except (KeyError, TypeError, AttributeError) as error:
             notices.append(f"{folder}: left out, run.json lacks or garbles {error}.")
+        except ValueError as error:
+            notices.append(f"{folder}: left out, {error}.")
     if not pretrain and not probe and not mfsn:
         notices += [f"{run.folder}: kind codes (shown beside a probe only)." for run in codes]
         seen = "\n  ".join(notices) or "no folder at all"
@@ -118,13 +155,23 @@ def _read_record(folder: Path, notices: list[str]) -> dict[str, Any] | None:
         notices.append(f"{folder}: left out, it has no run.json (not a run, or it never started).")
         return None
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        notices.append(f"{folder}: left out, run.json cannot be read ({error}).")
+        # Former versions wrote what was not finite as Python does.
+        record = read_object(file, Record, allow_nan=True)
+    except JsonError as error:
+        notices.append(f"{folder}: left out, run.json cannot be read ({error})")
         return None
-    if not isinstance(record, dict):
-        notices.append(f"{folder}: left out, run.json is not an object.")
-        return None
+    if changed := changed_files(folder, record):
+        tables = [name for name in changed if name.endswith(".csv") and name != "utterances.csv"]
+        if tables:
+            notices.append(
+                f"{folder}: left out, {tables[0]} is gone or was changed since it was written (see "
+                "`files` in run.json). Give its command again."
+            )
+            return None
+        notices.append(
+            f"{folder}: {changed[0]} is gone or was changed since the run finished (see `files` in "
+            "run.json): what is said here of the run is not of what is there now."
+        )
     return record
 
 
@@ -132,11 +179,15 @@ def _read_pretrain(folder: Path, record: dict[str, Any], notices: list[str]) -> 
     metrics: list[dict[str, Any]] = []
     file = folder / "metrics.jsonl"
     if file.is_file():
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(file.read_bytes().splitlines(), start=1):
             try:
-                metrics.append(dict(json.loads(line)))
-            except (ValueError, TypeError):
-                notices.append(f"{folder}: metrics.jsonl line {number} is not JSON, ignored.")
+                metrics.append(parse_object(line, f"metrics.jsonl line {number}", MetricsLine))
+            except JsonError as error:
+                reason = str(error).partition(": ")[2]
+                notices.append(
+                    f"{folder}: metrics.jsonl line {number} is not JSON of one update, and "
+                    f"ignored ({reason})"
+                )
     if not metrics:
         notices.append(f"{folder}: no metrics.jsonl, its training curves are missing.")
     if record.get("status") != "finished":
@@ -190,7 +241,13 @@ def _read_probe(folder: Path, record: dict[str, Any], notices: list[str]) -> Pro
 def _read_csv(file: Path) -> pd.DataFrame:
     if not file.is_file() or file.stat().st_size == 0:
         return pd.DataFrame()
-    return pd.read_csv(file, dtype=_TEXT, keep_default_na=False, na_values={"value": ["", "nan"]})
+    check_end(file)
+    try:
+        return pd.read_csv(
+            file, dtype=_TEXT, keep_default_na=False, na_values={"value": ["", "nan"]}
+        )
+    except ValueError as error:
+        raise ValueError(f"{file.name} cannot be read ({error})") from error
 
 
 def _refuse_repeats(rows: Iterable[Row]) -> None:

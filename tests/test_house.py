@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "pretrain": ("pretrain",),
     "probe": ("probe", "pretrain"),
     "mfsn": ("mfsn", "probe", "pretrain"),
-    "reports": ("reports", "probe.results", "probe.metrics"),
+    "reports": ("reports", "probe.results", "probe.metrics", "pretrain.json_files"),
 }
 """Whom of the project each package may import: dependencies point one way."""
 
@@ -50,14 +50,33 @@ def test_dependencies_point_one_way(package: str) -> None:
 
 
 def test_reports_run_without_torch() -> None:
+    """Of pretrain they load what reads and writes files, and nothing behind it."""
     code = (
         "import sys, reports.build, reports.run, probe.results, probe.metrics;"
-        "assert not {'torch', 'fairseq2', 'pretrain', 'mfsn'} & set(sys.modules)"
+        "assert not {'torch', 'fairseq2', 'mfsn'} & set(sys.modules);"
+        "assert {name for name in sys.modules if name.startswith('pretrain.')}"
+        " == {'pretrain.json_files', 'pretrain.replacing'}"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_one_file_each_reads_json_and_toml() -> None:
+    """Others' readers have no schema and no limits. (`espeak.py` reads what its own parent wrote,
+    and imports nothing of the project.)"""
+    for package in PACKAGES:
+        for path in sources(package):
+            called = {
+                ast.unparse(node.func)
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Call)
+            }
+            if path.name not in ("json_files.py", "espeak.py"):
+                assert not called & {"json.loads", "json.load", "loads", "from_json"}, path
+            if path.name != "toml_files.py":
+                assert not called & {"tomllib.loads", "tomllib.load"}, path
 
 
 def test_one_file_imports_fairseq2() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 from pretrain.config_files import flatten, to_toml
 from pretrain.engine.checkpoint import list_checkpoints
+from pretrain.json_files import JsonError, finite, read_object
 from pretrain.locks import lock
 from pretrain.replacing import replace_text
+from pretrain.run_record import RUN_FILE, EncoderRecord, RunRecord
 from pretrain.settings import CHANGE_NO_NUMBER, RunSettings, hash_of
 
 FORMAT = 1
@@ -26,6 +28,9 @@ EARLY_FILES = {
 """What a run that failed before its first update may have left behind."""
 
 
+_KEPT = (".safetensors", "encoder.json", "utterances.csv", "vocabulary.json")
+
+
 class RunFolderError(RuntimeError):
     """The folder cannot take this run; the message says why and what to do."""
 
@@ -38,7 +43,7 @@ class RunFolder:
 
     @property
     def description_file(self) -> Path:
-        return self.path / "run.json"
+        return self.path / RUN_FILE
 
     @property
     def metrics_file(self) -> Path:
@@ -48,23 +53,21 @@ class RunFolder:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
-    def description(self) -> dict[str, Any] | None:
-        """Returns run.json, or None where there is no run yet."""
+    def description(self, schema: type[EncoderRecord] = EncoderRecord) -> dict[str, Any] | None:
+        """Returns run.json, or None where there is no run yet; raises `RunFolderError` when it
+        cannot be read or lacks what the schema wants."""
         if not self.description_file.is_file():
             return None
         try:
-            content: dict[str, Any] = json.loads(self.description_file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise RunFolderError(
-                f"{self.description_file}: is not valid JSON ({error}). Choose another --out, or "
-                f"remove the folder."
-            ) from error
-        return content
+            # Former versions wrote what was not finite as Python does.
+            return read_object(self.description_file, schema, allow_nan=True)
+        except JsonError as error:
+            raise RunFolderError(f"{error} Choose another --out, or remove the folder.") from error
 
     def open(self, settings: RunSettings, *, resume: bool) -> str:
         """Returns `new`, `continue` or `finished`; raises `RunFolderError` when the folder does not
         fit."""
-        description = self.description()
+        description = self.description(RunRecord)
         if description is None:
             if self.path.exists() and not self.path.is_dir():
                 raise RunFolderError(f"{self.path}: is a file, not a folder. Choose another --out.")
@@ -114,13 +117,18 @@ class RunFolder:
     def check_unchanged(self, what: str, now: str) -> None:
         """Raises `RunFolderError` when the run to be continued was started from another `what`
         (a key of `hashes`)."""
-        before = (self.description() or {}).get("hashes", {}).get(what)
+        before = ((self.description() or {}).get("hashes") or {}).get(what)
         if before != now:
             name = what.replace("_", " ")
             raise RunFolderError(
                 f"{self.path}: the {name} changed since this run was started (hash {before}, now "
                 f"{now}). Restore what it was, or choose another --out."
             )
+
+    def kept_files(self) -> list[str]:
+        """Returns the names of the files that readers of a finished run rely on."""
+        names = (path.name for path in self.path.iterdir() if path.is_file())
+        return sorted(name for name in names if name.endswith(_KEPT))
 
     def start(self, settings: RunSettings) -> None:
         """Makes the folder and writes the resolved settings."""
@@ -130,7 +138,7 @@ class RunFolder:
     def describe(self, description: dict[str, Any]) -> None:
         """Writes run.json in one step; `description` begins with the run's `kind`."""
         kind = {"kind": description["kind"], "format": FORMAT}
-        text = json.dumps({**kind, **description}, indent=1)
+        text = json.dumps(finite({**kind, **description}), indent=1, allow_nan=False)
         replace_text(self.description_file, text + "\n")
 
 

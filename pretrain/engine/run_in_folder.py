@@ -1,6 +1,6 @@
 """One run from settings to a self-describing folder, whatever is trained in it."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from pretrain.engine.machine import tune_machine
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from pretrain.engine.run_folder import RunFolder, comparison_of
 from pretrain.engine.train import Trainer
+from pretrain.json_files import FILES, digests_of
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import save_encoder, weights_hash
 from pretrain.objectives.objective import Objective
@@ -145,13 +146,16 @@ def _train(
             save_encoder(folder.path, encoder)
             description["hashes"]["final_weights"] = weights_hash(encoder)
             description |= recipe.finish(objective, folder.path)
+            description[FILES] = digests_of(folder.path, folder.kept_files())
         status = "finished" if finished else "stopped"
     except KeyboardInterrupt:
         status = "stopped"
         raise
     finally:
         if is_main:
-            folder.describe(_with_progress({**description, "status": status}, trainer))
+            # A disk that refuses this too has been told of already; run.json is as it was.
+            with suppress(OSError) if status == "halted" else nullcontext():
+                folder.describe(_with_progress({**description, "status": status}, trainer))
         for tracker in accelerator.trackers:
             tracker.finish()
     return finished

@@ -5,15 +5,18 @@ the straight one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pretrain.engine.health import HealthMonitor
+from pretrain.engine.tracking import MetricsLine, MetricsLog
+from pretrain.json_files import JsonError, Schema, made_of
 
 
 @dataclass
@@ -47,6 +50,40 @@ def _chain(previous: str, digest: int) -> str:
     return blake2b(f"{previous}/{digest}".encode(), digest_size=16).hexdigest()
 
 
+class _Counters(Schema):
+    """`progress` of state.json."""
+
+    update: int = Field(ge=0)
+    audio_samples: int = Field(ge=0)
+    train_seconds: float = Field(ge=0.0)
+    skipped_updates: int = Field(ge=0)
+    sample_order: str
+    masks: str
+
+
+class _Lines(Schema):
+    """`metrics` of state.json."""
+
+    num_lines: int | None
+    recent: list[MetricsLine]
+
+
+class _Health(Schema):
+    """`health` of state.json."""
+
+    strikes: dict[str, int]
+    findings: list[dict[str, Any]]
+    skipped_in_a_row: int
+
+
+class _Values(Schema):
+    """state.json, without what a checkpoint adds; `metrics` is not in those of former versions."""
+
+    progress: _Counters
+    health: _Health
+    metrics: _Lines | None = None
+
+
 @dataclass
 class TrainState:
     """Everything with state, by name."""
@@ -57,6 +94,7 @@ class TrainState:
     optimizer: Optimizer
     health: HealthMonitor
     progress: Progress = field(default_factory=Progress)
+    metrics: MetricsLog = field(default_factory=MetricsLog)
 
     def tensors(self, generators: Sequence[Mapping[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
         """Returns every tensor of the state, by file and name.
@@ -75,7 +113,11 @@ class TrainState:
 
     def values(self) -> dict[str, Any]:
         """Returns the plain part of the state."""
-        return {"progress": vars(self.progress).copy(), "health": self.health.state_dict()}
+        return {
+            "progress": vars(self.progress).copy(),
+            "health": self.health.state_dict(),
+            "metrics": self.metrics.state_dict(),
+        }
 
     def load(
         self,
@@ -83,7 +125,13 @@ class TrainState:
         values: Mapping[str, Any],
         process: int,
     ) -> None:
-        """Puts a saved state back, in place; `process` is the index of this one."""
+        """Puts a saved state back, in place; `process` is the index of this one.
+
+        Raises `ValueError` when it is not one of such a run.
+        """
+        made_of(_Values, values, "state.json")
+        if absent := {"objective", "optimizer", "generator"} - tensors.keys():
+            raise JsonError(f"there is no {sorted(absent)[0]}.safetensors.")
         self.objective.load_state_dict(dict(tensors["objective"]), strict=True)
         self._load_optimizer_tensors(tensors["optimizer"])
         # With other processes than before there is none to continue; only dropout draws from it.
@@ -95,7 +143,8 @@ class TrainState:
                 if f"{device}/{process}" in generators
             }
         )
-        self.progress = Progress(**values["progress"])
+        counters = values["progress"]
+        self.progress = Progress(**{f.name: counters[f.name] for f in fields(Progress)})
         self.health.load_state_dict(values["health"])
 
     def _trained(self) -> list[tuple[str, nn.Parameter]]:

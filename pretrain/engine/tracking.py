@@ -4,12 +4,15 @@ import json
 import math
 import sys
 import threading
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from pretrain.replacing import replace_text
+from pretrain.json_files import JsonError, Schema, parse_object
+from pretrain.replacing import replace_text, writing
 
 SECONDS_BETWEEN_LINES = 20.0
 """How often a progress line is printed where there is no terminal to draw a bar on."""
@@ -20,28 +23,95 @@ SECONDS_BETWEEN_TICKS = 1.0
 BAR_FORMAT = "{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} [{elapsed} < {remaining}]{postfix}"
 
 
-def drop_metrics_from(path: Path, update: int) -> None:
-    """Removes what a run wrote after its last checkpoint, before it continues at `update`."""
+class MetricsLine(Schema):
+    """One line of metrics.jsonl; numbers that JSON cannot hold are null."""
+
+    update: int
+
+
+NUM_REMEMBERED = 2000
+"""Most lines of metrics.jsonl that a checkpoint has a copy of."""
+
+
+class MetricsLog:
+    """Writes metrics.jsonl, and remembers in the checkpoint what was written since the one before:
+    a file that was cut meanwhile is made whole again."""
+
+    def __init__(self) -> None:
+        self._num_lines: int | None = 0
+        """Lines of the whole run; None where a former version has not counted them."""
+
+        self._recent: deque[dict[str, Any]] = deque(maxlen=NUM_REMEMBERED)
+        """The newest lines since the checkpoint before."""
+
+    def append(self, path: Path, record: Mapping[str, object]) -> None:
+        """Appends a line, whole or not at all.
+
+        Raises `OSError` when the disk refuses; the file is then as it was.
+        """
+        finite = {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in record.items()
+        }
+        with writing(path), path.open("ab", buffering=0) as file:
+            before = file.tell()
+            left = _line(finite)
+            try:
+                while left:  # the system may take a part before it refuses
+                    left = left[file.write(left) :]
+            except OSError:
+                file.truncate(before)
+                raise
+        self._recent.append(finite)
+        if self._num_lines is not None:
+            self._num_lines += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"num_lines": self._num_lines, "recent": list(self._recent)}
+
+    def saved(self) -> None:
+        """Called behind a checkpoint: what it has need not be in the next one."""
+        self._recent.clear()
+
+    def restore(self, path: Path, update: int, state: Mapping[str, Any]) -> str:
+        """Makes the file what it was when the run had done `update` updates, from what is there and
+        a checkpoint's `state_dict` (empty for none, or one of a former version).
+
+        Returns what is lost of it, in words, or "".
+        """
+        lines = {u: line for u, line in _complete_lines(path).items() if u < update}
+        recent = state.get("recent", [])
+        lines |= {record["update"]: _line(record) for record in recent if record["update"] < update}
+        self._num_lines = state.get("num_lines", None if update else 0)
+        self._recent.clear()
+        if lines or path.exists():
+            replace_text(path, b"".join(lines[u] for u in sorted(lines)).decode())
+        lost = (self._num_lines or 0) - len(lines)
+        if lost <= 0:
+            return ""
+        return (
+            f"{path} was cut or changed: {lost} of the {self._num_lines} lines from before update "
+            f"{update} are lost, and its curves have a gap there. The training itself goes on "
+            "exactly."
+        )
+
+
+def _complete_lines(path: Path) -> dict[int, bytes]:
+    """Returns the lines that are whole, by their update; of two of one update the later one."""
     if not path.is_file():
-        return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        return {}
+    lines = {}
+    for line in path.read_bytes().splitlines():
         try:
-            if json.loads(line)["update"] < update:
-                kept.append(line)
-        except (ValueError, KeyError):
-            continue  # a line cut short when the run was killed
-    replace_text(path, "".join(kept))
+            update: int = parse_object(line, str(path), MetricsLine)["update"]
+        except JsonError:
+            continue  # cut short when the run was killed, or damaged
+        lines[update] = line + b"\n"
+    return lines
 
 
-def append_metrics(path: Path, record: Mapping[str, object]) -> None:
-    """Appends a line to metrics.jsonl; numbers that JSON cannot hold become null."""
-    finite = {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in record.items()
-    }
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(finite) + "\n")
+def _line(record: Mapping[str, object]) -> bytes:
+    return json.dumps(record).encode() + b"\n"
 
 
 class ProgressBar:

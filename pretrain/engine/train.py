@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
+from typing import Any
 
 import pandas as pd
 import torch
@@ -13,14 +14,20 @@ from torch import nn
 from pretrain.data.batch import Batch
 from pretrain.data.loader import ShardReader, make_loader, make_plan
 from pretrain.data.sampler import Shard, UpdatePlan
-from pretrain.engine.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from pretrain.engine.checkpoint import (
+    REMEDY,
+    CheckpointError,
+    list_checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+)
 from pretrain.engine.health import HealthMonitor
 from pretrain.engine.interrupts import StopRequest
 from pretrain.engine.optimizer import learning_rate, make_optimizer, set_rate
 from pretrain.engine.outlook import MIN_UPDATES, Pace, advice, in_for, measure_shard_seconds
 from pretrain.engine.run_folder import RunFolder
 from pretrain.engine.state import TrainState, generator_state, restore_generators
-from pretrain.engine.tracking import ProgressBar, append_metrics, drop_metrics_from
+from pretrain.engine.tracking import ProgressBar
 from pretrain.engine.update import UpdateLeft, UpdateResult, any_process, compute_update
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.objectives.objective import Objective
@@ -63,11 +70,21 @@ class Trainer:
     def resume(self) -> None:
         """Continues from the newest checkpoint, if there is one."""
         checkpoints = list_checkpoints(self._folder.checkpoints)
+        values: dict[str, Any] = {}
         if checkpoints:
             tensors, values = load_checkpoint(checkpoints[-1])
-            self.state.load(tensors, values, self._accelerator.process_index)
+            try:
+                self.state.load(tensors, values, self._accelerator.process_index)
+            except (ValueError, RuntimeError) as error:
+                raise CheckpointError(
+                    f"{checkpoints[-1]}: does not fit this run: {error} {REMEDY}"
+                ) from error
         if self._accelerator.is_main_process:
-            drop_metrics_from(self._folder.metrics_file, self.state.progress.update)
+            lost = self.state.metrics.restore(
+                self._folder.metrics_file, self.state.progress.update, values.get("metrics") or {}
+            )
+            if lost:
+                self._accelerator.print(f"WARNING: {lost}", flush=True)
 
     def run(self) -> bool:
         """Trains to the end; returns False when a signal ended the run early, with a checkpoint."""
@@ -220,7 +237,7 @@ class Trainer:
             "audio_hours_per_hour": hours_per_hour,
             **result.metrics,
         }
-        append_metrics(self._folder.metrics_file, record)
+        self.state.metrics.append(self._folder.metrics_file, record)
         if self._settings.training.tracker != "none":
             self._accelerator.log(record, step=update)
 
@@ -235,6 +252,7 @@ class Trainer:
                 self.state.values(),
                 keep=self._settings.training.keep_checkpoints,
             )
+            self.state.metrics.saved()
         self._accelerator.wait_for_everyone()
 
 

@@ -5,14 +5,15 @@ Needs the extra `released` (transformers). Nothing is downloaded and nothing is 
 Shapes: B batch, S samples, T frames (S / 320 rounded up), D model dim, L layers.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from pretrain.json_files import JsonError, Schema, read_object
 from pretrain.model.encoder import EncoderOutput
 from pretrain.model.encoder_settings import (
     CONV_KERNELS,
@@ -30,8 +31,29 @@ CLASSES = {
 
 CONFIG_FILE = "config.json"
 
+INDEX_FILE = "model.safetensors.index.json"
+
 MAY_BE_MISSING = {"masked_spec_embed"}
 """Weights that only masking reads, which some releases lack."""
+
+
+_OF_TRANSFORMERS = (
+    ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, SafetensorError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What it raises on a folder that is not as it should be."""
+
+
+class _Config(Schema):
+    """config.json."""
+
+    model_type: str | None = None
+
+
+class _Index(Schema):
+    """model.safetensors.index.json, of a model in several files."""
+
+    weight_map: dict[str, str]
 
 
 class ReleasedError(ValueError):
@@ -87,7 +109,10 @@ class ReleasedEncoder(nn.Module):
 
 
 def is_released(folder: Path) -> bool:
-    """Tells whether `folder` is one in the format of `transformers` rather than a run of ours."""
+    """Tells whether `folder` is one in the format of `transformers` rather than a run of ours.
+
+    Raises `ReleasedError` when it has a config.json that cannot be read.
+    """
     return "model_type" in _read_config(folder)
 
 
@@ -116,6 +141,11 @@ def load_released(folder: Path) -> ReleasedEncoder:
             f"`{folder}` is a released encoder, for which `transformers` is needed: "
             "pip install -e '.[released]'."
         ) from error
+    if (folder / INDEX_FILE).is_file():
+        try:
+            read_object(folder / INDEX_FILE, _Index)
+        except JsonError as error:
+            raise ReleasedError(f"{error} Copy it again.") from error
     try:
         description = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         # Masks and dropped layers would make the states of a trained encoder random.
@@ -128,8 +158,8 @@ def load_released(folder: Path) -> ReleasedEncoder:
             use_safetensors=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ReleasedError(f"`{folder}` cannot be loaded: {error}") from error
+    except _OF_TRANSFORMERS as error:
+        raise ReleasedError(f"`{folder}` cannot be loaded: {error}. Copy it again.") from error
     missing = sorted(set(info["missing_keys"]) - MAY_BE_MISSING)
     if missing:
         raise ReleasedError(
@@ -146,11 +176,13 @@ def load_released(folder: Path) -> ReleasedEncoder:
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    """Returns config.json; nothing where there is none, as in a run folder of ours."""
+    if not (folder / CONFIG_FILE).is_file():
         return {}
-    return config if isinstance(config, dict) else {}
+    try:
+        return read_object(folder / CONFIG_FILE, _Config)
+    except JsonError as error:
+        raise ReleasedError(f"{error} Copy it again.") from error
 
 
 def _pad_frames(states: Tensor, width: int) -> Tensor:

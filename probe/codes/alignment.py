@@ -19,9 +19,11 @@ from torch import nn
 from tqdm import tqdm
 
 from pretrain.data.audio import SAMPLE_RATE_HZ
+from pretrain.json_files import JsonError, read_object
 from pretrain.model.weights import weights_hash
 from pretrain.recognizer import Recognizer, load_recognizer
 from pretrain.replacing import replaced
+from pretrain.run_record import RUN_FILE, EncoderRecord
 from pretrain.text import BLANK, frames_needed, normalize_text
 from probe.codes.quantizers import CodesError
 from probe.utterance_batches import batches, lengths_16k, longest_first, read_batch
@@ -48,12 +50,12 @@ def load_aligner(folder: Path) -> Aligner:
         ValueError: The folder holds none, or it is not finished or damaged.
     """
     try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        record = read_object(folder / RUN_FILE, EncoderRecord, allow_nan=True)
         status = str(record.get("status"))
-    except (OSError, ValueError, AttributeError) as error:
+    except JsonError as error:
         raise CodesError(
-            f"`--ctc` must be the folder of a finished run of pretrain/finetune.py, but the "
-            f"run.json of {folder} cannot be read instead ({error})."
+            "`--ctc` must be the folder of a finished run of pretrain/finetune.py, but the "
+            f"run.json of {folder} cannot be read instead ({error})"
         ) from error
     if status != "finished":
         raise CodesError(

@@ -1,18 +1,20 @@
 """The quantizer of a finished pre-training run, from its newest checkpoint."""
 
-import json
 from dataclasses import dataclass
-from hashlib import sha256
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
 
-from pretrain.engine.checkpoint import STATE_FILE, list_checkpoints
+from pretrain.engine.checkpoint import (
+    CheckpointError,
+    list_checkpoints,
+    load_file_of_checkpoint,
+)
+from pretrain.json_files import JsonError, made_of, read_object
 from pretrain.model.encoder import Encoder
 from pretrain.model.quantizer import GumbelQuantizer
 from pretrain.model.weights import load_encoder
 from pretrain.objectives.quantized import QuantizedSettings
+from pretrain.run_record import RUN_FILE, RunRecord
 from probe.encoders import EncoderRun
 
 OBJECTIVE_FILE = "objective.safetensors"
@@ -65,13 +67,14 @@ def load_quantizer(run: EncoderRun) -> RowQuantizer:
 
 def _settings(run: EncoderRun) -> QuantizedSettings:
     assert run.folder is not None
+    file = run.folder / RUN_FILE
     try:
-        record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
-        return QuantizedSettings(**record["settings"]["quantized"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CodesError(
-            f"{run.folder}: run.json does not say the settings of its quantizer ({error})."
-        ) from error
+        settings = read_object(file, RunRecord, allow_nan=True)["settings"].get("quantized")
+        if not isinstance(settings, dict):
+            raise JsonError(f"{file}: `settings.quantized` must be an object.")
+        return made_of(QuantizedSettings, settings, str(file), "settings.quantized")
+    except JsonError as error:
+        raise CodesError(f"{error} Copy the folder again, or leave this row out.") from error
 
 
 def _newest_objective(run: EncoderRun) -> dict[str, torch.Tensor]:
@@ -82,15 +85,10 @@ def _newest_objective(run: EncoderRun) -> dict[str, torch.Tensor]:
             f"{run.folder} has no checkpoint left, and the quantizer is kept in it only. "
             "Pre-train this row again with its own command and another --out, or leave it out."
         )
-    file = checkpoints[-1] / OBJECTIVE_FILE
     try:
-        state = json.loads((checkpoints[-1] / STATE_FILE).read_text(encoding="utf-8"))
-        content = file.read_bytes()
-        if sha256(content).hexdigest() != state["sha256"][OBJECTIVE_FILE]:
-            raise CodesError(f"{file} is damaged (its SHA-256 differs). Copy it again.")
-        return load(content)
-    except (OSError, KeyError, json.JSONDecodeError, SafetensorError) as error:
-        raise CodesError(f"{file} cannot be read ({error}). Copy it again.") from error
+        return load_file_of_checkpoint(checkpoints[-1], OBJECTIVE_FILE)
+    except CheckpointError as error:
+        raise CodesError(f"{error} Or copy it again.") from error
 
 
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -1,12 +1,12 @@
 """The results folder of `probe/code_knowledge.py`: what it writes and reports read. No torch."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pretrain.json_files import JsonError, read_object
 from probe.results import replace_folder
 
 KIND = "codes"
@@ -51,8 +51,8 @@ def check_codes_folder(folder: Path) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:
-        kind = json.loads((folder / "run.json").read_text(encoding="utf-8")).get("kind")
-    except (OSError, ValueError, AttributeError):
+        kind = read_object(folder / "run.json").get("kind")
+    except JsonError:
         kind = None
     if kind != KIND:
         raise CodesResultsError(

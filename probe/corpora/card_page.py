@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pretrain.data.table import LABEL_COLUMNS
+from pretrain.replacing import replace_text
 from probe.corpora.card import Card
 
 FILE_NAME = "corpora.html"
@@ -37,16 +38,14 @@ pre { white-space: pre-wrap; margin: 0; }
 
 def write_page(cards: Sequence[Card], folder: Path, *, command: str) -> Path:
     """Writes the page into `folder`, which is made if need be, and returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
     body = "".join(_section(card) for card in cards)
     place = folder / FILE_NAME
-    place.write_text(
+    page = (
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>Corpora</title>"
         f"<style>{STYLE}</style><h1>Corpora</h1>{body}"
-        f"<p>Made by <code>{html.escape(command)}</code></p></html>\n",
-        encoding="utf-8",
-        errors="backslashreplace",
+        f"<p>Made by <code>{html.escape(command)}</code></p></html>\n"
     )
+    replace_text(place, page.encode("utf-8", errors="backslashreplace").decode("utf-8"))
     return place
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from reports.ends import check_end
+
 _KEY = ("row", "seed", "corpus")
 _NUMBERS = ("bits", "perplexity", "entries", "drawn_bits")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -76,6 +78,7 @@ def read_codes(folder: Path, record: dict[str, Any], notices: list[str]) -> Code
     for name, columns in COLUMNS.items():
         file = folder / f"{name}.csv"
         try:
+            check_end(file)
             frame = pd.read_csv(file, dtype=_TYPES, keep_default_na=False, na_values=["", "nan"])
             lacking = [column for column in columns if column not in frame]
             fault = fault or (f"{file.name} lacks {', '.join(lacking)}" if lacking else "")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.ends import check_end
 from reports.fusion.runs import DEV, LEVELS, OPTIMISTIC, MfsnRun, Variant
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -79,7 +80,11 @@ def _read_csv(folder: Path, name: str, columns: Sequence[str], notices: list[str
     file = folder / f"{name}.csv"
     if not file.is_file() or file.stat().st_size == 0:
         return pd.DataFrame()
-    frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+    check_end(file)
+    try:
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise ValueError(f"{file.name} cannot be read ({error})") from error
     if lacking := [column for column in columns if column not in frame]:
         notices.append(f"{file} is left out, it lacks the columns {', '.join(lacking)}.")
         return pd.DataFrame()

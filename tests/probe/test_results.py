@@ -1,5 +1,6 @@
 """The results folder comes back as it was written, or says what is wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -71,3 +72,17 @@ def test_results_are_reused_for_the_same_inputs_only(tmp_path: Path) -> None:
     write_results(tmp_path / "out", made)
     (tmp_path / "out" / "scores.csv").unlink()
     assert not can_reuse(tmp_path / "out", inputs)
+
+
+@pytest.mark.parametrize("name", ["scores", "predictions", "folds", "selection"])
+def test_a_table_that_was_changed_is_noticed_and_made_again(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    inputs = {"rows": [["a", "row", 0, {"final_weights": "1"}]], "git": {"dirty": False}}
+    made = results()
+    write_results(folder, replace(made, run={**made.run, "inputs": inputs}))
+    assert can_reuse(folder, inputs)
+    file = folder / f"{name}.csv"
+    file.write_bytes(file.read_bytes().replace(b"emodb", b"emodc"))
+    assert not can_reuse(folder, inputs)
+    with pytest.raises(ResultsError, match=rf"{name}\.csv is gone or was changed"):
+        read_results(folder)

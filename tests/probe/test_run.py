@@ -13,7 +13,7 @@ from pretrain.data.table import save_table
 from pretrain.draws import generator
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
-from pretrain.model.weights import save_encoder
+from pretrain.model.weights import save_encoder, weights_hash
 from probe.command_line import parse_arguments
 from probe.corpora import read_probe_corpus
 from probe.corpora.completeness import IncompleteCorpusError, IncompleteCorpusWarning
@@ -45,10 +45,12 @@ def encoder(tmp_path: Path) -> Path:
     folder = tmp_path / "encoder"
     folder.mkdir()
     save_encoder(folder, build_encoder(SIZES, seed=1))
-    save_encoder(folder, build_encoder(SIZES, seed=2), initial=True)
+    initial = build_encoder(SIZES, seed=2)
+    save_encoder(folder, initial, initial=True)
     description = {
         "kind": "pretrain", "status": "finished", "name": "quantized-g2v2", "seed": 0, "row": {},
-        "mode": "quantized", "comparison": {"lr": 1}, "hashes": {"initial_weights": "x"},
+        "mode": "quantized", "comparison": {"lr": 1},
+        "hashes": {"initial_weights": weights_hash(initial)},
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(description))
     return folder
@@ -135,3 +137,18 @@ def test_the_command_refuses_wrong_input_in_words(tmp_path: Path) -> None:
         assert done.returncode != 0
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["encoder.safetensors", "initial.safetensors"])
+def test_an_encoder_that_cannot_be_loaded_is_found_before_the_baselines(
+    name: str, corpus: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("computed before it was found")
+
+    monkeypatch.setattr("probe.grid.evaluate_row", never)
+    (encoder / name).write_bytes((encoder / name).read_bytes()[:-8])
+    arguments = ["--encoder", str(encoder), "--corpus", f"mine={corpus}"]
+    arguments += ["--out", str(tmp_path / "out"), "--features", str(tmp_path / "features")]
+    with pytest.raises(ValueError, match=rf"{name}` is damaged"):
+        run(parse_arguments(arguments))

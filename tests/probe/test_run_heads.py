@@ -11,7 +11,7 @@ import soundfile
 from pretrain.draws import generator
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
-from pretrain.model.weights import save_encoder
+from pretrain.model.weights import save_encoder, weights_hash
 from probe.command_line import parse_arguments
 from probe.results import read_results
 from probe.run import run
@@ -36,10 +36,12 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     encoder = tmp_path / "encoder"
     encoder.mkdir()
     save_encoder(encoder, build_encoder(SIZES, seed=1))
-    save_encoder(encoder, build_encoder(SIZES, seed=2), initial=True)
+    initial = build_encoder(SIZES, seed=2)
+    save_encoder(encoder, initial, initial=True)
     description = {
         "kind": "pretrain", "status": "finished", "name": "quantized-g2v2", "seed": 0, "row": {},
-        "mode": "quantized", "comparison": {"lr": 1}, "hashes": {"initial_weights": "x"},
+        "mode": "quantized", "comparison": {"lr": 1},
+        "hashes": {"initial_weights": weights_hash(initial)},
     }  # fmt: skip
     (encoder / "run.json").write_text(json.dumps(description))
     return ["--encoder", str(encoder), "--corpus", f"mine={manifest}"]

@@ -51,6 +51,8 @@ def test_a_run_stopped_twice_equals_the_straight_run(
         with pytest.MonkeyPatch.context() as patch:
             stop_after(update, patch)
             assert not pretrain(settings, stopped, resume=True)
+        metrics = stopped / "metrics.jsonl"
+        metrics.write_bytes(metrics.read_bytes()[:-9])  # as a full disk or a crash leaves it
     assert pretrain(settings, stopped, resume=True)
 
     last = "checkpoints/update-00000006"

@@ -1,6 +1,7 @@
 """What is missing is named; what cannot be used ends in a message."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,47 @@ def test_the_report_folder_under_a_glob_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "report").mkdir()
     found = collect([str(tmp_path / "*")], skip=tmp_path / "report")
     assert not any("report" in Path(notice.split(":")[0]).name for notice in found.notices)
+
+
+@pytest.mark.parametrize(
+    "line", [b"5", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"update": 2, "loss": "low"}']
+)
+def test_a_line_of_metrics_that_is_none_is_named_and_left_out(line: bytes, tmp_path: Path) -> None:
+    run = make_pretrain(tmp_path / "a", ONE[0])
+    (run / "metrics.jsonl").write_bytes(b'{"update": 1, "loss": 3.0}\n' + line + b"\n")
+    found = collect([str(run)])
+    assert found.pretrain[0].metrics["loss"].tolist() == [3.0]
+    assert any("metrics.jsonl line 2 is not JSON of one update" in x for x in found.notices)
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "null", "[" * 100_000, '{"kind": "pretrain", "hashes": 5}', "{}"]
+)
+def test_a_record_of_another_form_is_named_and_left_out(content: str, tmp_path: Path) -> None:
+    make_pretrain(tmp_path / "a", ONE[0])
+    (make_pretrain(tmp_path / "b", ONE[0], seed=1) / "run.json").write_text(content)
+    found = collect([str(tmp_path / "*")])
+    assert len(found.pretrain) == 1
+    assert any(
+        f"{tmp_path / 'b'}: left out, run.json cannot be read" in notice for notice in found.notices
+    )
+
+
+def test_a_table_that_was_cut_is_left_out(tmp_path: Path) -> None:
+    make_pretrain(tmp_path / "a", ONE[0])
+    probes = [make_probe(tmp_path / name, names=ONE) for name in ("p", "q")]
+    file = probes[0] / "scores.csv"
+    file.write_bytes(file.read_bytes()[:-3])  # in the last number
+    record = json.loads((probes[1] / "run.json").read_text())
+    scores = probes[1] / "scores.csv"
+    record["files"] = {"scores.csv": sha256(scores.read_bytes()).hexdigest()}
+    (probes[1] / "run.json").write_text(json.dumps(record))
+    assert len(collect([str(tmp_path / "*")]).probe) == 1
+    scores.write_text("".join(scores.read_text().splitlines(keepends=True)[:-1]))
+    found = collect([str(tmp_path / "*")])
+    assert not found.probe
+    for words in (
+        "p: left out, scores.csv was cut",
+        "q: left out, scores.csv is gone or was changed since it was written",
+    ):
+        assert any(words in notice for notice in found.notices), words

@@ -32,6 +32,8 @@ from pretrain.data.synthetic.plan import Plan, mean_ratings, plan_part
 from pretrain.data.synthetic.prosody import PARAMETERS, to_request
 from pretrain.data.synthetic.settings import SyntheticSettings
 from pretrain.data.synthetic.speakers import Speaker, speakers_of
+from pretrain.json_files import read_object
+from pretrain.replacing import writing
 
 SAMPLE_RATE_HZ = 16_000
 FORMAT = 1
@@ -75,6 +77,20 @@ def make_synthetic_corpus(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         check_finished(folder, wanted)
         return folder
+    with writing(folder):
+        _make(folder, speakers, num_rounds, seed, settings, wanted)
+    return folder
+
+
+def _make(
+    folder: Path,
+    speakers: tuple[Speaker, ...],
+    num_rounds: int,
+    seed: int,
+    settings: SyntheticSettings,
+    wanted: dict[str, Any],
+) -> None:
+    """Makes the corpus beside `folder`, then gives it its name."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.making-", dir=folder.parent))
     try:
@@ -90,7 +106,6 @@ def make_synthetic_corpus(
             check_finished(folder, wanted)
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    return folder
 
 
 def rounds_of(hours: float, *, part: str) -> int:
@@ -104,7 +119,7 @@ def check_finished(folder: Path, wanted: dict[str, Any]) -> None:
     """Raises ValueError unless `folder` holds the whole corpus `wanted`."""
     remedy = "Remove the folder or choose another one."
     try:
-        marker = json.loads((folder / MARKER).read_text())
+        marker = read_object(folder / MARKER)
         manifest = (folder / "manifest.csv").read_bytes()
     except (OSError, ValueError):
         raise ValueError(
@@ -156,7 +171,10 @@ def write_speaker(
     for plan, spoken in zip(plans, speak(speaker.voice, requests), strict=True):
         samples = to_16k(spoken)
         path = f"{speaker.name}/{speaker.name}-{plan.number:05d}.flac"
-        soundfile.write(folder / path, samples, SAMPLE_RATE_HZ, subtype="PCM_16")
+        try:
+            soundfile.write(folder / path, samples, SAMPLE_RATE_HZ, subtype="PCM_16")
+        except soundfile.SoundFileError as error:
+            raise OSError(str(error)) from error  # of the disk: the samples are fine
         rows.append(manifest_row(path, speaker, plan, len(samples)))
         progress.update()
     return rows
