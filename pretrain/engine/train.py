@@ -38,6 +38,7 @@ class Trainer:
         accelerator: Accelerator,
     ) -> None:
         assert isinstance(objective, nn.Module)
+        assert settings.run.training.precision != "auto", "it is settled before there is a folder"
         self._settings = settings.run
         self._name = settings.name
         self._objective = objective

@@ -62,6 +62,11 @@ def load_encoder(folder: Path, *, initial: bool = False) -> Encoder:
     return encoder.eval()
 
 
+def encoder_settings_in(folder: Path) -> EncoderSettings:
+    """Returns the sizes of the encoder of a run folder; raises `WeightsError` without any."""
+    return _read_settings(folder / SETTINGS_FILE)
+
+
 def weights_hash(module: nn.Module) -> str:
     """Returns a hash of all parameters and buffers of `module`: names, types, shapes, bytes."""
     digest = blake2b(digest_size=16)
