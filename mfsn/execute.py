@@ -13,6 +13,7 @@ from accelerate import PartialState
 from mfsn.evaluation import evaluate_saved, prepare_evaluation
 from mfsn.experiment import Experiment
 from mfsn.fold import compute
+from mfsn.precision import matmul_precision_in
 from mfsn.prepare import Place, prepare
 from mfsn.run_folder import RunFolder
 from mfsn.tasks import Task, work
@@ -44,7 +45,8 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
 
 
 def _execute(parsed: argparse.Namespace, arguments: Sequence[str], place: Place) -> None:
-    tune_machine()
+    # As exact as the other, but not equal to the bit: a run that is continued keeps its own.
+    tune_machine(path=matmul_precision_in(parsed.out))
     with _quiet_unless_first():
         if parsed.action == "evaluate":
             experiment, tasks, folder, is_finished = prepare_evaluation(parsed, place)

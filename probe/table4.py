@@ -18,6 +18,7 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         ValueError, RuntimeError: Something that the user has to correct.
         KeyboardInterrupt: A signal came; what is finished stays.
     """
+    from probe.precision import say_precision
     from probe.shared_work import Board
     from probe.table4_plan import make_plan
     from probe.table4_work import CALL, WORKER, compute_jobs, run_workers, write_tables
@@ -38,6 +39,8 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         print("\n".join(f"missing: {job.name}" for job in missing))
         return
     if missing:
+        if is_first:
+            say_precision(plan.choice, plan.encoder)
         run_workers(plan, board, arguments, parsed.jobs, logs, quiet=not is_first)
     if not is_first:
         return

@@ -13,6 +13,7 @@ import torch
 
 from pretrain.config_files import flatten
 from pretrain.engine.precision import (
+    ASKED,
     AUTO,
     BF16,
     FP32,
@@ -44,6 +45,7 @@ def settle(
     device: torch.device,
     *,
     table: Path | None = None,
+    keep: bool = True,
     say: Callable[[str], None] = print,
 ) -> list[Settings]:
     """Returns the settings of all rows with the one precision that `auto` stands for.
@@ -57,69 +59,71 @@ def settle(
         widths: Of the products; asked for only if something is measured.
         device: That the rows are computed on.
         table: Folder in which the decision is kept, so that others who compute rows take the same.
+        keep: Whether a new decision is written into it.
         say: Gets one line, and a warning where what is kept is slow here.
     """
     asked = {row.run.training.precision for row in rows}
     finished = [_is_finished(row, folder_of) for row in rows]
     if AUTO not in asked:
         if BF16 in asked and not all(finished):
-            warn_if_slow(BF16, device, widths(), why="was asked for", say=say)
+            warn_if_slow(Choice(BF16, ASKED), device, widths(), say=say)
         return list(rows)
     there = Counter(found for row in rows for found in _found(row, folder_of))
     by_number = [precision for precision, _ in there.most_common()]
     if by_number and (len(by_number) == 1 or len(set(there.values())) > 1):
         choice = Choice(by_number[0], f"as in the {'run' if len(rows) == 1 else 'rows'} there")
     else:
-        choice = decided_once(table, lambda: choose_precision(device, widths()))
+        choice = decided_once(table, lambda: choose_precision(device, widths()), keep=keep)
     if not all(finished):
         say(str(choice))
-        warn_if_slow(choice.precision, device, widths(), say=say)
+        warn_if_slow(choice, device, widths(), say=say)
     return [
         row.with_precision(choice.precision) if row.run.training.precision == AUTO else row
         for row in rows
     ]
 
 
-def decided_once(folder: Path | None, decide: Callable[[], Choice]) -> Choice:
-    """Returns what was decided for all that is in `folder`, deciding it if nobody has; without a
-    folder it is decided for this call only."""
+def decided_once(folder: Path | None, decide: Callable[[], Choice], *, keep: bool = True) -> Choice:
+    """Returns what was decided for all that is in `folder`, deciding it if nobody has.
+
+    Without `keep`, or without a folder, a new decision is for this call only.
+    """
     if folder is None:
         return decide()
+    if (known := _decided(folder)) or not keep:
+        return known or decide()
     with lock(folder / f"{DECISION_FILE}.lock", wait=True):
-        file = folder / DECISION_FILE
-        known = file.read_bytes().strip() if file.is_file() else b""
-        for precision in PRECISIONS:
-            if known == precision.encode():
-                return Choice(precision, f"as decided before for {folder}")
+        if known := _decided(folder):
+            return known
         choice = decide()
-        replace_text(file, choice.precision + "\n")
+        replace_text(folder / DECISION_FILE, choice.precision + "\n")
         return choice
 
 
+def _decided(folder: Path) -> Choice | None:
+    try:
+        content = (folder / DECISION_FILE).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    precision = named(content.strip().decode("ascii", errors="replace"))
+    return Choice(precision, f"as decided before for {folder}") if precision else None
+
+
 def warn_if_slow(
-    precision: Precision,
+    choice: Choice,
     device: torch.device,
     widths: Widths,
     *,
-    why: str = "is kept",
     path: str | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Says it where this precision, which was not measured here, is exceeded by the other by far.
-
-    Args:
-        precision: Of what is computed.
-        device: That it is computed on.
-        widths: Of the products.
-        why: It is used all the same.
-        path: As for `choose_precision`.
-        say: Gets the warning.
-    """
-    reason = why_slow(precision, device, widths, path=path)
+    """Says it where the other precision is faster by far on this device; see `choose_precision`."""
+    reason = why_slow(choice.precision, device, widths, path=path)
+    why = "was asked for" if choice.reason == ASKED else "is kept"
     if reason:
         say(
-            f"WARNING: precision {precision} {why}, but {reason}. What is there stays as it is: "
-            "for another precision choose another --out."
+            f"WARNING: precision {choice.precision} {why}, but {reason}. What is there stays as it "
+            "is: for another precision choose another --out."
         )
 
 

@@ -66,6 +66,12 @@ def agreed(decide: Callable[[torch.device], T]) -> T:
     return decided  # type: ignore[return-value]
 
 
+def training_device() -> torch.device:
+    """Returns what a run would compute on that is started as one process from here."""
+    on_cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
+    return torch.device("cpu" if on_cpu else "cuda")
+
+
 def prepare_environment() -> None:
     """To be called first, before anything computes or meets other processes.
 

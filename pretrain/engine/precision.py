@@ -23,6 +23,9 @@ AUTO: Final = "auto"
 BF16: Final = "bf16"
 FP32: Final = "fp32"
 
+ASKED = "as asked for"
+"""The reason of a choice that is the user's."""
+
 MARGIN = 1.5
 """How many times as fast as what is used otherwise a way of multiplying must be, so that near ties
 do not flip between runs: bf16 as fp32, and MKL's fp32 ("highest") as oneDNN's ("medium")."""

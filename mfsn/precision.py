@@ -1,0 +1,86 @@
+"""In which precision networks are trained: what is there decides on `auto`, else a measurement."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mfsn.results import read_run
+from mfsn.settings import MfsnSettings
+from pretrain.engine.kept_precision import decided_once, named, warn_if_slow
+from pretrain.engine.machine import MATMUL_PRECISION
+from pretrain.engine.precision import ASKED, AUTO, FP32, Choice, Precision, Widths, choose_precision
+
+PRECISION_INPUT = "settings.fit.precision"
+
+FRAMES_PER_SEGMENT = 149
+"""Of 3 s."""
+
+
+def settle(
+    settings: MfsnSettings,
+    out: Path,
+    search: Path | None,
+    dim: int,
+    device: torch.device,
+    say: Callable[[str], None] = print,
+) -> MfsnSettings:
+    """Returns the settings with the precision that `fit.precision` = auto stands for.
+
+    Args:
+        settings: Of the command.
+        out: Its run folder, new or not; what is decided is kept in it for all processes.
+        search: Run folder of a search that is to be judged, which must have the same.
+        dim: Width of the encoders' states.
+        device: That networks are trained on.
+        say: Gets one line, and a warning where what is kept is slow here.
+    """
+    asked = settings.fit.precision
+    there = [
+        (folder, precision)
+        for folder in (out, search)
+        if folder is not None and (precision := _precision_in(folder)) is not None
+    ]
+    if asked != AUTO:
+        choice = Choice(asked, ASKED)
+    elif there:
+        folder, precision = there[0]
+        choice = Choice(precision, f"as in {folder}")
+    else:
+        table = out if _may_be_run_folder(out) else None  # `RunFolder.open` says what it is else
+        choice = decided_once(table, lambda: choose_precision(device, _widths(settings, dim)))
+    say(str(choice))
+    if choice != Choice(FP32, ASKED):
+        warn_if_slow(choice, device, _widths(settings, dim), say=say)
+    fit = dataclasses.replace(settings.fit, precision=choice.precision)
+    return dataclasses.replace(settings, fit=fit)
+
+
+def matmul_precision_in(out: Path) -> str | None:
+    """Returns the `float32_matmul_precision` of the run that is there, if there is one."""
+    hardware = _run_in(out).get("hardware")
+    kept = hardware.get(MATMUL_PRECISION) if isinstance(hardware, dict) else None
+    return kept if isinstance(kept, str) else None
+
+
+def _precision_in(folder: Path) -> Precision | None:
+    inputs = _run_in(folder).get("inputs")
+    return named(inputs.get(PRECISION_INPUT)) if isinstance(inputs, dict) else None
+
+
+def _run_in(folder: Path) -> Mapping[str, Any]:
+    return read_run(folder) if (folder / "run.json").is_file() else {}
+
+
+def _may_be_run_folder(out: Path) -> bool:
+    if not out.exists():
+        return True
+    return out.is_dir() and all(file.name.startswith(".") for file in out.iterdir())
+
+
+def _widths(settings: MfsnSettings, dim: int) -> Widths:
+    """The encoder's products where it is trained, else the head's own."""
+    inner = 4 * dim if settings.train_sec_encoder else settings.head.stream_dim
+    return Widths(dim, inner, settings.fit.batch_size * FRAMES_PER_SEGMENT)
