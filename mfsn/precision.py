@@ -1,7 +1,7 @@
 """In which precision networks are trained: what is there decides on `auto`, else a measurement."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,10 @@ FRAMES_PER_SEGMENT = 149
 """Of 3 s."""
 
 
-def settle(
-    settings: MfsnSettings,
-    out: Path,
-    search: Path | None,
-    dim: int,
-    device: torch.device,
-    say: Callable[[str], None] = print,
-) -> MfsnSettings:
-    """Returns the settings with the precision that `fit.precision` = auto stands for.
+def choose_for_fit(
+    settings: MfsnSettings, out: Path, search: Path | None, dim: int, device: torch.device
+) -> Choice:
+    """Returns the precision of a command's trainings.
 
     Args:
         settings: Of the command.
@@ -35,27 +30,28 @@ def settle(
         search: Run folder of a search that is to be judged, which must have the same.
         dim: Width of the encoders' states.
         device: That networks are trained on.
-        say: Gets one line, and a warning where what is kept is slow here.
     """
     asked = settings.fit.precision
-    there = [
-        (folder, precision)
-        for folder in (out, search)
-        if folder is not None and (precision := _precision_in(folder)) is not None
-    ]
     if asked != AUTO:
-        choice = Choice(asked, ASKED)
-    elif there:
-        folder, precision = there[0]
-        choice = Choice(precision, f"as in {folder}")
-    else:
-        table = out if _may_be_run_folder(out) else None  # `RunFolder.open` says what it is else
-        choice = decided_once(table, lambda: choose_precision(device, _widths(settings, dim)))
-    say(str(choice))
-    if choice != Choice(FP32, ASKED):
-        warn_if_slow(choice, device, _widths(settings, dim), say=say)
+        return Choice(asked, ASKED)
+    for folder in (out, search):
+        if folder is not None and (there := _precision_in(folder)) is not None:
+            return Choice(there, f"as in {folder}")
+    table = out if _may_be_run_folder(out) else None  # `RunFolder.open` says what it is else
+    return decided_once(table, lambda: choose_precision(device, _widths(settings, dim)))
+
+
+def with_precision(settings: MfsnSettings, choice: Choice) -> MfsnSettings:
+    """Returns the settings with the precision that `fit.precision` = auto stands for."""
     fit = dataclasses.replace(settings.fit, precision=choice.precision)
     return dataclasses.replace(settings, fit=fit)
+
+
+def say_precision(choice: Choice, settings: MfsnSettings, dim: int, device: torch.device) -> None:
+    """Says it in one line, and a warning in another where the other one is faster by far."""
+    print(choice, flush=True)
+    if choice != Choice(FP32, ASKED):
+        warn_if_slow(choice, device, _widths(settings, dim))
 
 
 def matmul_precision_in(out: Path) -> str | None:

@@ -17,7 +17,7 @@ from mfsn.encoders import describe_encoder
 from mfsn.experiment import Experiment
 from mfsn.genotype import UNKNOWN_LAYER, Genotype, GenotypeError
 from mfsn.operations import OPERATIONS
-from mfsn.precision import settle
+from mfsn.precision import choose_for_fit, say_precision, with_precision
 from mfsn.results import ResultsError, read_run
 from mfsn.run_folder import RunFolder, as_read
 from mfsn.settings import MfsnSettings, read_settings
@@ -110,7 +110,8 @@ def prepare(
     }
     search = getattr(parsed, "search", None)
     dim = max(encoder.dim for encoder in encoders.values())
-    settings = settle(settings, parsed.out, search, dim, place.device)
+    choice = choose_for_fit(settings, parsed.out, search, dim, place.device)
+    settings = with_precision(settings, choice)
     folder = RunFolder(parsed.out)
     seeds = folder.joined("seeds", parsed.seed or [0])
     corpus = read_emotion_corpus(parsed.corpus, parsed.protocol, parsed.fold)
@@ -158,6 +159,8 @@ def prepare(
         "notes": [*notes_of(corpus, variants), note_on_segments(corpus, settings)],
     }
     is_finished = folder.open(inputs, description)
+    if not is_finished and speaks_for_all(os.environ):
+        say_precision(choice, settings, dim, place.device)
     note_contamination(folder, corpus, described, fingerprints=parsed.fingerprints)
     return experiment, tasks, folder, is_finished
 
