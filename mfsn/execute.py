@@ -13,7 +13,7 @@ from accelerate import PartialState
 from mfsn.evaluation import evaluate_saved, prepare_evaluation
 from mfsn.experiment import Experiment
 from mfsn.fold import compute
-from mfsn.precision import matmul_precision_in
+from mfsn.precision import check_precision, matmul_precision_in
 from mfsn.prepare import Place, prepare
 from mfsn.run_folder import RunFolder
 from mfsn.tasks import Task, work
@@ -56,6 +56,8 @@ def _execute(parsed: argparse.Namespace, arguments: Sequence[str], place: Place)
         print(f"Already finished with these settings: {parsed.out.resolve()}", flush=True)
         return
     with folder.at_work():
+        if parsed.action != "evaluate":
+            check_precision(experiment.settings, place.device)
         _work(parsed, arguments, place, experiment, tasks)
         is_merged = _finish(experiment, folder)
     if WORKER not in os.environ:

@@ -121,9 +121,10 @@ def choose_precision(device: torch.device, widths: Widths, *, path: str | None =
         return Choice(FP32, f"bf16 is not tried on {device.type}")
     rates = measure(widths)
     ratio = bf16_ratio(rates, path or faster_path(rates))
+    times = f"{ratio:.3g} times" if ratio >= 1.0 else f"{ratio:.2g} times"
     if ratio >= MARGIN:
-        return Choice(BF16, f"its products run at {ratio:.2g} times the speed of fp32 here")
-    return Choice(FP32, f"bf16 products run at {ratio:.2g} times its speed here")
+        return Choice(BF16, f"its products run at {times} the speed of fp32 here")
+    return Choice(FP32, f"bf16 products run at {times} its speed here")
 
 
 def bf16_ratio(rates: Rates, path: str) -> float:
