@@ -10,7 +10,7 @@ from torch import nn
 
 from mfsn.results import ResultsError, read_run
 from mfsn.settings import MfsnSettings
-from pretrain.engine.kept_precision import decided_once, named, warn_if_slow
+from pretrain.engine.kept_precision import decided_once, named, say_at_once, warn_if_slow
 from pretrain.engine.machine import MATMUL_PRECISION
 from pretrain.engine.precision import (
     ASKED,
@@ -59,7 +59,7 @@ def with_precision(settings: MfsnSettings, choice: Choice) -> MfsnSettings:
 
 def say_precision(choice: Choice, settings: MfsnSettings, dim: int, device: torch.device) -> None:
     """Says it in one line, and a warning in another where the other one is faster by far."""
-    print(choice, flush=True)
+    say_at_once(str(choice))
     wants_fp32 = choice.reason == ASKED or not settings.train_sec_encoder
     if choice.precision != FP32 or not wants_fp32:
         warn_if_slow(choice, device, _widths(settings, dim))

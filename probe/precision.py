@@ -4,13 +4,12 @@ Features in bf16 and in fp32 are different numbers: one table has one of them.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pretrain.engine.kept_precision import decided_once, named, warn_if_slow
+from pretrain.engine.kept_precision import decided_once, named, say_at_once, warn_if_slow
 from pretrain.engine.precision import (
     ASKED,
     AUTO,
@@ -55,13 +54,11 @@ def choose_for_probe(
     )
 
 
-def say_precision(
-    choice: Choice, encoder: EncoderSettings, say: Callable[[str], None] = print
-) -> None:
+def say_precision(choice: Choice, encoder: EncoderSettings) -> None:
     """Says it in one line, and a warning in another where the other one is faster by far."""
-    say(str(choice))
+    say_at_once(str(choice))
     if choice != Choice(FP32, ASKED):
-        warn_if_slow(choice, device(), _widths(encoder), path=_path(), say=say)
+        warn_if_slow(choice, device(), _widths(encoder), path=_path())
 
 
 def precision_of_inputs(inputs: object) -> Precision | None:

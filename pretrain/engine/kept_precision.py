@@ -38,6 +38,11 @@ PRECISION_KEY = "training.precision"
 PRECISIONS: tuple[Precision, ...] = (BF16, FP32)
 
 
+def say_at_once(line: str) -> None:
+    """Prints a line, also where the output goes to a file that someone follows."""
+    print(line, flush=True)
+
+
 def settle(
     rows: Sequence[Settings],
     folder_of: Callable[[Settings], Path],
@@ -46,7 +51,7 @@ def settle(
     *,
     table: Path | None = None,
     keep: bool = True,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say_at_once,
 ) -> list[Settings]:
     """Returns the settings of all rows with the one precision that `auto` stands for.
 
@@ -115,7 +120,7 @@ def warn_if_slow(
     widths: Widths,
     *,
     path: str | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say_at_once,
 ) -> None:
     """Says it where the other precision is faster by far on this device; see `choose_precision`."""
     reason = why_slow(choice.precision, device, widths, path=path)

@@ -36,20 +36,13 @@ def settle_pretraining(
     """Returns the settings with the precision that `auto` stands for, the same on all processes;
     see `pretrain.engine.kept_precision.settle`."""
     return agreed(
-        lambda device: settle(
-            rows, folder_of, lambda: widths_of(rows[0]), device, table=table, say=say_at_once
-        )
+        lambda device: settle(rows, folder_of, lambda: widths_of(rows[0]), device, table=table)
     )
 
 
 def widths_of(settings: ResolvedSettings) -> Widths:
     """Returns the sizes of a run's largest matrix products."""
     return Widths.of(settings.run.encoder, settings.run.data.shard_seconds)
-
-
-def say_at_once(line: str) -> None:
-    """Prints a line, also where the output goes to a file that someone follows."""
-    print(line, flush=True)
 
 
 class Pretraining:
