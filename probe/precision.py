@@ -56,7 +56,7 @@ def choose_for_probe(
 
 def say_precision(choice: Choice, encoder: EncoderSettings) -> None:
     """Says it in one line, and a warning in another where the other one is faster by far."""
-    say_at_once(str(choice))
+    say_at_once(f"precision of the probe: {choice.precision} ({choice.reason})")
     if choice != Choice(FP32, ASKED):
         warn_if_slow(choice, device(), _widths(encoder), path=_path())
 

@@ -96,9 +96,14 @@ def test_results_keep_their_precision_on_another_machine(
     arguments = ["--encoder", str(encoder), "--corpus", f"mine={corpus}", "--no-attributes"]
     arguments += ["--no-fingerprints", "--out", str(tmp_path / "out")]
     for bf16, options, expected, said in (
-        (200.0, [], True, "precision: bf16 (its products run at 2 times the speed of fp32 here)"),
+        (
+            200.0,
+            [],
+            True,
+            "precision of the probe: bf16 (its products run at 2 times the speed of fp32 here)",
+        ),
         (1.0, [], True, "WARNING: precision bf16 is kept, but fp32 would be faster by far"),
-        (200.0, ["--precision", "fp32"], False, "precision: fp32 (as asked for)"),
+        (200.0, ["--precision", "fp32"], False, "precision of the probe: fp32 (as asked for)"),
     ):
         rates = Rates(highest=100.0, medium=100.0, bf16=bf16)
         monkeypatch.setattr(precision, "measure", lambda widths, rates=rates: rates)
