@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from pretrain.data.batch import Batch
 from pretrain.draws import Draws, generator
 from pretrain.engine.machine import tune_machine
+from pretrain.engine.precision import Widths, choose_precision
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import (
     CONV_KERNELS,
@@ -157,7 +158,7 @@ def timed(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Times one pre-training step on the CPU.")
-    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
+    parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=5.0, help="longest utterance")
@@ -169,6 +170,9 @@ def main() -> None:
 
     tuning = {} if arguments.default_allocator else tune_machine()
     torch.set_num_threads(arguments.threads)
+    if arguments.precision == "auto":
+        widths = Widths.of(ENCODER, arguments.batch_size * arguments.seconds)
+        arguments.precision = choose_precision(torch.device("cpu"), widths).precision
     torch.manual_seed(0)
     batch = make_batch(arguments.batch_size, arguments.seconds, arguments.shortest)
     quantized = QuantizedObjective(build_encoder(ENCODER, 0), QUANTIZED, 0)

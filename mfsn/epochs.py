@@ -191,6 +191,7 @@ def segment_loss(
 ) -> Tensor:
     """Returns the mean cross entropy of a batch of segments, in nats."""
     batch = batch.to(device)
+    assert settings.precision != "auto", "it is settled before there is a run folder"
     bf16 = settings.precision == "bf16"
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
         logits = network(streams(batch))

@@ -13,6 +13,7 @@ from accelerate import PartialState
 from mfsn.evaluation import evaluate_saved, prepare_evaluation
 from mfsn.experiment import Experiment
 from mfsn.fold import compute
+from mfsn.precision import check_precision, matmul_precision_in
 from mfsn.prepare import Place, prepare
 from mfsn.run_folder import RunFolder
 from mfsn.tasks import Task, work
@@ -51,7 +52,8 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
 
 
 def _execute(parsed: argparse.Namespace, arguments: Sequence[str], place: Place) -> None:
-    tune_machine()
+    # As exact as the other, but not equal to the bit: a run that is continued keeps its own.
+    tune_machine(path=matmul_precision_in(parsed.out))
     (parsed.corpus,) = specs_of([parsed.corpus], parsed.columns)
     with _quiet_unless_first():
         if parsed.action == "evaluate":
@@ -62,6 +64,8 @@ def _execute(parsed: argparse.Namespace, arguments: Sequence[str], place: Place)
         print(f"Already finished with these settings: {parsed.out.resolve()}", flush=True)
         return
     with folder.at_work():
+        if parsed.action != "evaluate":
+            check_precision(experiment.settings, place.device)
         _work(parsed, arguments, place, experiment, tasks)
         is_merged = _finish(experiment, folder)
     if WORKER not in os.environ:

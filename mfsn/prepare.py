@@ -17,6 +17,7 @@ from mfsn.encoders import describe_encoder
 from mfsn.experiment import Experiment
 from mfsn.genotype import UNKNOWN_LAYER, Genotype, GenotypeError
 from mfsn.operations import OPERATIONS
+from mfsn.precision import choose_for_fit, say_precision, with_precision
 from mfsn.results import CompleteRecord, ResultsError, read_run
 from mfsn.run_folder import RunFolder, as_read
 from mfsn.settings import MfsnSettings, read_settings
@@ -37,6 +38,7 @@ from mfsn.variants import (
 from mfsn.workers import speaks_for_all
 from pretrain.config_files import flatten
 from pretrain.data.places import runs_folder
+from pretrain.engine.machine import MATMUL_PRECISION
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from probe.contamination import contamination, heard_by
 from probe.splits import EMOBOX, parse_protocol, protocol_name
@@ -102,18 +104,22 @@ def prepare(
     described = {
         role: describe_encoder(path, role) for role, path in encoder_folders(parsed).items()
     }
+    encoders = {
+        role: load_frame_encoder(Path(entry["folder"]), device=place.device)
+        for role, entry in described.items()
+    }
+    search = getattr(parsed, "search", None)
+    dim = max(encoder.dim for encoder in encoders.values())
+    choice = choose_for_fit(settings, parsed.out, search, dim, place.device)
+    settings = with_precision(settings, choice)
     folder = RunFolder(parsed.out)
     seeds = folder.joined("seeds", parsed.seed or [0])
     corpus = read_emotion_corpus(parsed.corpus, parsed.protocol, parsed.fold)
     names = folder.joined("folds", list(corpus.parts), list(corpus.folds["fold"].unique()))
     corpus = with_folds(corpus, names)
     found = {}
-    if getattr(parsed, "search", None) is not None:
-        found = _found(parsed.search, described, corpus, parsed.protocol, seeds, settings)
-    encoders = {
-        role: load_frame_encoder(Path(entry["folder"]), device=place.device)
-        for role, entry in described.items()
-    }
+    if search is not None:
+        found = _found(search, described, corpus, parsed.protocol, seeds, settings)
     sec = next((variant.sec for variant in reversed(variants) if variant.sec), "")
     levels = levels_of(encoders[sec].num_layers) if sec else ()
     genotype = _genotype(getattr(parsed, "genotype", None), levels)
@@ -153,6 +159,8 @@ def prepare(
         "notes": [*notes_of(corpus, variants), note_on_segments(corpus, settings)],
     }
     is_finished = folder.open(inputs, description)
+    if not is_finished and speaks_for_all(os.environ):
+        say_precision(choice, settings, dim, place.device)
     note_contamination(folder, corpus, described, fingerprints=parsed.fingerprints)
     return experiment, tasks, folder, is_finished
 
@@ -221,7 +229,10 @@ def origin(place: Place) -> dict[str, Any]:
         "command": command_line(),
         "git": git_state(),
         "packages": package_versions(),
-        "hardware": hardware(place.num_processes, place.device),
+        "hardware": {
+            **hardware(place.num_processes, place.device),
+            MATMUL_PRECISION: torch.get_float32_matmul_precision(),
+        },
     }
 
 

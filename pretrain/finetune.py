@@ -60,10 +60,10 @@ def main(arguments: Sequence[str]) -> int:
     # Heavy imports come after the command line is known to be right.
     from pretrain.config_files import read_tree
     from pretrain.data.places import runs_folder
-    from pretrain.engine.finetune_run import evaluate_on_test, finetune
+    from pretrain.engine.finetune_run import evaluate_on_test, finetune, settle_finetuning
     from pretrain.engine.launch import end_processes
     from pretrain.engine.run_folder import RunFolder
-    from pretrain.finetune_settings import DEFAULT_CONFIG, resolve_finetune
+    from pretrain.finetune_settings import DEFAULT_CONFIG, ResolvedFinetune, resolve_finetune
 
     tree = read_tree(
         options.config or [DEFAULT_CONFIG], options.set, options.corpus, options.columns
@@ -72,8 +72,12 @@ def main(arguments: Sequence[str]) -> int:
         tree.put("encoder", str(options.encoder), f"--encoder {options.encoder}")
     if options.start is not None:
         tree.put("start", options.start, f"--from {options.start}")
-    settings = resolve_finetune(tree)
-    path = options.out or runs_folder() / f"finetune-{settings.hash[:8]}"
+
+    def folder_of(settings: ResolvedFinetune) -> Path:
+        return Path(options.out or runs_folder() / f"finetune-{settings.hash[:8]}")
+
+    settings = settle_finetuning(resolve_finetune(tree), folder_of)
+    path = folder_of(settings)
     finished = finetune(settings, path, resume=options.resume == "auto")
     end_processes()
     if not finished:

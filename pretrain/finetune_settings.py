@@ -82,6 +82,11 @@ class ResolvedFinetune:
         flat = flatten(self.tree())
         return hash_of({k: v for k, v in flat.items() if not k.startswith(CHANGE_NO_NUMBER)})
 
+    def with_precision(self, precision: Literal["bf16", "fp32"]) -> "ResolvedFinetune":
+        """Returns them with the precision that `auto` stands for."""
+        training = dataclasses.replace(self.run.training, precision=precision)
+        return ResolvedFinetune(run=dataclasses.replace(self.run, training=training))
+
     def tree(self) -> dict[str, Any]:
         """Returns the settings as nested tables of plain values."""
         return dataclasses.asdict(self.run)

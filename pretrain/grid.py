@@ -48,13 +48,13 @@ def main(arguments: Sequence[str]) -> int:
     # Heavy imports come after the command line is known to be right.
     from pretrain.config_files import SettingsError, read_tree
     from pretrain.engine.launch import end_processes
-    from pretrain.engine.pretrain_run import pretrain
+    from pretrain.engine.pretrain_run import pretrain, settle_pretraining
     from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve
 
     files = sorted(options.rows.glob("*.toml"))
     if not files:
         raise SettingsError(f"--rows {options.rows}: must be a folder of TOML files, one per row.")
-    runs: dict[Path, ResolvedSettings] = {}
+    rows: list[ResolvedSettings] = []
     for seed in options.seed or [None]:
         for file in files:
             tree = read_tree(
@@ -65,13 +65,22 @@ def main(arguments: Sequence[str]) -> int:
             )
             if seed is not None:
                 tree.put("seed", seed, f"--seed {seed}")
-            settings = resolve(tree)
-            name = settings.name if seed is None else f"{settings.name}-seed{seed}"
-            if options.out / name in runs:
-                raise SettingsError(
-                    f"{file}: `name` must differ between rows, but {name} is taken."
-                )
-            runs[options.out / name] = settings
+            rows.append(resolve(tree))
+
+    def folder_of(settings: ResolvedSettings) -> Path:
+        suffix = f"-seed{settings.run.seed}" if options.seed else ""
+        return Path(options.out / f"{settings.name}{suffix}")
+
+    runs: dict[Path, ResolvedSettings] = {}
+    # One precision for all of them, or they could not be compared.
+    for number, settings in enumerate(settle_pretraining(rows, folder_of, table=options.out)):
+        folder = folder_of(settings)
+        if folder in runs:
+            raise SettingsError(
+                f"{files[number % len(files)]}: `name` must differ between rows, but {folder.name} "
+                "is taken."
+            )
+        runs[folder] = settings
 
     trained_seconds, num_trained = 0.0, 0
     for number, (folder, settings) in enumerate(runs.items(), start=1):

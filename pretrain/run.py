@@ -45,19 +45,21 @@ def main(arguments: Sequence[str]) -> int:
     from pretrain.config_files import read_tree
     from pretrain.data.places import runs_folder
     from pretrain.engine.launch import end_processes
-    from pretrain.engine.pretrain_run import pretrain
-    from pretrain.settings import DEFAULT_CONFIG, resolve, use_mode
+    from pretrain.engine.pretrain_run import pretrain, settle_pretraining
+    from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve, use_mode
 
     tree = read_tree(
         options.config or [DEFAULT_CONFIG], options.set, options.corpus, options.columns
     )
     if options.mode is not None:
         use_mode(tree, options.mode)
-    settings = resolve(tree)
-    name = f"{settings.run.mode}-{settings.hash[:8]}"
-    finished = pretrain(
-        settings, options.out or runs_folder() / name, resume=options.resume == "auto"
-    )
+
+    def folder_of(settings: ResolvedSettings) -> Path:
+        name = f"{settings.run.mode}-{settings.hash[:8]}"
+        return Path(options.out or runs_folder() / name)
+
+    (settings,) = settle_pretraining([resolve(tree)], folder_of)
+    finished = pretrain(settings, folder_of(settings), resume=options.resume == "auto")
     end_processes()
     return 0 if finished else STOPPED
 

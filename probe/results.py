@@ -144,6 +144,14 @@ def can_reuse(folder: Path, inputs: dict[str, Any]) -> bool:
     return complete and same and not changed_files(folder, run)
 
 
+def inputs_in(folder: Path) -> Any:
+    """Returns what the results in `folder` depend on, or None where there are none."""
+    try:
+        return _read_run(folder).get("inputs")
+    except ResultsError:
+        return None
+
+
 def read_results(folder: Path) -> ProbeResults:
     """Reads what `write_results` wrote.
 

@@ -12,7 +12,7 @@ def run(parsed: argparse.Namespace) -> None:
     """Probes and writes the results folder."""
     from probe.encoders import make_table, read_encoder_run
     from probe.heads.settings import LINEAR, make_head
-    from probe.results import can_reuse, check_out_folder, write_results
+    from probe.results import can_reuse, check_out_folder, inputs_in, write_results
 
     # All that can be wrong with the command is found before minutes of computing.
     check_out_folder(parsed.out)
@@ -25,21 +25,28 @@ def run(parsed: argparse.Namespace) -> None:
 
     from pretrain.data.places import runs_folder
     from pretrain.engine.provenance import command_line
+    from pretrain.model.weights import encoder_settings_in
     from probe.check_weights import check_weights
     from probe.corpora.options import specs_of
     from probe.grid import check_corpora, inputs_of, probe, read_corpus, with_baselines
+    from probe.precision import choose_for_probe, precision_of_inputs, say_precision
 
     specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
     # Curves by layer need layers, which only the linear head tells apart.
     attributes = parsed.attributes and head.name == LINEAR
     corpora = [read_corpus(spec, parsed.protocol, with_attributes=attributes) for spec in specs]
     check_corpora(corpora)
-    how = {"bf16": parsed.bf16, "fingerprints": parsed.fingerprints}
+    assert runs[0].folder is not None
+    encoder = encoder_settings_in(runs[0].folder)
+    there = precision_of_inputs(inputs_in(parsed.out))
+    choice = choose_for_probe(parsed.precision, there, encoder)
+    how = {"bf16": choice.precision == "bf16", "fingerprints": parsed.fingerprints}
     inputs = inputs_of(runs, corpora, parsed.protocol, head, **how)
     if can_reuse(parsed.out, inputs):
         print(f"Already there, from the same encoders, corpora and code: {parsed.out.resolve()}")
         return
     check_weights(with_baselines(runs, head))
+    say_precision(choice, encoder)
     features_folder = parsed.features or runs_folder() / "features"
     results = probe(runs, corpora, parsed.protocol, features_folder, head=head, **how)
     results.run.update(

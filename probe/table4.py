@@ -20,6 +20,7 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         KeyboardInterrupt: A signal came; what is finished stays.
     """
     from probe.check_weights import check_weights
+    from probe.precision import say_precision
     from probe.shared_work import Board
     from probe.table4_plan import make_plan
     from probe.table4_work import CALL, WORKER, compute_jobs, run_workers, write_tables
@@ -42,6 +43,8 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     board.forget_ended_calls(logs)
     if missing:
         check_weights(plan.weights_for(missing))
+        if is_first:
+            say_precision(plan.choice, plan.encoder)
         run_workers(plan, board, arguments, parsed.jobs, logs, quiet=not is_first)
     if not is_first:
         return

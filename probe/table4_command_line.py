@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pretrain.data.columns import add_columns_argument
-from probe.command_line import add_checks
+from probe.command_line import add_checks, add_precision
 from probe.heads.settings import HEADS
 from probe.splits import PROTOCOLS
 
@@ -162,5 +162,5 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where features are kept (default: features beside all generated runs)",
     )
-    how.add_argument("--bf16", action="store_true", help="extract features in bfloat16")
+    add_precision(how)
     add_checks(how)

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pretrain.data.places import runs_folder
+from pretrain.engine.precision import BF16, Choice
+from pretrain.model.encoder_settings import EncoderSettings
 from probe.cells import Cell, Setting, inputs_of_corpus
 from probe.corpora.options import specs_of
 from probe.encoders import EncoderRun
 from probe.evaluate_row import evaluate_row
 from probe.grid import check_corpora, read_corpus, with_baselines
 from probe.heads.settings import LINEAR, Head, make_head
+from probe.precision import choose_for_probe, precision_of_cells
 from probe.results import check_out_folder
 from probe.shared_work import Board, Job
 from probe.table4_rows import PretrainedRow, plan_rows
@@ -62,6 +65,12 @@ class Plan:
     rows: list[PretrainedRow]
     settings: list[Setting]
     cells: list[CellJob]
+    encoder: EncoderSettings
+    """Sizes of the rows."""
+
+    choice: Choice
+    """Of the precision that cells are computed in."""
+
     features: Path
     fingerprints: bool
     """Whether contamination is looked for by sound too."""
@@ -120,6 +129,11 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
         overrides=parsed.set,
         corpus=parsed.pretrain_on,
         logs=logs,
+        keep=not parsed.dry_run,
+    )
+    encoder, cells = rows[0].settings.run.encoder, parsed.runs / "cells"
+    choice = choose_for_probe(
+        parsed.precision, precision_of_cells(cells), encoder, table=cells, keep=not parsed.dry_run
     )
     specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
     # Curves by layer need layers, which only the linear head tells apart.
@@ -133,14 +147,16 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
                 corpora if head.name == LINEAR else [one.without_attributes() for one in corpora]
             )
             settings += [
-                Setting(corpus=corpus, protocol=protocol, head=head, bf16=parsed.bf16)
+                Setting(corpus=corpus, protocol=protocol, head=head, bf16=choice.precision == BF16)
                 for corpus in probed
             ]
     features = parsed.features or runs_folder() / "features"
     plan = Plan(
         rows=rows,
         settings=settings,
-        cells=_cell_jobs(rows, settings, parsed.runs / "cells", features, board),
+        cells=_cell_jobs(rows, settings, cells, features, board),
+        encoder=encoder,
+        choice=choice,
         features=features,
         fingerprints=parsed.fingerprints,
         results=parsed.runs / "probe",

@@ -11,6 +11,9 @@ from signal import SIGTERM
 from pretrain.config_files import SettingsError, read_tree
 from pretrain.data.readers import LISTERS
 from pretrain.data.readers.spec import parse_spec, unknown_corpus
+from pretrain.engine.kept_precision import settle
+from pretrain.engine.launch import training_device
+from pretrain.engine.pretrain_run import widths_of
 from pretrain.engine.run_folder import RunFolder
 from pretrain.locks import lock
 from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve
@@ -113,6 +116,7 @@ def plan_rows(
     overrides: Sequence[str],
     corpus: str | None,
     logs: Path,
+    keep: bool = True,
 ) -> list[PretrainedRow]:
     """Returns all rows at all seeds, those of one seed together.
 
@@ -125,6 +129,7 @@ def plan_rows(
         overrides: As for pretrain/grid.py.
         corpus: What to pre-train on, or None for what the settings say.
         logs: Folder of what the pre-trainings say.
+        keep: Whether a precision that is decided here is kept for others, see `settle`.
 
     Raises:
         ValueError, RunFolderError: Settings are wrong, differ between rows in more than their
@@ -136,36 +141,51 @@ def plan_rows(
             f"`--rows` must be a folder of TOML files, one per row, but {rows} is not one."
         )
     given = [*(config or [DEFAULT_CONFIG])]
-    planned: list[PretrainedRow] = []
+
+    def folder_of(settings: ResolvedSettings) -> Path:
+        return runs / f"{settings.name}-seed{settings.run.seed}"
+
+    read: list[tuple[Path, ResolvedSettings]] = []
     for seed in seeds:
         for file in files:
             tree = read_tree([*given, file], overrides, corpus)
             tree.put("seed", seed, f"--seed {seed}")
-            settings = resolve(tree)
-            if settings.name in BASELINES:
-                raise SettingsError(
-                    f"{file}: `name` must be none of {', '.join(BASELINES)}, which every table has "
-                    f"as baselines, but is {settings.name}."
-                )
-            folder = runs / f"{settings.name}-seed{seed}"
-            if any(other.folder == folder for other in planned):
-                raise SettingsError(
-                    f"{file}: `name` must differ between rows, but {settings.name} is taken."
-                )
-            arguments = [part for path in (*given, file) for part in ("--config", str(path))]
-            arguments += [part for text in overrides for part in ("--set", text)]
-            arguments += ["--corpus", corpus] if corpus is not None else []
-            arguments += ["--set", f"seed={seed}", "--out", str(folder)]
-            planned.append(
-                PretrainedRow(
-                    row=settings.name,
-                    seed=seed,
-                    folder=folder,
-                    settings=settings,
-                    arguments=tuple(arguments),
-                    log=logs / f"pretrain-{settings.name}-seed{seed}.txt",
-                )
+            read.append((file, resolve(tree)))
+    settled = settle(
+        [settings for _, settings in read],
+        folder_of,
+        lambda: widths_of(read[0][1]),
+        training_device(),
+        table=runs,
+        keep=keep,
+    )
+    planned: list[PretrainedRow] = []
+    for (file, _), settings in zip(read, settled, strict=True):
+        if settings.name in BASELINES:
+            raise SettingsError(
+                f"{file}: `name` must be none of {', '.join(BASELINES)}, which every table has "
+                f"as baselines, but is {settings.name}."
             )
+        seed, folder = settings.run.seed, folder_of(settings)
+        if any(other.folder == folder for other in planned):
+            raise SettingsError(
+                f"{file}: `name` must differ between rows, but {settings.name} is taken."
+            )
+        arguments = [part for path in (*given, file) for part in ("--config", str(path))]
+        arguments += [part for text in overrides for part in ("--set", text)]
+        arguments += ["--corpus", corpus] if corpus is not None else []
+        arguments += ["--set", f"training.precision={settings.run.training.precision}"]
+        arguments += ["--set", f"seed={seed}", "--out", str(folder)]
+        planned.append(
+            PretrainedRow(
+                row=settings.name,
+                seed=seed,
+                folder=folder,
+                settings=settings,
+                arguments=tuple(arguments),
+                log=logs / f"pretrain-{settings.name}-seed{seed}.txt",
+            )
+        )
     known = list(dict.fromkeys(row.row for row in planned))
     if unknown := sorted(set(chosen) - set(known)):
         raise RowError(

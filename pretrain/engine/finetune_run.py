@@ -1,6 +1,7 @@
 """Fine-tuning on transcripts as a run: an encoder from a run folder, a CTC head, decodings."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ from pretrain.config_files import SettingsError
 from pretrain.data.readers import read_corpus
 from pretrain.data.table import load_table, table_hash, write_csv
 from pretrain.data.transcribed import TranscribedParts, split_transcribed
+from pretrain.engine.kept_precision import settle
+from pretrain.engine.launch import agreed
+from pretrain.engine.precision import AUTO, Widths
 from pretrain.engine.run_folder import RunFolder, RunFolderError
 from pretrain.engine.run_in_folder import run_in_folder
 from pretrain.error_rates import best_constant, best_constant_words, error_rates
 from pretrain.finetune_settings import FinetuneSettings, ResolvedFinetune
 from pretrain.model.encoder import Encoder, build_encoder
-from pretrain.model.weights import load_encoder, weights_hash
+from pretrain.model.weights import encoder_settings_in, load_encoder, weights_hash
 from pretrain.objectives.ctc import CtcObjective, class_shares
 from pretrain.objectives.objective import Objective
 from pretrain.recognizer import Recognizer, load_recognizer
@@ -28,10 +32,28 @@ def finetune(settings: ResolvedFinetune, path: Path, *, resume: bool) -> bool:
     Returns False when a signal ended it early; the same command then continues it. Raises
     `RunFolderError` when what is there was made of other settings, weights or utterances.
     """
+    if settings.run.training.precision == AUTO:
+        settings = settle_finetuning(settings, lambda _: path)
     folder = RunFolder(path)
     if folder.open(settings, resume=resume) == "finished":
         check_made_of(settings.run, folder)
     return run_in_folder(settings, Finetuning(settings.run), path, resume=resume)
+
+
+def settle_finetuning(
+    settings: ResolvedFinetune, folder_of: Callable[[ResolvedFinetune], Path]
+) -> ResolvedFinetune:
+    """Returns the settings with the precision that `auto` stands for, the same on all processes;
+    see `pretrain.engine.kept_precision.settle`."""
+    (settled,) = agreed(
+        lambda device: settle([settings], folder_of, lambda: widths_of(settings.run), device)
+    )
+    return settled
+
+
+def widths_of(settings: FinetuneSettings) -> Widths:
+    """Returns the sizes of a run's largest matrix products."""
+    return Widths.of(encoder_settings_in(Path(settings.encoder)), settings.data.shard_seconds)
 
 
 class Finetuning:
@@ -44,6 +66,9 @@ class Finetuning:
         self._settings = settings
         self._parts: TranscribedParts
         self._vocabulary: Vocabulary
+
+    def widths(self) -> Widths:
+        return widths_of(self._settings)
 
     def select(self, table: pd.DataFrame) -> pd.DataFrame:
         self._parts = parts_of(table, self._settings)

@@ -2,11 +2,23 @@
 
 import os
 import sys
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs, is_tensorboard_available
+from accelerate import Accelerator, PartialState
+from accelerate.utils import (
+    InitProcessGroupKwargs,
+    broadcast_object_list,
+    is_tensorboard_available,
+    parse_flag_from_env,
+)
+
+T = TypeVar("T")
+
+WAITING_TIME = timedelta(hours=3)
+"""The other processes wait while the first one reads a large corpus for the first time."""
 
 
 class LaunchError(RuntimeError):
@@ -28,11 +40,36 @@ def make_accelerator(*, tracker: str, folder: str) -> Accelerator:
         mixed_precision="no",
         log_with="tensorboard" if tracker == "tensorboard" else None,
         project_dir=folder,
-        # The other processes wait while the first one reads a large corpus for the first time.
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=3))],
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=WAITING_TIME)],
     )
     use_all_cores_if_alone(accelerator.device, accelerator.num_processes)
     return accelerator
+
+
+def agreed(decide: Callable[[torch.device], T]) -> T:
+    """Returns on every process what the first one decides, who is given the device that it computes
+    on; what it raises, all raise. May come before there is an accelerator."""
+    prepare_environment()
+    state = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"), timeout=WAITING_TIME)
+    use_all_cores_if_alone(state.device, state.num_processes)
+    outcome: list[T | Exception | None] = [None]
+    if state.is_main_process:
+        try:
+            outcome = [decide(state.device)]
+        except Exception as error:
+            outcome = [error]
+    if state.num_processes > 1:
+        broadcast_object_list(outcome)
+    (decided,) = outcome
+    if isinstance(decided, Exception):
+        raise decided
+    return decided  # type: ignore[return-value]
+
+
+def training_device() -> torch.device:
+    """Returns what a run would compute on that is started as one process from here."""
+    on_cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
+    return torch.device("cpu" if on_cpu else "cuda")
 
 
 def prepare_environment() -> None:

@@ -6,25 +6,38 @@ import sys
 
 import torch
 
+from pretrain.engine.precision import COMMON, Widths, faster_path, is_exact, measure
+
+MATMUL_PRECISION = "float32_matmul_precision"
+"""PyTorch's name, under which run folders have it too."""
+
+PATHS = ("highest", "medium")
+"""Its values; "high" is not exact on any machine that knows it."""
+
 # Parameters of glibc's mallopt, from malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
 
-MAX_RELATIVE_ERROR = 1e-5
-"""Largest error of a matrix product that still counts as fp32: fp32 gives about 1e-6, bf16 and
-TF32 1e-3."""
 
-
-def tune_machine() -> dict[str, str]:
+def tune_machine(widths: Widths = COMMON, *, path: str | None = None) -> dict[str, str]:
     """Tunes this process's allocator and fp32 matrix products.
 
-    To be called once, before anything large is allocated. Returns what was done, by name, for the
-    run folder. Never fails: what the machine does not offer is left as it is, and the result says
-    so.
+    To be called once, before anything large is allocated. Never fails: what the machine does not
+    offer is left as it is, and the result says so.
+
+    Args:
+        widths: Of the products that matter.
+        path: The `float32_matmul_precision` of a run that is continued, which equals the straight
+            run to the bit only with the same; chosen by measuring if None.
+
+    Returns:
+        What was done, by name, for the run folder.
     """
+    # Measuring sets it too: so products are the same whether or not something was measured.
+    torch.set_num_threads(torch.get_num_threads())
     return {
         "allocator": "keeps freed memory" if keep_freed_memory() else "unchanged",
-        "float32_matmul_precision": choose_matmul_precision(),
+        MATMUL_PRECISION: choose_matmul_precision(widths, path=path),
     }
 
 
@@ -44,27 +57,19 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, -1))
 
 
-def choose_matmul_precision() -> str:
+def choose_matmul_precision(widths: Widths = COMMON, *, path: str | None = None) -> str:
     """Chooses and sets PyTorch's `float32_matmul_precision` and returns it.
 
     "medium" leads from MKL, which is slow on AMD, to oneDNN. On some CPUs oneDNN then really
-    computes in bf16, and on GPUs it means TF32: so it is kept only on a machine without GPU, and
-    only if products come out as exact as fp32's.
+    computes in bf16, and on GPUs it means TF32: so it is considered only on a machine without GPU,
+    and only if products come out as exact as fp32's. Of what is left the faster one is taken, or
+    `path` if it is given.
     """
-    torch.set_float32_matmul_precision("highest")
     if torch.cuda.is_available():
-        return "highest"
-    torch.set_float32_matmul_precision("medium")
-    if max(_relative_error(rows) for rows in (64, 1024)) > MAX_RELATIVE_ERROR:
-        torch.set_float32_matmul_precision("highest")
-    return torch.get_float32_matmul_precision()
-
-
-def _relative_error(rows: int) -> float:
-    """Error of an fp32 product of the model's widths against fp64, relative to its typical size."""
-    random = torch.Generator().manual_seed(0)
-    a = torch.randn(rows, 512, generator=random)
-    b = torch.randn(512, 512, generator=random)
-    exact = a.double() @ b.double()
-    error = (a @ b).double() - exact
-    return float(error.abs().max() / exact.square().mean().sqrt())
+        path = "highest"
+    elif path not in PATHS:
+        path = faster_path(measure(widths))
+    elif not is_exact(path):
+        path = "highest"
+    torch.set_float32_matmul_precision(path)
+    return path

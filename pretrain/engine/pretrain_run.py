@@ -1,11 +1,15 @@
 """Pre-training as a run: every usable utterance of a corpus, an encoder from its seed."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pretrain.data.loader import usable_utterances
+from pretrain.engine.kept_precision import settle
+from pretrain.engine.launch import agreed
+from pretrain.engine.precision import AUTO, Widths
 from pretrain.engine.run_in_folder import run_in_folder
 from pretrain.model.encoder import build_encoder
 from pretrain.objectives import OBJECTIVES
@@ -18,7 +22,27 @@ def pretrain(settings: ResolvedSettings, path: Path, *, resume: bool) -> bool:
 
     Returns False when a signal ended it early; the same command then continues it.
     """
+    if settings.run.training.precision == AUTO:
+        (settings,) = settle_pretraining([settings], lambda _: path)
     return run_in_folder(settings, Pretraining(settings), path, resume=resume)
+
+
+def settle_pretraining(
+    rows: Sequence[ResolvedSettings],
+    folder_of: Callable[[ResolvedSettings], Path],
+    *,
+    table: Path | None = None,
+) -> list[ResolvedSettings]:
+    """Returns the settings with the precision that `auto` stands for, the same on all processes;
+    see `pretrain.engine.kept_precision.settle`."""
+    return agreed(
+        lambda device: settle(rows, folder_of, lambda: widths_of(rows[0]), device, table=table)
+    )
+
+
+def widths_of(settings: ResolvedSettings) -> Widths:
+    """Returns the sizes of a run's largest matrix products."""
+    return Widths.of(settings.run.encoder, settings.run.data.shard_seconds)
 
 
 class Pretraining:
@@ -29,6 +53,9 @@ class Pretraining:
 
     def __init__(self, settings: ResolvedSettings) -> None:
         self._settings = settings
+
+    def widths(self) -> Widths:
+        return widths_of(self._settings)
 
     def select(self, table: pd.DataFrame) -> pd.DataFrame:
         return usable_utterances(table, self._settings.run.data)

@@ -11,8 +11,9 @@ from accelerate.utils import set_seed
 
 from pretrain.data.readers import read_corpus
 from pretrain.data.table import save_table, table_hash
-from pretrain.engine.launch import describe, make_accelerator
-from pretrain.engine.machine import tune_machine
+from pretrain.engine.launch import agreed, describe, make_accelerator
+from pretrain.engine.machine import MATMUL_PRECISION, choose_matmul_precision, tune_machine
+from pretrain.engine.precision import Widths
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from pretrain.engine.run_folder import RunFolder, comparison_of
 from pretrain.engine.train import Trainer
@@ -31,6 +32,10 @@ class Recipe(Protocol):
 
     small_config: str
     """Configuration to name where the one given is too large."""
+
+    def widths(self) -> Widths:
+        """Returns the sizes of the largest matrix products."""
+        ...
 
     def select(self, table: pd.DataFrame) -> pd.DataFrame:
         """Returns the corpus's utterances to train on, with the column `num_samples` (16 kHz)."""
@@ -79,7 +84,10 @@ def _train(
     is_new: bool,
 ) -> bool:
     run, say, is_main = settings.run, accelerator.print, accelerator.is_main_process
-    tuning = tune_machine()
+    # As exact as the other, but not equal to the bit: a run that is continued keeps its own.
+    before = ((folder.description() or {}).get("hardware") or {}).get(MATMUL_PRECISION)
+    path = agreed(lambda _: before or choose_matmul_precision(recipe.widths()))
+    tuning = tune_machine(path=path)
     if run.training.deterministic:
         torch.use_deterministic_algorithms(True)
         # Memory that is not read need not be filled.

@@ -48,6 +48,7 @@ class Trainer:
     ) -> None:
         """`small_config` is the configuration to name where this one is too large."""
         assert isinstance(objective, nn.Module)
+        assert settings.run.training.precision != "auto", "it is settled before there is a folder"
         self._settings = settings.run
         self._name = settings.name
         self._objective = objective

@@ -150,6 +150,11 @@ def check_unchanged(folder: Path, *names: str) -> None:
         )
 
 
+def encoder_settings_in(folder: Path) -> EncoderSettings:
+    """Returns the sizes of the encoder of a run folder; raises `WeightsError` without any."""
+    return _read_settings(folder / SETTINGS_FILE)
+
+
 def weights_hash(module: nn.Module) -> str:
     """Returns a hash of all parameters and buffers of `module`: names, types, shapes, bytes."""
     return tensors_hash(module.state_dict())

@@ -20,7 +20,7 @@ NUM_FRAMES = 150
 DIM = 8
 NUM_SPECTRAL_FRAMES, NUM_BINS, NUM_MFCC = 300, 200, 40
 
-FAST = FitSettings(lr=5e-3, sec_lr=5e-3, batch_size=8, max_epochs=5, patience=5)
+FAST = FitSettings(lr=5e-3, sec_lr=5e-3, batch_size=8, max_epochs=5, patience=5, precision="fp32")
 
 
 class MadeUpSegments:

@@ -50,7 +50,7 @@ def test_an_unknown_key_of_the_objective_is_refused_with_its_table() -> None:
         ("training.updates=many", "`training.updates`: Input should be a valid integer"),
         ("training.updates=1.5", "`training.updates`"),
         ('optimizer.lr="fast"', "`optimizer.lr`: Input should be a valid number"),
-        ("training.precision=fp16", "Input should be 'bf16' or 'fp32'"),
+        ("training.precision=fp16", "Input should be 'auto', 'bf16' or 'fp32'"),
         ("mask.probability=1.5", "`probability` must be in (0, 1), but is 1.5 instead."),
         ("data.crop_seconds=500", "must not decrease"),
     ],

@@ -13,7 +13,8 @@ from pretrain import finetune as command
 from pretrain.config_files import SettingsError
 from pretrain.data.table import read_csv
 from pretrain.draws import generator
-from pretrain.engine import train
+from pretrain.engine import machine, precision, train
+from pretrain.engine.precision import Rates
 from pretrain.engine.run_folder import RunFolderError
 from pretrain.error_rates import error_rates
 from pretrain.model.encoder import build_encoder
@@ -123,6 +124,27 @@ def test_the_folder_describes_itself_and_can_be_read_back(
     numbers = {name: rows[name].astype(int) for name in ("offset", "frames", "sample_rate")}
     tested = rows.assign(num_samples=16_000, **numbers)
     assert load_recognizer(out).transcribe_table(tested) == hypotheses
+
+
+def test_auto_is_decided_once_and_names_the_default_folder(
+    encoder: Path, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
+    settings = [text for text in SETTINGS if not text.startswith("training.precision")]
+    arguments = ["--encoder", str(encoder), "--corpus", corpus]
+    arguments += [part for setting in settings for part in ("--set", setting)]
+    for bf16, status in ((400.0, 130), (1.0, 0)):  # stopped, and continued on another machine
+        rates = Rates(highest=100.0, medium=100.0, bf16=bf16)
+        for module in (machine, precision):
+            monkeypatch.setattr(module, "measure", lambda widths, rates=rates: rates)
+        with pytest.MonkeyPatch.context() as patch:
+            if status:
+                stop_after(1, patch)
+            assert command.main(arguments) == status
+        (out,) = (tmp_path / "runs").glob("finetune-*")
+        description = json.loads((out / "run.json").read_text())
+        assert description["settings"]["training"]["precision"] == "bf16"
+        assert out.name == f"finetune-{description['hashes']['settings'][:8]}"
 
 
 def test_the_test_split_is_not_decoded_unless_asked_for(

@@ -43,7 +43,7 @@ def command(place: Path, corpus: str, pretrain_on: str, *more: str) -> list[str]
         "--runs", str(place / "table"), "--rows", str(place / "rows"), "--config", str(TINY),
         "--set", "training.updates=6", "--set", "training.checkpoint_every=3",
         "--set", "training.precision=fp32", "--pretrain-on", pretrain_on, "--corpus", corpus,
-        "--features", str(place / "features"), *more,
+        "--features", str(place / "features"), "--precision", "fp32", *more,
     ]  # fmt: skip
 
 

@@ -11,6 +11,8 @@ import soundfile
 
 from pretrain.data.table import save_table
 from pretrain.draws import generator
+from pretrain.engine import precision
+from pretrain.engine.precision import Rates
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder, weights_hash
@@ -83,6 +85,36 @@ def test_results_hold_every_row_beside_the_baselines(
         "speakers": 0, "sessions": 0, "audio": 0, "sentences": 0,
     }  # fmt: skip
     assert len(results.predictions) == 4 * 2 * 12
+
+
+def test_results_keep_their_precision_on_another_machine(
+    corpus: Path,
+    encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
+    arguments = ["--encoder", str(encoder), "--corpus", f"mine={corpus}", "--no-attributes"]
+    arguments += ["--no-fingerprints", "--out", str(tmp_path / "out")]
+    for bf16, options, expected, said in (
+        (
+            200.0,
+            [],
+            True,
+            "precision of the probe: bf16 (its products run at 2 times the speed of fp32 here)",
+        ),
+        (1.0, [], True, "WARNING: precision bf16 is kept, but fp32 would be faster by far"),
+        (200.0, ["--precision", "fp32"], False, "precision of the probe: fp32 (as asked for)"),
+    ):
+        rates = Rates(highest=100.0, medium=100.0, bf16=bf16)
+        monkeypatch.setattr(precision, "measure", lambda widths, rates=rates: rates)
+        run(parse_arguments([*arguments, *options]))
+        assert read_results(tmp_path / "out").run["inputs"]["bf16"] is expected
+        output = capsys.readouterr().out
+        assert said in output or "Already there" in output
+    kept = {path.name.split("-")[2] for path in (tmp_path / "runs" / "features").glob("*-cpu-*")}
+    assert kept == {"bf16", "fp32"}
 
 
 def test_what_a_row_has_heard_is_told_in_its_results(
