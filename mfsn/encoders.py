@@ -1,7 +1,7 @@
 """What a run says about the encoders that it was given. No torch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,14 @@ from typing import Any
 WEIGHT_FILES = ("encoder.safetensors", "model*.safetensors")
 """Ours, and a released folder's in the format of transformers, which may be several files."""
 
-OF_FINETUNING = ("cer", "wer", "finetuned_on")
+OF_FINETUNING = ("cer", "wer", "constant_cer", "constant_wer", "finetuned_on", "start")
 """What a CTC-fine-tuned run says about itself."""
+
+CONFIG_FILE = "config.json"
+"""Of a released model."""
+
+RELEASED_MODES = {"wav2vec2": "quantized", "data2vec-audio": "continuous"}
+"""Targets of released models by their `model_type`; HuBERT's clusters are neither."""
 
 
 class EncoderFolderError(ValueError):
@@ -19,6 +25,11 @@ class EncoderFolderError(ValueError):
 
 def describe_encoder(folder: Path, role: str) -> dict[str, Any]:
     """Returns the entry of `encoders` in run.json for the encoder given by `--ROLE`.
+
+    `kind` is what made it (pretrain, finetune, released; empty if its folder does not say);
+    `mode` the targets that it was trained on; `finetuned` whether it was fine-tuned on transcripts
+    (None if unknown), and then `cer` and `constant_cer` are its error rate and that of the best
+    constant answer; `health` the findings of its training.
 
     Raises:
         EncoderFolderError: The folder is missing, holds no weights, or its run is not finished.
@@ -41,13 +52,19 @@ def describe_encoder(folder: Path, role: str) -> dict[str, Any]:
             "folder of a finished pretrain/run.py or pretrain/finetune.py, or a released model "
             "in the format of transformers with safetensors weights."
         )
+    released = {} if run else _read_config(folder)
+    kind = str(run.get("kind", "released" if released else ""))
+    mode = run.get("mode") or RELEASED_MODES.get(str(released.get("model_type")), "")
     described: dict[str, Any] = {
         "folder": str(folder),
         "name": str(run.get("name") or folder.name),
-        "mode": str(run.get("mode", "")),
+        "kind": kind,
+        "mode": str(mode),
         "row": dict(run.get("row") or {}),
         "hashes": {**(run.get("hashes") or {}), "files": _digest(folder, weights)},
         "released": not run,
+        "finetuned": _is_finetuned(kind, released),
+        "health": list(run.get("health") or []),
     }
     described.update({key: run[key] for key in OF_FINETUNING if key in run})
     return described
@@ -70,10 +87,26 @@ def _read_run(folder: Path, role: str) -> dict[str, Any]:
     return dict(run)
 
 
+def _read_config(folder: Path) -> dict[str, Any]:
+    """Returns the config.json of a released model; whether it can be used is found on loading."""
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return dict(config) if isinstance(config, dict) else {}
+
+
+def _is_finetuned(kind: str, released: Mapping[str, Any]) -> bool | None:
+    if kind in ("pretrain", "finetune"):
+        return kind == "finetune"
+    names = released.get("architectures")
+    return any("CTC" in str(name) for name in names) if isinstance(names, list) else None
+
+
 def _digest(folder: Path, weights: Sequence[Path]) -> str:
     """Returns a hash of the files that an encoder's numbers depend on."""
     digest = blake2b(digest_size=16)
-    others = ("encoder.json", "config.json", "model.safetensors.index.json")
+    others = ("encoder.json", CONFIG_FILE, "model.safetensors.index.json")
     for path in (*weights, *(folder / name for name in others)):
         if path.is_file():
             with path.open("rb") as file:

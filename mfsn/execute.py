@@ -5,6 +5,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from mfsn.evaluation import evaluate_saved, prepare_evaluation
 from mfsn.experiment import Experiment
 from mfsn.fold import compute
 from mfsn.prepare import Place, prepare
+from mfsn.results import KEY, read_run
 from mfsn.run_folder import RunFolder
 from mfsn.tasks import Task, work
 from mfsn.workers import WORKER, refuse_jobs_of_a_launcher, run_workers, speaks_for_all
@@ -58,7 +60,7 @@ def _execute(parsed: argparse.Namespace, arguments: Sequence[str], place: Place)
         is_merged = _finish(experiment, folder)
     if WORKER not in os.environ:
         print(
-            f"Results: {parsed.out.resolve()}"
+            f"Results{_which_folds(parsed.out)}: {parsed.out.resolve()}"
             if is_merged
             else "Other processes work on what is left; the last of them writes the results.",
             flush=True,
@@ -97,11 +99,23 @@ def _finish(experiment: Experiment, folder: RunFolder) -> bool:
                 {**variant.described(), "parameters": parameters[name]}
                 for name, variant in experiment.variants.items()
             ],
+            "constant_networks": [
+                {key: result[key] for key in (*KEY, "constant_answer")}
+                for result in results
+                if result.get("constant_answer")
+            ],
             "seconds": round(sum(result["seconds"] for result in results), 1),
             "tasks": results,
         }
 
     return folder.finish(list(experiment.variants), experiment.corpus, summary)
+
+
+def _which_folds(out: Path) -> str:
+    """Returns which share of the protocol the scores are of, where it is not all of it."""
+    run = read_run(out)
+    done, there = len(run["folds"]), len(run.get("protocol_folds", run["folds"]))
+    return f" of {done} of {there} folds" if done < there else ""
 
 
 @contextlib.contextmanager
