@@ -171,7 +171,7 @@ def resolve(tree: SettingsTree) -> ResolvedSettings:
     left out, so that one file can serve all modes.
     """
     mode = tree.values.get("mode")
-    if mode not in OBJECTIVES:
+    if not isinstance(mode, str) or mode not in OBJECTIVES:
         raise SettingsError(
             f"{tree.sources.get('mode', 'settings')}: `mode` must be one of "
             f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead. Give --mode, or a --config "
