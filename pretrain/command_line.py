@@ -11,6 +11,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 WRONG_INPUT = 2
 
+MOST_JOBS = 1024
+"""Of processes on one machine."""
+
 STOPPED = 130
 """Exit status of a run that a signal ended early."""
 

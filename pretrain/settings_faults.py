@@ -48,8 +48,9 @@ def explain(
         return f"{NOT_SET}: `{key}` is required but is not set."
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "value_error":
-        source = _places_of_named(message, key, sources) or source
-        return f"{source}: in `{key}`: {message}" if key else f"{source}: {message}"
+        table = _table_of(key, message)
+        source = _places_of_named(message, table, sources) or source
+        return f"{source}: in `{table}`: {message}" if table else f"{source}: {message}"
     if fault["type"] == "dataclass_type":
         message = f"must be a table of settings such as `{key}.NAME`"
     return f"{source}: `{key}`: {message}, but is {_shown(fault['input'])} instead."
@@ -67,6 +68,14 @@ def dotted_keys(schema: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[s
             yield from walk(child, f"{prefix}{name}.")
 
     return walk(schema, prefix)
+
+
+def _table_of(key: str, message: str) -> str:
+    """Returns the table that a message is about: `key`, or what `key` is in if that is named."""
+    table, _, name = key.rpartition(".")
+    if name.isdigit():  # a place in a list
+        return _table_of(table, message)
+    return table if name in NAMED_KEY.findall(message) else key
 
 
 def _places_of_named(message: str, table: str, sources: Mapping[str, str]) -> str:
