@@ -40,7 +40,7 @@ def doubts(described: Described) -> list[str]:
     """
     found = list(_same_weights(described))
     for role, entry in described.items():
-        who = f"--{role} {entry['folder']}"
+        who = f"The encoder {role} ({entry['folder']})"
         if role in MODES and not entry["mode"]:
             found.append(f"{who} does not say what its targets were; it is taken as {MODES[role]}.")
         found += _of_text(who, entry) if role == TEC else _of_speech(who, entry)
@@ -53,7 +53,7 @@ def _same_weights(described: Described) -> Iterator[str]:
     for role, entry in described.items():
         other = role_of.setdefault(entry["hashes"]["files"], role)
         if other != role:
-            yield f"--{other} and --{role} are the same encoder: two streams with one content."
+            yield f"The encoders {other} and {role} are the same: two streams with one content."
 
 
 def _of_text(who: str, entry: Mapping[str, Any]) -> Iterator[str]:

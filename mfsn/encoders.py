@@ -23,32 +23,38 @@ class EncoderFolderError(ValueError):
     """A folder that cannot serve as an encoder; the message names the option and the remedy."""
 
 
-def describe_encoder(folder: Path, role: str) -> dict[str, Any]:
-    """Returns the entry of `encoders` in run.json for the encoder given by `--ROLE`.
+def describe_encoder(folder: Path, role: str, *, given_as: str = "") -> dict[str, Any]:
+    """Returns the entry of `encoders` in run.json for an encoder.
 
-    `kind` is what made it (pretrain, finetune, released; empty if its folder does not say);
-    `mode` the targets that it was trained on; `finetuned` whether it was fine-tuned on transcripts
-    (None if unknown), and then `cer` and `constant_cer` are its error rate and that of the best
-    constant answer; `health` the findings of its training.
+    Args:
+        folder: Its run folder, or that of a released model.
+        role: What it is for.
+        given_as: What errors call it; `--ROLE` if empty.
+
+    Returns:
+        Plain values. `kind` is what made it (pretrain, finetune, released; empty if its folder
+        does not say); `mode` the targets that it was trained on; `finetuned` whether it was
+        fine-tuned on transcripts (None if unknown), and then `cer` and `constant_cer` are its error
+        rate and that of the best constant answer; `health` the findings of its training.
 
     Raises:
         EncoderFolderError: The folder is missing, holds no weights, or its run is not finished.
     """
-    folder = folder.resolve()
+    folder, name = folder.resolve(), given_as or f"`--{role}`"
     if not folder.is_dir():
         raise EncoderFolderError(
-            f"`--{role}` must be the folder of an encoder, but {folder} does not exist."
+            f"{name} must be the folder of an encoder, but {folder} does not exist."
         )
-    run = _read_run(folder, role)
+    run = _read_run(folder, name)
     if run.get("status", "finished") != "finished":
         raise EncoderFolderError(
-            f"`--{role}` {folder}: its training is {run['status']!r}, not finished. Give the "
+            f"{name} {folder}: its training is {run['status']!r}, not finished. Give the "
             "command that started it again, or choose another encoder."
         )
     weights = [path for name in WEIGHT_FILES for path in sorted(folder.glob(name))]
     if not weights:
         raise EncoderFolderError(
-            f"`--{role}` {folder} has no encoder.safetensors or model.safetensors: it must be the "
+            f"{name} {folder} has no encoder.safetensors or model.safetensors: it must be the "
             "folder of a finished pretrain/run.py or pretrain/finetune.py, or a released model "
             "in the format of transformers with safetensors weights."
         )
@@ -70,7 +76,7 @@ def describe_encoder(folder: Path, role: str) -> dict[str, Any]:
     return described
 
 
-def _read_run(folder: Path, role: str) -> dict[str, Any]:
+def _read_run(folder: Path, name: str) -> dict[str, Any]:
     """Returns the run.json of one of our own folders; a released one has none."""
     path = folder / "run.json"
     if not path.is_file():
@@ -78,11 +84,11 @@ def _read_run(folder: Path, role: str) -> dict[str, Any]:
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise EncoderFolderError(f"`--{role}`: {path} cannot be read ({error}).") from error
+        raise EncoderFolderError(f"{name}: {path} cannot be read ({error}).") from error
     kind = run.get("kind") if isinstance(run, dict) else None
     if kind not in ("pretrain", "finetune"):
         raise EncoderFolderError(
-            f"`--{role}` {folder} is not an encoder's folder: its run.json says kind {kind!r}."
+            f"{name} {folder} is not an encoder's folder: its run.json says kind {kind!r}."
         )
     return dict(run)
 

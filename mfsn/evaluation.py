@@ -55,7 +55,9 @@ def prepare_evaluation(
     settings = settings_of(run["settings"], str(parsed.run / "run.json"))
     described = {}
     for role, entry in run["encoders"].items():
-        described[role] = describe_encoder(Path(entry["folder"]), role)
+        described[role] = describe_encoder(
+            Path(entry["folder"]), role, given_as=f"--run {parsed.run}: its encoder {role}"
+        )
         if described[role]["hashes"]["files"] != entry["hashes"]["files"]:
             raise ResultsError(
                 f"--run {parsed.run}: its encoder {role}, {entry['folder']}, has changed since. "

@@ -101,8 +101,8 @@ class Fold:
             return ""
         name = self.experiment.corpus.classes[tested.only_answer]
         self.experiment.say(
-            f"warning: {self.task}: the network answers {name!r} to every test utterance, so that "
-            "it has learned to tell nothing apart. Give it more epochs, or another `fit.lr`."
+            f"warning: {self.task}: the network answers {name!r} to every test utterance: it has "
+            "learned to tell nothing apart. More epochs or another `fit.lr` in training may help."
         )
         return name
 

@@ -54,14 +54,14 @@ class SettingsTree:
             tree = {table: tree}
         self._merge(self.values, tree, prefix="", source=source)
 
-    def add_override(self, text: str) -> None:
-        """Reads `key=value` as given to `--set`; the value is TOML, or else a plain string."""
+    def add_override(self, text: str, option: str = "--set") -> None:
+        """Reads `key=value` as given to `option`; the value is TOML, or else a plain string."""
         try:
             key, value, toml = parse_override(text)
         except OverrideError as error:
             given = text if text.isprintable() else repr(text)
-            raise SettingsError(f"--set {given}: {error}") from None
-        self.put(key, value, f"--set {text}")
+            raise SettingsError(f"{option} {given}: {error}") from None
+        self.put(key, value, f"{option} {text}")
         self._other_base |= {key + name.removeprefix("value") for name in keys_in_other_base(toml)}
 
     def _merge(self, into: Tree, tree: Mapping[str, Any], prefix: str, source: str) -> None:
@@ -119,14 +119,19 @@ class SettingsTree:
 
 
 def read_tree(
-    files: Sequence[Path], overrides: Sequence[str], corpus: str | None = None
+    files: Sequence[Path],
+    overrides: Sequence[str],
+    corpus: str | None = None,
+    *,
+    option: str = "--set",
 ) -> SettingsTree:
-    """Merges TOML `files` in their order, then the `--set` `overrides`, then `--corpus`."""
+    """Merges TOML `files` in their order, then the `overrides`, given to `option`, then
+    `--corpus`."""
     tree = SettingsTree()
     for path in files:
         tree.add_file(path)
     for override in overrides:
-        tree.add_override(override)
+        tree.add_override(override, option)
     if corpus is not None:
         tree.put("data.corpus", corpus, f"--corpus {corpus}")
     return tree

@@ -12,7 +12,7 @@ OTHER_BASE = re.compile(r"\b0[xob][0-9A-Fa-f_]+")
 
 
 class OverrideError(ValueError):
-    """What was given to `--set` is not one key with one value; the message says why."""
+    """What was given as a setting is not one key with one value; the message says why."""
 
 
 def parse_override(text: str) -> tuple[str, object, str]:
@@ -28,7 +28,7 @@ def parse_override(text: str) -> tuple[str, object, str]:
     if broken := next((c for c in text if not c.isprintable() and c != "\t"), ""):
         raise OverrideError(
             f"must be one key and one value on one line, but has the character {broken!r} in it. "
-            "Give --set once for every key."
+            "Give the option once for every key."
         )
     if not KEY.fullmatch(key):
         raise OverrideError(

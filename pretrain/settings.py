@@ -180,8 +180,8 @@ def resolve(tree: SettingsTree) -> ResolvedSettings:
     if not isinstance(mode, str) or mode not in OBJECTIVES:
         raise SettingsError(
             f"{tree.sources.get('mode', 'settings')}: `mode` must be one of "
-            f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead. Give --mode, or a --config "
-            f"that sets it."
+            f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead. Set it in a --config "
+            f"file, or give --mode to pretrain/run.py."
         )
     objectives = {
         name: tree.build(kind.settings_class, table=name) for name, kind in OBJECTIVES.items()

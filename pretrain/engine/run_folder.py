@@ -36,6 +36,9 @@ class RunFolder:
 
     path: Path
 
+    option: str = "--out"
+    """Of the command that has it, for what messages advise."""
+
     @property
     def description_file(self) -> Path:
         return self.path / "run.json"
@@ -56,8 +59,8 @@ class RunFolder:
             content: dict[str, Any] = json.loads(self.description_file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RunFolderError(
-                f"{self.description_file}: is not valid JSON ({error}). Choose another --out, or "
-                f"remove the folder."
+                f"{self.description_file}: is not valid JSON ({error}). Choose another "
+                f"{self.option}, or remove the folder."
             ) from error
         return content
 
@@ -67,16 +70,18 @@ class RunFolder:
         description = self.description()
         if description is None:
             if self.path.exists() and not self.path.is_dir():
-                raise RunFolderError(f"{self.path}: is a file, not a folder. Choose another --out.")
+                raise RunFolderError(
+                    f"{self.path}: is a file, not a folder. Choose another {self.option}."
+                )
             if self.path.is_dir() and self._foreign_files():
                 raise RunFolderError(
-                    f"{self.path}: is not empty and holds no run. Choose another --out."
+                    f"{self.path}: is not empty and holds no run. Choose another {self.option}."
                 )
             return "new"
         if not resume:
             raise RunFolderError(
                 f"{self.path}: already holds a run. Give --resume auto to continue or reuse it, or "
-                f"choose another --out."
+                f"choose another {self.option}."
             )
         self._check_same_settings(description, settings)
         if description["status"] == "finished":
@@ -92,8 +97,8 @@ class RunFolder:
         ]
         if unequal:
             raise RunFolderError(
-                f"{self.path}: holds a run of other settings. Choose another --out, or set these "
-                f"back:\n" + "\n".join(unequal)
+                f"{self.path}: holds a run of other settings. Choose another {self.option}, or "
+                f"set these back:\n" + "\n".join(unequal)
             )
 
     def _foreign_files(self) -> set[str]:
@@ -107,7 +112,7 @@ class RunFolder:
             if not is_free:
                 raise RunFolderError(
                     f"{self.path}: another process is training in this folder. Wait for it, or "
-                    f"choose another --out."
+                    f"choose another {self.option}."
                 )
             yield
 
@@ -119,7 +124,7 @@ class RunFolder:
             name = what.replace("_", " ")
             raise RunFolderError(
                 f"{self.path}: the {name} changed since this run was started (hash {before}, now "
-                f"{now}). Restore what it was, or choose another --out."
+                f"{now}). Restore what it was, or choose another {self.option}."
             )
 
     def start(self, settings: RunSettings) -> None:

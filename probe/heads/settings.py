@@ -80,8 +80,9 @@ class Head:
         return {"name": self.name, "settings": _settings_of(self, self.name)}
 
 
-def make_head(name: str, overrides: Sequence[str] = ()) -> Head:
-    """Builds the settings of the head `name` from `KEY=VALUE` overrides, as in superb.epochs=30.
+def make_head(name: str, overrides: Sequence[str] = (), *, option: str = "--set") -> Head:
+    """Builds the settings of the head `name` from `KEY=VALUE` overrides, as in superb.epochs=30,
+    which were given to `option`.
 
     Raises:
         ValueError: Head or key are unknown, a value cannot be, or is another head's.
@@ -93,10 +94,10 @@ def make_head(name: str, overrides: Sequence[str] = ()) -> Head:
         if not key.startswith(f"{name}."):
             known = ", ".join(f"{name}.{key}" for key in _settings_of(Head(), name))
             raise ValueError(
-                f"--set {text}: `{key}` is no setting of the head {name!r}; it has "
+                f"{option} {text}: `{key}` is no setting of the head {name!r}; it has "
                 f"{known or 'none'}."
             )
-    tree = read_tree([], list(overrides))
+    tree = read_tree([], list(overrides), option=option)
     tree.put("name", name, f"--head {name}")
     return tree.build(Head)
 

@@ -82,7 +82,7 @@ def test_a_text_encoder_that_reads_no_text_is_named(
 ) -> None:
     found = doubts(described(tec=make(tmp_path / "tec", **run)))
     assert len(found) == (expected is not None)
-    assert all(str(expected) in doubt and "--tec" in doubt for doubt in found)
+    assert all(str(expected) in doubt and "encoder tec" in doubt for doubt in found)
 
 
 def test_findings_of_an_encoders_training_are_carried_over(tmp_path: Path) -> None:
@@ -100,5 +100,5 @@ def test_one_encoder_for_both_streams_and_a_fine_tuned_one_for_speech_are_named(
 ) -> None:
     read = make(tmp_path / "ctc", kind="finetune", mode="ctc", cer=0.3, constant_cer=0.8)
     same, tuned = doubts(described(tec=read, sec=read))
-    assert "--tec and --sec are the same encoder" in same
+    assert "encoders tec and sec are the same" in same
     assert "no encoder of speech content" in tuned

@@ -3,6 +3,7 @@
 import json
 import signal
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ def test_a_search_leaves_tables_networks_and_genotypes(searched: Path) -> None:
     run = read_run(searched)
     assert run["status"] == "finished"
     assert run["folds"] == run["protocol_folds"] == ["s0", "s1", "s2"]
-    assert "--tec" in run["warnings"][0]
+    assert "The encoder tec (" in run["warnings"][0]
     assert "never fine-tuned" in run["warnings"][0]
     assert run["levels"] == [1, 1, 2]
     assert run["trained_parts"] == ["head", "fusion"]
@@ -98,6 +99,21 @@ def test_a_network_that_answers_one_class_and_folds_that_are_left_out_are_named(
     named = {"variant": "mfsn", "seed": 0, "fold": "s1", "constant_answer": "sad"}
     assert run["constant_networks"] == [named]
     assert (run["folds"], run["protocol_folds"]) == (["s1"], ["s0", "s1", "s2"])
+
+
+def test_an_evaluation_names_the_run_whose_encoder_is_gone(
+    searched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = tmp_path / "moved"
+    copytree(searched, moved)
+    run = json.loads((moved / "run.json").read_text())
+    run["encoders"]["tec"]["folder"] = str(tmp_path / "gone")
+    (moved / "run.json").write_text(json.dumps(run))
+    arguments = ["evaluate", "--run", str(moved), "--corpus", "x=y", "--out", str(tmp_path / "o")]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert f"--run {moved}: its encoder tec must be the folder of an encoder" in said
+    assert "--tec" not in said
 
 
 def test_no_test_utterance_is_seen_before_it_is_tested(
