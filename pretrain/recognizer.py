@@ -62,8 +62,9 @@ class Recognizer:
         return texts
 
 
-def load_recognizer(folder: Path) -> Recognizer:
+def load_recognizer(folder: Path | str) -> Recognizer:
     """Loads a finished fine-tuning run; raises `WeightsError` or `VocabularyError`."""
+    folder = Path(folder).expanduser()
     encoder, vocabulary = load_encoder(folder), load_vocabulary(folder)
     head = CtcHead(encoder.settings.model_dim, vocabulary.num_classes)
     try:

@@ -35,12 +35,13 @@ def save_encoder(folder: Path, encoder: Encoder, *, initial: bool = False) -> No
         beside.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
-def load_encoder(folder: Path, *, initial: bool = False) -> Encoder:
-    """Loads the encoder of a run folder in eval mode, on the CPU.
+def load_encoder(folder: Path | str, *, initial: bool = False) -> Encoder:
+    """Loads the encoder of a run folder in eval mode, on the CPU; `encode` takes sound as it is.
 
     With `initial` the weights that it had before training. Raises `WeightsError` when a file is
     missing, damaged, of another format, or does not fit the other.
     """
+    folder = Path(folder).expanduser()
     settings = _read_settings(folder / SETTINGS_FILE)
     weights_file = folder / (INITIAL_WEIGHTS_FILE if initial else WEIGHTS_FILE)
     if not weights_file.is_file():
