@@ -63,11 +63,13 @@ class SoundEncoder(nn.Module):
     def _frames_of(self, sound: object, sample_rate_hz: int) -> list[Tensor]:
         waveforms, num_samples = pad_waveforms([_at_16k(sound, sample_rate_hz)])
         device = next(self.parameters()).device
-        was_training = self.training
+        # Each module's own, since parts of it may be frozen in another mode than the whole.
+        modes = [(module, module.training) for module in self.modules()]
         try:
             output = self.eval()(waveforms.to(device), num_samples.to(device))
         finally:
-            self.train(was_training)
+            for module, was_training in modes:
+                module.training = was_training
         num_frames = int(output.num_frames[0])
         return [layer[0, :num_frames] for layer in output.layers]
 
