@@ -88,12 +88,15 @@ def _of_speech(who: str, entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_health(who: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    findings = [finding for finding in entry["health"] if isinstance(finding, Mapping)]
-    if findings:
-        first = findings[0]
-        more = f" ({len(findings) - 1} more findings in its run.json)" if len(findings) > 1 else ""
+    base = entry.get("base") or {}
+    from_base = f"{who} began with {base.get('name')}, which"
+    for whose, findings in ((who, entry.get("health")), (from_base, base.get("health"))):
+        found = [finding for finding in findings or () if isinstance(finding, Mapping)]
+        if not found:
+            continue
+        more = f" ({len(found) - 1} more findings in its run.json)" if len(found) > 1 else ""
         yield (
-            f"{who} was not healthy at update {first.get('update')} of its training{more}, so "
+            f"{whose} was not healthy at update {found[0].get('update')} of its training{more}, so "
             "that scores may say nothing about its targets: "
-            f"{first.get('meaning') or first.get('metric')}"
+            f"{found[0].get('meaning') or found[0].get('metric')}"
         )

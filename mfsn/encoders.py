@@ -12,6 +12,9 @@ WEIGHT_FILES = ("encoder.safetensors", "model*.safetensors")
 OF_FINETUNING = ("cer", "wer", "constant_cer", "constant_wer", "finetuned_on", "start")
 """What a CTC-fine-tuned run says about itself."""
 
+OF_BASE = ("folder", "name", "mode", "row", "health")
+"""What it says about the pre-trained encoder that it began with."""
+
 CONFIG_FILE = "config.json"
 """Of a released model."""
 
@@ -35,7 +38,8 @@ def describe_encoder(folder: Path, role: str, *, given_as: str = "") -> dict[str
         Plain values. `kind` is what made it (pretrain, finetune, released; empty if its folder
         does not say); `mode` the targets that it was trained on; `finetuned` whether it was
         fine-tuned on transcripts (None if unknown), and then `cer` and `constant_cer` are its error
-        rate and that of the best constant answer; `health` the findings of its training.
+        rate and that of the best constant answer; `health` the findings of its training; `base`,
+        where it was fine-tuned, the same of the encoder that it began with.
 
     Raises:
         EncoderFolderError: The folder is missing, holds no weights, or its run is not finished.
@@ -73,6 +77,8 @@ def describe_encoder(folder: Path, role: str, *, given_as: str = "") -> dict[str
         "health": list(run.get("health") or []),
     }
     described.update({key: run[key] for key in OF_FINETUNING if key in run})
+    if kind == "finetune" and isinstance(base := run.get("encoder"), dict):
+        described["base"] = {key: base.get(key) for key in OF_BASE}
     return described
 
 

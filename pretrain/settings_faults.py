@@ -45,7 +45,7 @@ def explain(
         hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(siblings)}."
         return f"{source}: unknown key `{key}`; {hint}"
     if fault["type"] == "missing":
-        return f"{NOT_SET}: `{key}` is required but is not set."
+        return f"{NOT_SET}: `{key}` is required but is not set: give --set {key}=VALUE, or a file."
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "value_error":
         table = _table_of(key, message)

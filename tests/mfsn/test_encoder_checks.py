@@ -95,6 +95,15 @@ def test_findings_of_an_encoders_training_are_carried_over(tmp_path: Path) -> No
     assert doubt.endswith("One live centre.")
 
 
+def test_findings_of_what_a_text_encoder_began_with_are_carried_over(tmp_path: Path) -> None:
+    base = {"name": "g2v8", "mode": "quantized", "health": [FINDING], "hashes": {"a": "b"}}
+    read = {"kind": "finetune", "mode": "ctc", "cer": 0.3, "constant_cer": 0.8}
+    given = described(tec=make(tmp_path / "ctc", **read, encoder=base))
+    assert given["tec"]["base"]["health"] == [FINDING]
+    (doubt,) = doubts(given)
+    assert "began with g2v8, which was not healthy at update 50" in doubt
+
+
 def test_one_encoder_for_both_streams_and_a_fine_tuned_one_for_speech_are_named(
     tmp_path: Path,
 ) -> None:
