@@ -8,7 +8,7 @@ from mfsn.experiment import Experiment
 from mfsn.genotype import Genotype, all_structures
 from mfsn.network import DerivedNetwork, DualStream, SingleStream
 from mfsn.supernet import Supernet
-from mfsn.variants import BOTH, Variant
+from mfsn.variants import BOTH, EXHAUST, Variant
 
 
 def make_network(
@@ -32,11 +32,14 @@ def make_supernet(variant: Variant, experiment: Experiment, seed: int) -> Supern
 
 
 def check_networks(experiment: Experiment) -> None:
-    """Builds every network once; raises the ValueError of sizes that do not fit together."""
+    """Builds every network once; raises the ValueError of sizes that do not fit together,
+    or of more structures than can be trained."""
     for variant in experiment.variants.values():
         if variant.search:
             make_supernet(variant, experiment, seed=0)
         else:
+            if variant.name == EXHAUST:
+                all_structures(experiment.settings.fusion.num_cells)
             any_structure = all_structures(num_cells=1)[0]
             make_network(variant, experiment, 0, experiment.genotype or any_structure)
 

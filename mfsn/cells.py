@@ -4,6 +4,7 @@ Shapes: B batch, T frames, D model dim.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -12,33 +13,32 @@ from torch import Tensor, nn
 from mfsn.operations import OPERATIONS, SUPPLEMENTS, make_operation
 from pretrain.draws import generator
 from pretrain.model.encoder import seeded_weights
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 LEVELS = ("early", "middle", "last")
 """The levels of the SEC encoder that a Choice Cell chooses from (paper, section 2.1)."""
+
+MAX_CELLS = 16
+"""Most Fusion Cells in a row; the paper has 1."""
 
 
 @settings
 class FusionSettings:
     """Settings of the fusion of text and speech."""
 
-    num_cells: int = 1
+    num_cells: Annotated[int, within(f"[1, {MAX_CELLS}]")] = 1
     """M, the Fusion Cells in a row (paper: 1)."""
 
     ism: str = "gated"
     """What stands in for the Information Supplement Module: `gated` or `channel`. Its formula is
     lost: Not specified by the paper."""
 
-    alpha_init: float = 1e-3
+    alpha_init: Annotated[float, within("[0, 1000]")] = 1e-3
     """Standard deviation of the initial alpha (BM-NAS's). Not specified by the paper."""
 
     def __post_init__(self) -> None:
-        if self.num_cells < 1:
-            raise ValueError(f"`num_cells` must be at least 1, but is {self.num_cells} instead.")
         if self.ism not in SUPPLEMENTS:
             raise ValueError(f"`ism` must be one of {SUPPLEMENTS}, but is {self.ism!r} instead.")
-        if self.alpha_init < 0.0:
-            raise ValueError(f"`alpha_init` must be at least 0, but is {self.alpha_init} instead.")
 
 
 class ChoiceCell(nn.Module):

@@ -11,6 +11,7 @@ C classes.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -19,22 +20,11 @@ from torch import Tensor, nn
 from mfsn.mfcc_branch import MfccBranch
 from mfsn.spectrogram_branch import SpectrogramBranch
 from pretrain.model.encoder import seeded_weights
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 FRAME_WEIGHTS = ("relu", "softmax")
 
-_SIZES = (
-    "image_height",
-    "image_width",
-    "pooled",
-    "spectrogram_dim",
-    "lstm_dim",
-    "lstm_layers",
-    "mfcc_pool",
-    "mfcc_dim",
-    "stream_dim",
-    "hidden_dim",
-)
+Channels = Annotated[int, within("[1, 65536]")]
 
 
 @settings
@@ -42,47 +32,47 @@ class HeadSettings:
     """Sizes of the emotion head; the defaults are those of the public Co-attention code unless
     said otherwise. The paper names none."""
 
-    image_height: int = 256
+    image_height: Annotated[int, within("[1, 8192]")] = 256
     """Pixels of the frequency axis after resizing."""
 
-    image_width: int = 384
+    image_width: Annotated[int, within("[1, 8192]")] = 384
     """Pixels of the time axis after resizing."""
 
-    channels: tuple[int, int, int, int, int] = (64, 192, 384, 256, 256)
+    channels: tuple[Channels, Channels, Channels, Channels, Channels] = (64, 192, 384, 256, 256)
     """Channels of the five convolutions (AlexNet's)."""
 
-    pooled: int = 6
+    pooled: Annotated[int, within("[1, 1024]")] = 6
     """Rows and columns that are left of the image (AlexNet's)."""
 
     imagenet_weights: str = ""
     """Local safetensors file with ImageNet weights of torchvision's AlexNet, as the public code
     starts from; empty: start from random weights."""
 
-    spectrogram_dim: int = 128
+    spectrogram_dim: Annotated[int, within("[1, 65536]")] = 128
     """Size of the spectrogram branch per stream."""
 
-    lstm_dim: int = 256
+    lstm_dim: Annotated[int, within("[1, 65536]")] = 256
     """Hidden size of the LSTM per direction."""
 
-    lstm_layers: int = 2
+    lstm_layers: Annotated[int, within("[1, 100]")] = 2
     """Layers of the LSTM."""
 
-    lstm_dropout: float = 0.5
+    lstm_dropout: Annotated[float, within("[0, 1)")] = 0.5
     """Dropout between the layers of the LSTM."""
 
-    mfcc_pool: int = 1
+    mfcc_pool: Annotated[int, within("[1, 65536]")] = 1
     """MFCC frames averaged into one before the LSTM; more than 1 is ours, for small runs."""
 
-    mfcc_dim: int = 128
+    mfcc_dim: Annotated[int, within("[1, 65536]")] = 128
     """Size of the MFCC branch per stream."""
 
-    stream_dim: int = 128
+    stream_dim: Annotated[int, within("[1, 65536]")] = 128
     """Size to which a stream's weighted sum of states is brought."""
 
-    hidden_dim: int = 128
+    hidden_dim: Annotated[int, within("[1, 65536]")] = 128
     """Size of the two layers before the classes."""
 
-    dropout: float = 0.1
+    dropout: Annotated[float, within("[0, 1)")] = 0.1
     """Dropout before every linear layer but the last."""
 
     frame_weights: str = "relu"
@@ -90,18 +80,6 @@ class HeadSettings:
     code has commented out."""
 
     def __post_init__(self) -> None:
-        for name in _SIZES:
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"`{name}` must be at least 1, but is {getattr(self, name)} instead."
-                )
-        if min(self.channels) < 1:
-            raise ValueError(f"`channels` must be positive, but are {self.channels} instead.")
-        for name in ("lstm_dropout", "dropout"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise ValueError(
-                    f"`{name}` must be in [0, 1), but is {getattr(self, name)} instead."
-                )
         if self.frame_weights not in FRAME_WEIGHTS:
             raise ValueError(
                 f"`frame_weights` must be one of {FRAME_WEIGHTS}, but is "

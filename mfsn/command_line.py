@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from pretrain.command_line import MOST_JOBS
 from pretrain.data.columns import add_columns_argument
 from probe.splits import SplitError, parse_protocol
 
@@ -204,8 +205,8 @@ def _check(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parse_protocol(parsed.protocol)
     except SplitError as error:
         parser.error(f"--protocol: {error}")
-    if parsed.jobs < 1:
-        parser.error(f"`--jobs` must be at least 1, but is {parsed.jobs} instead.")
+    if not 1 <= parsed.jobs <= MOST_JOBS:
+        parser.error(f"`--jobs` must be in 1 .. {MOST_JOBS}, but is {parsed.jobs} instead.")
     for seed in parsed.seed or ():
         if not 0 <= seed < 2**32:
             parser.error(f"`--seed` must be in 0 .. 2^32 - 1, but is {seed} instead.")

@@ -58,8 +58,8 @@ def read_emotion_corpus(
     frame = corpus.folds[corpus.folds["id"].isin(set(table["id"]))].reset_index(drop=True)
     if unknown := [name for name in folds or () if name not in set(frame["fold"])]:
         raise ValueError(
-            f"--fold {unknown[0]}: the folds of {corpus.name} under protocol {protocol} are "
-            f"{', '.join(frame['fold'].unique())}."
+            f"There is no fold {unknown[0]!r}: the folds of {corpus.name} under protocol "
+            f"{protocol} are {', '.join(frame['fold'].unique())}."
         )
     notes = [*corpus.described["notes"], *_note_on(task)]
     read = EmotionCorpus(
@@ -92,7 +92,7 @@ def with_folds(corpus: EmotionCorpus, wanted: Sequence[str] | None) -> EmotionCo
             if not len(getattr(of_fold, part)):
                 raise ValueError(
                     f"Corpus {corpus.described['name']}: fold {name} has no utterance with a "
-                    f"class in its {part} part. Leave it out: name the other folds with --fold."
+                    f"class in its {part} part. Leave it out: take the other folds only (--fold)."
                 )
     return replace(corpus, parts=parts)
 

@@ -15,7 +15,7 @@ from mfsn.experiment import Experiment
 from mfsn.fold import Fold
 from mfsn.genotype import Genotype
 from mfsn.operations import OPERATIONS
-from mfsn.prepare import Place, note_contamination, note_on_segments, origin
+from mfsn.prepare import Place, note_contamination, note_on_segments, origin, said_doubts
 from mfsn.results import FINISHED, CompleteRecord, ResultsError, TaskOutput, read_run, read_table
 from mfsn.run_folder import RunFolder
 from mfsn.saved import load_network
@@ -62,12 +62,15 @@ def prepare_evaluation(
     settings = settings_of(run["settings"], str(parsed.run / "run.json"))
     described = {}
     for role, entry in run["encoders"].items():
-        described[role] = describe_encoder(Path(entry["folder"]), role)
+        described[role] = describe_encoder(
+            Path(entry["folder"]), role, given_as=f"--run {parsed.run}: its encoder {role}"
+        )
         if described[role]["hashes"]["files"] != entry["hashes"]["files"]:
             raise ResultsError(
                 f"--run {parsed.run}: its encoder {role}, {entry['folder']}, has changed since. "
                 "Restore it, or train again."
             )
+    warnings = said_doubts(described)
     corpus = _corpus(parsed, run)
     experiment = Experiment(
         corpus=corpus,
@@ -89,8 +92,10 @@ def prepare_evaluation(
     }
     sec = next((v.sec for v in reversed(list(experiment.variants.values())) if v.sec), "")
     kept = ("protocol", "settings", "faults", "variants", "seeds", "folds", "trained_parts")
+    since = ("protocol_folds",)  # which runs of before do not have
     description = {
         **{key: run[key] for key in (*kept, "selection")},
+        **{key: run[key] for key in since if key in run},
         "action": parsed.action,
         "name": parsed.out.resolve().name,
         **origin(place),
@@ -105,6 +110,7 @@ def prepare_evaluation(
             "utterance is predicted by the network of every fold that did not train on it.",
             note_on_segments(corpus, settings),
         ],
+        "warnings": warnings,
     }
     folder = RunFolder(parsed.out)
     is_finished = folder.open(inputs, description)
@@ -130,6 +136,7 @@ def evaluate_saved(task: Task, experiment: Experiment) -> TaskOutput:
         result={
             "test_ua": tested.ua,
             "test_wa": tested.wa,
+            "constant_answer": fold.constant_answer(tested),
             "seconds": round(time.monotonic() - started, 2),
         },
         tables={"predictions": fold.predictions(fold.selection, scores.argmax(axis=1))},

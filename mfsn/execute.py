@@ -5,6 +5,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from mfsn.experiment import Experiment
 from mfsn.fold import compute
 from mfsn.precision import check_precision, matmul_precision_in
 from mfsn.prepare import Place, prepare
+from mfsn.results import KEY, read_run
 from mfsn.run_folder import RunFolder
 from mfsn.tasks import Task, work
 from mfsn.workers import (
@@ -70,7 +72,7 @@ def _execute(parsed: argparse.Namespace, arguments: Sequence[str], place: Place)
         is_merged = _finish(experiment, folder)
     if WORKER not in os.environ:
         print(
-            f"Results: {parsed.out.resolve()}"
+            f"Results{_which_folds(parsed.out)}: {parsed.out.resolve()}"
             if is_merged
             else "Other processes work on what is left; the last of them writes the results.",
             flush=True,
@@ -114,11 +116,23 @@ def _finish(experiment: Experiment, folder: RunFolder) -> bool:
                 {**variant.described(), "parameters": parameters[name]}
                 for name, variant in experiment.variants.items()
             ],
+            "constant_networks": [
+                {key: result[key] for key in (*KEY, "constant_answer")}
+                for result in results
+                if result.get("constant_answer")
+            ],
             "seconds": round(sum(result["seconds"] for result in results), 1),
             "tasks": results,
         }
 
     return folder.finish(list(experiment.variants), experiment.corpus, summary)
+
+
+def _which_folds(out: Path) -> str:
+    """Returns which share of the protocol the scores are of, where it is not all of it."""
+    run = read_run(out)
+    done, there = len(run["folds"]), len(run.get("protocol_folds", run["folds"]))
+    return f" of {done} of {there} folds" if done < there else ""
 
 
 @contextlib.contextmanager

@@ -94,6 +94,18 @@ class Fold:
         """Compares scores of the test part with its labels."""
         return score(scores_UC, labels_of(self.data, self.test))
 
+    def constant_answer(self, tested: Scores) -> str:
+        """Returns, and says aloud, the class that every test utterance got; empty if some are told
+        apart."""
+        if tested.only_answer is None:
+            return ""
+        name = self.experiment.corpus.classes[tested.only_answer]
+        self.experiment.say(
+            f"warning: {self.task}: the network answers {name!r} to every test utterance: it has "
+            "learned to tell nothing apart. More epochs or another `fit.lr` in training may help."
+        )
+        return name
+
     def observe(self, epoch: int, network: NetworkFunction) -> dict[str, Any]:
         """Scores the test part after an epoch, for the number that is marked optimistic."""
         scores = self.tested(network)
@@ -193,6 +205,14 @@ def _exhaust(fold: Fold) -> TaskOutput:
     experiment = fold.experiment
     structures = all_structures(fold.settings.fusion.num_cells, experiment.layers_of(fold.variant))
     found = experiment.found.get((fold.task.seed, fold.task.fold))
+    num_constant = 0
+
+    def evaluate(network: NetworkFunction) -> Scores:
+        nonlocal num_constant
+        tested = fold.score(fold.tested(network))
+        num_constant += tested.only_answer is not None
+        return tested
+
     rows = exhaust(
         fold.make_network,
         structures,
@@ -202,12 +222,17 @@ def _exhaust(fold: Fold) -> TaskOutput:
         seed=fold.task.seed,
         checkpoint=fold.task.checkpoints,
         device=fold.device,
-        evaluate=lambda network: fold.score(fold.tested(network)),
+        evaluate=evaluate,
         found=found,
         done=read_lines(rows_file),
         on_row=partial(_note, fold, rows_file, len(structures)),
     )
     assert sum(row["found"] for row in rows) == (found is not None), found
+    if num_constant:
+        experiment.say(
+            f"warning: {fold.task}: {num_constant} structures answer one class to every test "
+            "utterance, so that they have learned to tell nothing apart."
+        )
     return TaskOutput(result={"structures": len(rows)}, tables={"exhaustive": rows})
 
 
@@ -234,6 +259,7 @@ def _test(fold: Fold, network: nn.Module, observed: dict[str, Any], best_epoch: 
         "epoch": best_epoch,
         "test_ua": tested.ua,
         "test_wa": tested.wa,
+        "constant_answer": fold.constant_answer(tested),
         "parameters": sum(
             p.numel() for module in (network, fold.streams) for p in module.parameters()
             if p.requires_grad

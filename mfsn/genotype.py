@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from mfsn.cells import LEVELS
+from mfsn.cells import LEVELS, MAX_CELLS
 from mfsn.operations import OPERATIONS
 from pretrain.json_files import JsonError, parse_object
 from pretrain.replacing import replace_text
 
 FORMAT = 1
+MOST_STRUCTURES = 100_000
+"""Of a search space that is listed; 5 cells make 98,304."""
+
 UNKNOWN_LAYER = -1
 """Stands for the layer where only the level matters."""
 
@@ -43,6 +46,11 @@ class Genotype:
             raise GenotypeError(
                 "`operations` must name one operation per cell, but is "
                 f"{self.operations!r} instead."
+            )
+        if len(self.operations) > MAX_CELLS:
+            raise GenotypeError(
+                f"`operations` must name at most {MAX_CELLS} operations, but names "
+                f"{len(self.operations)} instead."
             )
         for name in self.operations:
             if name not in OPERATIONS:
@@ -115,7 +123,17 @@ def all_structures(
     num_cells: int, layers: tuple[int, int, int] = (UNKNOWN_LAYER,) * 3
 ) -> list[Genotype]:
     """Returns the whole search space of `num_cells` Fusion Cells, 3 x 8^M structures; `layers` are
-    the SEC encoder's early, middle and last."""
+    the SEC encoder's early, middle and last.
+
+    Raises:
+        ValueError: There are more than anyone can train.
+    """
+    num_structures = len(LEVELS) * len(OPERATIONS) ** num_cells
+    if num_structures > MOST_STRUCTURES:
+        raise ValueError(
+            f"`fusion.num_cells` must leave at most {MOST_STRUCTURES:,} structures to be trained "
+            f"one by one, but {num_cells} cells make {num_structures:,} instead."
+        )
     return [
         Genotype(level=level, layer=layers[level], operations=operations)
         for level in range(len(LEVELS))

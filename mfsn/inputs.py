@@ -1,11 +1,13 @@
 """What the emotion head receives: lengths of segments, spectrogram and MFCC."""
 
+from typing import Annotated
+
 from pretrain.model.encoder_settings import (
     RECEPTIVE_FIELD_SAMPLES,
     SAMPLE_RATE_HZ,
     SAMPLES_PER_FRAME,
 )
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 HOP_SAMPLES = 160
 """10 ms between frames of spectrogram and MFCC (Co-attention's public code): two per frame of the
@@ -17,37 +19,37 @@ class InputSettings:
     """Segments and their spectral inputs. Where nothing else is said, the values are those of the
     public code of Co-attention (Zou et al. 2022), which the paper builds on without giving any."""
 
-    segment_seconds: float = 3.0
+    segment_seconds: Annotated[float, within("(0, 3600]")] = 3.0
     """Longest segment (paper, section 3): 48,000 samples, 149 frames of the encoders, 300 of the
     spectrogram. Segments do not overlap."""
 
-    min_tail_seconds: float = 0.5
+    min_tail_seconds: Annotated[float, within("(0, 3600]")] = 0.5
     """A shorter remainder at the end of a longer utterance is left out. Not specified by the
     paper; it is the shortest utterance that our encoders are pre-trained on, and a shorter piece
     says little but counts as much as a full one."""
 
-    pre_emphasis: float = 0.97
+    pre_emphasis: Annotated[float, within("[0, 1)")] = 0.97
     """Coefficient of the pre-emphasis before spectrogram and MFCC."""
 
-    num_bins: int = 200
+    num_bins: Annotated[int, within("[1, 65536]")] = 200
     """Lowest bins of the spectrogram that are kept: 0 to 4 kHz."""
 
-    fft_samples: int = 800
+    fft_samples: Annotated[int, within("[1, 65536]")] = 800
     """Length of the Fourier transform of the spectrogram."""
 
-    window_samples: int = 640
+    window_samples: Annotated[int, within("[1, 65536]")] = 640
     """Length of its Hamming window: 40 ms."""
 
-    floor_db: float = -80.0
+    floor_db: Annotated[float, within("[-1000, 0)")] = -80.0
     """Lowest level of the spectrogram, relative to the utterance's maximum."""
 
-    num_mfcc: int = 40
+    num_mfcc: Annotated[int, within("[1, 4096]")] = 40
     """Mel-frequency cepstral coefficients."""
 
-    mfcc_fft_samples: int = 2048
+    mfcc_fft_samples: Annotated[int, within("[2, 65536]")] = 2048
     """Length of the Fourier transform of the MFCC and of its Hann window."""
 
-    num_mels: int = 128
+    num_mels: Annotated[int, within("[1, 4096]")] = 128
     """Mel bands of the MFCC, on the HTK scale, each of unit area."""
 
     def __post_init__(self) -> None:
@@ -63,10 +65,6 @@ class InputSettings:
                 f"`min_tail_seconds` must be between {shortest} (one frame of the encoders) and "
                 f"`segment_seconds`, but is {self.min_tail_seconds} instead."
             )
-        if not 0.0 <= self.pre_emphasis < 1.0:
-            raise ValueError(f"`pre_emphasis` must be in [0, 1), but is {self.pre_emphasis}.")
-        if self.floor_db >= 0:
-            raise ValueError(f"`floor_db` must be below 0, but is {self.floor_db} instead.")
         if not 1 <= self.window_samples <= self.fft_samples:
             raise ValueError(
                 f"`window_samples` must be between 1 and `fft_samples`, but they are "

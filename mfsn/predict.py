@@ -31,6 +31,10 @@ class Scores:
     loss: float
     """Mean over the utterances of the negative score of the true class, in nats."""
 
+    only_answer: int | None = None
+    """The class that all utterances get, if they get one and have several: the network has not
+    learned to tell anything apart."""
+
     def rank(self) -> tuple[float, float]:
         """The larger the better: UA + WA as in the public Co-attention code, ties by the loss."""
         # The sum is rounded so that equal counts of hits tie whatever the order of addition.
@@ -94,4 +98,11 @@ def score(scores_UC: FloatArray, labels: IntArray) -> Scores:
     """Scores (U, C) mean log-probabilities against (U,) classes."""
     predictions = scores_UC.argmax(axis=1)
     loss = -scores_UC[np.arange(len(labels)), labels].mean()
-    return Scores(ua=ua(labels, predictions), wa=wa(labels, predictions), loss=float(loss))
+    answers = np.unique(predictions)
+    is_constant = len(answers) == 1 and len(np.unique(labels)) > 1
+    return Scores(
+        ua=ua(labels, predictions),
+        wa=wa(labels, predictions),
+        loss=float(loss),
+        only_answer=int(answers[0]) if is_constant else None,
+    )

@@ -3,7 +3,7 @@ command is found here, before minutes of computing."""
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from mfsn.build import check_networks
 from mfsn.corpus import EmotionCorpus, read_emotion_corpus, with_folds
 from mfsn.dataset import segments_of_table
+from mfsn.encoder_checks import Described, check_modes, doubts
 from mfsn.encoders import describe_encoder
 from mfsn.experiment import Experiment
 from mfsn.genotype import UNKNOWN_LAYER, Genotype, GenotypeError
@@ -104,6 +105,8 @@ def prepare(
     described = {
         role: describe_encoder(path, role) for role, path in encoder_folders(parsed).items()
     }
+    check_modes(described)
+    warnings = said_doubts(described)
     encoders = {
         role: load_frame_encoder(Path(entry["folder"]), device=place.device)
         for role, entry in described.items()
@@ -150,6 +153,7 @@ def prepare(
         "variants": [variant.described() for variant in variants],
         "seeds": seeds,
         "folds": list(corpus.parts),
+        "protocol_folds": list(corpus.folds["fold"].unique()),
         "levels": list(levels),
         "operations": list(OPERATIONS),
         "trained_parts": trained_parts(variants, settings),
@@ -157,6 +161,7 @@ def prepare(
         "optimistic": parsed.optimistic,
         "genotype": vars(genotype) if genotype else None,
         "notes": [*notes_of(corpus, variants), note_on_segments(corpus, settings)],
+        "warnings": warnings,
     }
     is_finished = folder.open(inputs, description)
     if not is_finished and speaks_for_all(os.environ):
@@ -168,7 +173,7 @@ def prepare(
 def note_contamination(
     folder: RunFolder,
     corpus: EmotionCorpus,
-    described: Mapping[str, Mapping[str, Any]],
+    described: Described,
     *,
     fingerprints: bool,
 ) -> None:
@@ -196,7 +201,7 @@ def inputs_of(
     action: str,
     protocol: str,
     experiment: Experiment,
-    described: Mapping[str, Mapping[str, Any]],
+    described: Described,
     seeds: Sequence[int],
 ) -> dict[str, Any]:
     """Returns everything that the numbers of a run depend on, with dotted keys."""
@@ -262,6 +267,14 @@ def notes_of(corpus: EmotionCorpus, variants: Sequence[Variant]) -> list[str]:
     return notes
 
 
+def said_doubts(described: Described) -> list[str]:
+    """Returns, and prints, what there is to know about the encoders."""
+    found = doubts(described)
+    for sentence in found:
+        print(f"warning: {sentence}", flush=True)
+    return found
+
+
 def note_on_segments(corpus: EmotionCorpus, settings: MfsnSettings) -> str:
     """Returns, and prints, how the corpus is cut and what is left out of it."""
     segments = segments_of_table(corpus.table, settings.inputs, settings.faults)
@@ -293,7 +306,7 @@ def _genotype(path: Path | None, levels: Sequence[int]) -> Genotype | None:
 
 def _found(
     folder: Path,
-    described: Mapping[str, Mapping[str, Any]],
+    described: Described,
     corpus: EmotionCorpus,
     protocol: str,
     seeds: Sequence[int],

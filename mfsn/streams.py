@@ -68,7 +68,7 @@ class LoadedEncoder:
         return output
 
 
-def load_frame_encoder(folder: Path, *, device: torch.device | None = None) -> LoadedEncoder:
+def load_frame_encoder(folder: Path | str, *, device: torch.device | None = None) -> LoadedEncoder:
     """Loads the encoder of a run folder of ours, or a released one in transformers' format.
 
     Args:
@@ -78,6 +78,7 @@ def load_frame_encoder(folder: Path, *, device: torch.device | None = None) -> L
     Raises:
         ValueError: The folder is neither, or a file is missing or damaged.
     """
+    folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise WeightsError(f"An encoder must be a folder, but {folder} does not exist.")
     # Imported here because transformers, behind it, takes seconds and need not be installed.

@@ -1,8 +1,8 @@
 """Settings of how a network of MFSN is trained and searched."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 
 @settings
@@ -10,27 +10,27 @@ class FitSettings:
     """How the weights are trained. The defaults are those of the public Co-attention code, with
     which the paper says to be in alignment."""
 
-    lr: float = 1e-5
+    lr: Annotated[float, within("(0, 1e38]")] = 1e-5
     """Rate of AdamW for fusion and emotion head, constant (the public Co-attention code's)."""
 
-    sec_lr: float = 1e-5
+    sec_lr: Annotated[float, within("(0, 1e38]")] = 1e-5
     """Rate for the SEC encoder where it is trained (the public Co-attention code's for its
     encoder). Without effect on cached states."""
 
-    weight_decay: float = 0.01
+    weight_decay: Annotated[float, within("[0, 1e9]")] = 0.01
     """AdamW's (torch's default, as in the public Co-attention code)."""
 
-    batch_size: int = 64
+    batch_size: Annotated[int, within("[1, 65536]")] = 64
     """Segments in a batch (the public Co-attention code's)."""
 
-    max_epochs: int = 100
+    max_epochs: Annotated[int, within("[1, 1e6]")] = 100
     """Most passes over the training part (the public Co-attention code's)."""
 
-    patience: int = 8
+    patience: Annotated[int, within("[1, 1e6]")] = 8
     """Training ends when that many epochs in a row brought no better epoch (the public
     Co-attention code's)."""
 
-    max_gradient_norm: float = 0.0
+    max_gradient_norm: Annotated[float, within("[0, 1e38]")] = 0.0
     """Gradients of the weights are clipped to this global norm; 0 leaves them as they are, as the
     public Co-attention code does. Not specified by the paper."""
 
@@ -42,21 +42,6 @@ class FitSettings:
     deterministic: bool = True
     """Only deterministic kernels, so that a resumed training equals the straight one."""
 
-    def __post_init__(self) -> None:
-        for name in ("lr", "sec_lr"):
-            if getattr(self, name) <= 0.0:
-                raise ValueError(f"`{name}` must be above 0, but is {getattr(self, name)} instead.")
-        for name in ("weight_decay", "max_gradient_norm"):
-            if getattr(self, name) < 0.0:
-                raise ValueError(
-                    f"`{name}` must not be negative, but is {getattr(self, name)} instead."
-                )
-        for name in ("batch_size", "max_epochs", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"`{name}` must be at least 1, but is {getattr(self, name)} instead."
-                )
-
 
 @settings
 class SearchSettings:
@@ -67,11 +52,11 @@ class SearchSettings:
     paper). `bilevel`: alpha steps on one half of the dev part, first order, as in DARTS; the other
     half selects. Which one is not specified by the paper."""
 
-    alpha_lr: float = 0.05
+    alpha_lr: Annotated[float, within("(0, 1e38]")] = 0.05
     """Rate of SGD for alpha. The paper's number has lost its exponent ("5"); to be swept over 5,
     0.5, 0.05, 0.005."""
 
-    alpha_momentum: float = 0.0
+    alpha_momentum: Annotated[float, within("[0, 1)")] = 0.0
     """Momentum of that SGD. Not specified by the paper."""
 
     zero_may_win: bool = True
@@ -81,11 +66,3 @@ class SearchSettings:
     after: Literal["keep", "retrain"] = "keep"
     """`keep`: the found structure keeps the weights it had in the search. `retrain`: it is trained
     from scratch. Not specified by the paper ("a single training process")."""
-
-    def __post_init__(self) -> None:
-        if self.alpha_lr <= 0.0:
-            raise ValueError(f"`alpha_lr` must be above 0, but is {self.alpha_lr} instead.")
-        if not 0.0 <= self.alpha_momentum < 1.0:
-            raise ValueError(
-                f"`alpha_momentum` must be in [0, 1), but is {self.alpha_momentum} instead."
-            )

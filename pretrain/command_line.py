@@ -20,6 +20,9 @@ PRETRAINING_CORPUS = (
 
 WRONG_INPUT = 2
 
+MOST_JOBS = 1024
+"""Of processes on one machine."""
+
 STOPPED = 130
 """Exit status of a run that a signal ended early."""
 

@@ -1,7 +1,6 @@
 """TOML files and `--set` overrides into one settings object, with errors that name the place."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from json import dumps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +9,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from pretrain.data.columns import with_columns
 from pretrain.json_files import MAX_DEPTH
+from pretrain.overrides import OverrideError, flatten, keys_in_other_base, parse_override
+from pretrain.settings_faults import dotted_keys, explain
 from pretrain.toml_files import TomlDepthError, TomlError, parse_toml
+
+__all__ = ["SettingsError", "SettingsTree", "flatten", "read_tree", "to_toml"]
 
 T = TypeVar("T")
 
@@ -27,6 +30,9 @@ class SettingsTree:
     def __init__(self) -> None:
         self.values: Tree = {}
         self.sources: dict[str, str] = {}
+        """By dotted key."""
+
+        self._other_base: set[str] = set()
 
     def add_file(self, path: Path) -> None:
         """Lays a TOML file over what is there; a later file wins."""
@@ -42,6 +48,7 @@ class SettingsTree:
         except TomlError as error:
             raise SettingsError(f"{path}: not valid TOML: {error}.") from error
         self._merge(self.values, values, prefix="", source=str(path))
+        self._other_base |= keys_in_other_base(text)
 
     def put(self, key: str, value: object, source: str) -> None:
         """Sets one dotted key."""
@@ -53,18 +60,15 @@ class SettingsTree:
             tree = {table: tree}
         self._merge(self.values, tree, prefix="", source=source)
 
-    def add_override(self, text: str) -> None:
-        """Reads `key=value` as given to `--set`; the value is TOML, or else a plain string."""
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise SettingsError(f"--set {text}: must be KEY=VALUE, for example optimizer.lr=1e-3.")
+    def add_override(self, text: str, option: str = "--set") -> None:
+        """Reads `key=value` as given to `option`; the value is TOML, or else a plain string."""
         try:
-            parsed = parse_toml(f"value = {value}")["value"]
-        except TomlDepthError as error:
-            raise SettingsError(f"--set {text[:60]}...: is {error}.") from error
-        except TomlError:
-            parsed = value.strip()
-        self.put(key.strip(), parsed, f"--set {text}")
+            key, value, toml = parse_override(text)
+        except OverrideError as error:
+            given = text if text.isprintable() else repr(text)
+            raise SettingsError(f"{option} {given}: {error}") from None
+        self.put(key, value, f"{option} {text}")
+        self._other_base |= {key + name.removeprefix("value") for name in keys_in_other_base(toml)}
 
     def _merge(self, into: Tree, tree: Mapping[str, Any], prefix: str, source: str) -> None:
         for name, value in tree.items():
@@ -77,9 +81,15 @@ class SettingsTree:
                         f"{table!r}), but a key below it is set."
                     )
                 self._merge(table, value, key + ".", source)
+                if not value:
+                    self.sources.setdefault(key, source)
             else:
                 into[name] = value
+                # What was below it, if it was a table, is no more.
+                for old in [old for old in self.sources if old.startswith(f"{key}.")]:
+                    del self.sources[old]
                 self.sources[key] = source
+                self._other_base.discard(key)
 
     def build(self, cls: type[T], *, table: str = "", without: Sequence[str] = ()) -> T:
         """Builds `cls` from `table` (or from everything but the tables `without`).
@@ -91,44 +101,27 @@ class SettingsTree:
             raise SettingsError(f"{self.sources[table]}: `{table}` must be a table, not a value.")
         values = {name: value for name, value in values.items() if name not in without}
         adapter = TypeAdapter(cls)
+        prefix = f"{table}." if table else ""
+        if self._other_base:
+            self._refuse_other_base(dict(dotted_keys(adapter.json_schema(), prefix)))
         try:
             # As JSON, since strict types take a table for a settings class only there.
             return adapter.validate_json(dumps(values, default=str))
         except ValidationError as error:
-            prefix = f"{table}." if table else ""
-            known = set(_dotted_keys(adapter.json_schema(mode="validation"), prefix))
-            faults = [self._explain(dict(fault), prefix, known) for fault in error.errors()]
+            schema = adapter.json_schema()
+            faults = [explain(dict(f), prefix, self.sources, schema) for f in error.errors()]
             raise SettingsError("\n".join(faults)) from None
 
-    def _explain(self, fault: Mapping[str, Any], prefix: str, known: set[str]) -> str:
-        key = prefix + ".".join(str(part) for part in fault["loc"])
-        inside = (src for name, src in self.sources.items() if name == key or name.startswith(key))
-        source = next(inside, "settings")
-        if fault["type"] == "unexpected_keyword_argument":
-            close = get_close_matches(key, known, n=1, cutoff=0.6)
-            table, _, _ = key.rpartition(".")
-            siblings = sorted(k for k in known if k.rpartition(".")[0] == table)
-            hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(siblings)}."
-            return f"{source}: unknown key `{key}`; {hint}"
-        if fault["type"] == "missing":
-            return f"settings: `{key}` is required but is not set."
-        message = str(fault["msg"]).removeprefix("Value error, ")
-        if fault["type"] == "value_error":
-            return f"{source}: in `{key}`: {message}" if key else f"{source}: {message}"
-        return f"{source}: `{key}`: {message}, but is {fault['input']!r} instead."
-
-
-def _dotted_keys(schema: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
-    definitions: Mapping[str, Any] = schema.get("$defs", {})
-
-    def walk(node: Mapping[str, Any], prefix: str) -> Iterable[str]:
-        if "$ref" in node:
-            node = definitions[node["$ref"].rpartition("/")[2]]
-        for name, child in node.get("properties", {}).items():
-            yield prefix + name
-            yield from walk(child, f"{prefix}{name}.")
-
-    return walk(schema, prefix)
+    def _refuse_other_base(self, types: Mapping[str, str]) -> None:
+        """Raises `SettingsError` for quantities written as addresses or bit patterns are."""
+        faults = [
+            f"{self.sources[key]}: `{key}` must be written as a decimal number such as 0.001, but "
+            "is hexadecimal, octal or binary instead."
+            for key in sorted(self._other_base)
+            if types.get(key) == "number"
+        ]
+        if faults:
+            raise SettingsError("\n".join(faults))
 
 
 def read_tree(
@@ -136,14 +129,16 @@ def read_tree(
     overrides: Sequence[str],
     corpus: str | None = None,
     columns: str | None = None,
+    *,
+    option: str = "--set",
 ) -> SettingsTree:
-    """Merges TOML `files` in their order, then the `--set` `overrides`, then `--corpus`, of whose
-    spec `--columns` becomes a part."""
+    """Merges TOML `files` in their order, then the `overrides`, given to `option`, then
+    `--corpus`, of whose spec `--columns` becomes a part."""
     tree = SettingsTree()
     for path in files:
         tree.add_file(path)
     for override in overrides:
-        tree.add_override(override)
+        tree.add_override(override, option)
     if corpus is not None:
         tree.put("data.corpus", corpus, f"--corpus {corpus}")
     if columns is not None:
@@ -153,17 +148,6 @@ def read_tree(
             raise SettingsError(f"--columns {columns}: is of a manifest, but there is no --corpus.")
         tree.put("data.corpus", with_columns(spec, columns), f"--columns {columns}")
     return tree
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns nested tables as one table with dotted keys."""
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{name}."))
-        else:
-            flat[prefix + name] = value
-    return flat
 
 
 def to_toml(tree: Mapping[str, Any]) -> str:

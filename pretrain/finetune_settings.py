@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pretrain.config_files import SettingsTree, flatten
 from pretrain.data.loader import DataSettings
@@ -10,8 +10,8 @@ from pretrain.engine.health import HealthSettings
 from pretrain.engine.optimizer import OptimizerSettings
 from pretrain.model.masking import MaskSettings
 from pretrain.objectives.ctc import CtcSettings
-from pretrain.settings import CHANGE_NO_NUMBER, TrainingSettings, hash_of
-from pretrain.settings_class import settings
+from pretrain.settings import CHANGE_NO_NUMBER, TrainingSettings, check_name, hash_of
+from pretrain.settings_class import settings, within
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "finetune" / "default.toml"
 
@@ -36,11 +36,11 @@ class FinetuneSettings:
     seed: int = 0
     """Seed of the head and of every draw."""
 
-    dropout: float = 0.0
+    dropout: Annotated[float, within("[0, 1)")] = 0.0
     """Dropout in the Transformer while fine-tuning (the pre-training may have had another). Above
     0 the results depend on the number of processes."""
 
-    dev_share: float = 0.1
+    dev_share: Annotated[float, within("(0, 1)")] = 0.1
     """Where the corpus has no `dev` split: so many of the training utterances, by speaker, are
     held out for decoding. Not specified by the paper."""
 
@@ -57,13 +57,7 @@ class FinetuneSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"`seed` must be in 0 .. 2^32 - 1, but is {self.seed} instead.")
-        for name in ("dropout", "dev_share"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise ValueError(
-                    f"`{name}` must be in [0, 1), but is {getattr(self, name)} instead."
-                )
-        if self.dev_share == 0.0:
-            raise ValueError("`dev_share` must be above 0, but is 0 instead.")
+        check_name(self.name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

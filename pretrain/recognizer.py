@@ -69,8 +69,9 @@ class Recognizer:
         return texts
 
 
-def load_recognizer(folder: Path) -> Recognizer:
+def load_recognizer(folder: Path | str) -> Recognizer:
     """Loads a finished fine-tuning run; raises `WeightsError` or `VocabularyError`."""
+    folder = Path(folder).expanduser()
     encoder, vocabulary = load_encoder(folder), load_vocabulary(folder)
     check_unchanged(folder, HEAD_FILE, VOCABULARY_FILE)
     head = CtcHead(encoder.settings.model_dim, vocabulary.num_classes)

@@ -4,7 +4,7 @@ import dataclasses
 from hashlib import blake2b
 from json import dumps
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pretrain.config_files import SettingsError, SettingsTree, flatten
 from pretrain.data.loader import DataSettings
@@ -13,9 +13,12 @@ from pretrain.engine.optimizer import OptimizerSettings
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.masking import MaskSettings
 from pretrain.objectives import OBJECTIVES
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "default.toml"
+
+MOST_CHARACTERS = 100
+"""Of a row's name."""
 
 CHANGE_NO_NUMBER = (
     "data.num_workers",
@@ -43,7 +46,7 @@ FREE_BETWEEN_ROWS = (
 class TrainingSettings:
     """Length, precision and bookkeeping of a run."""
 
-    updates: int = 400_000
+    updates: Annotated[int, within("[1, 1e9]")] = 400_000
     """Optimizer steps (wav2vec 2.0's and data2vec's). Not specified by the paper."""
 
     precision: Literal["auto", "bf16", "fp32"] = "auto"
@@ -54,24 +57,17 @@ class TrainingSettings:
     deterministic: bool = True
     """Only deterministic kernels, so that a resumed run equals the straight one."""
 
-    log_every: int = 1
+    log_every: Annotated[int, within("[1, 1e9]")] = 1
     """Updates between two lines of metrics.jsonl."""
 
-    checkpoint_every: int = 1000
+    checkpoint_every: Annotated[int, within("[1, 1e9]")] = 1000
     """Updates between two checkpoints."""
 
-    keep_checkpoints: int = 2
+    keep_checkpoints: Annotated[int, within("[1, 1e6]")] = 2
     """Checkpoints kept; the last one is always."""
 
     tracker: Literal["none", "tensorboard"] = "none"
     """A tracker of Accelerate beside metrics.jsonl; `tensorboard` needs the extra `tracking`."""
-
-    def __post_init__(self) -> None:
-        for name in ("updates", "log_every", "checkpoint_every", "keep_checkpoints"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"`{name}` must be at least 1, but is {getattr(self, name)} instead."
-                )
 
 
 @settings
@@ -97,6 +93,16 @@ class PretrainSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"`seed` must be in 0 .. 2^32 - 1, but is {self.seed} instead.")
+        check_name(self.name)
+
+
+def check_name(name: str) -> None:
+    """Raises `ValueError` for the name of a row that cannot be part of a folder's name."""
+    if not name.isprintable() or "/" in name or name in (".", "..") or len(name) > MOST_CHARACTERS:
+        raise ValueError(
+            f"`name` must be at most {MOST_CHARACTERS} printable characters without /, since "
+            f"folders are named after it, but is {name[:MOST_CHARACTERS]!r} instead."
+        )
 
 
 class EngineSettings(Protocol):
@@ -180,11 +186,11 @@ def resolve(tree: SettingsTree) -> ResolvedSettings:
     left out, so that one file can serve all modes.
     """
     mode = tree.values.get("mode")
-    if mode not in OBJECTIVES:
+    if not isinstance(mode, str) or mode not in OBJECTIVES:
         raise SettingsError(
             f"{tree.sources.get('mode', 'settings')}: `mode` must be one of "
-            f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead. Give --mode, or a --config "
-            f"that sets it."
+            f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead. Set it in a --config "
+            f"file, or give --mode to pretrain/run.py."
         )
     objectives = {
         name: tree.build(kind.settings_class, table=name) for name, kind in OBJECTIVES.items()

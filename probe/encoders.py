@@ -63,17 +63,17 @@ def read_encoder_run(folder: Path) -> EncoderRun:
     """
     folder = folder.resolve()
     if not folder.is_dir():
-        raise EncoderError(f"`--encoder` must be a run folder, but {folder} does not exist.")
+        raise EncoderError(f"An encoder must be a run folder, but {folder} does not exist.")
     description = _read_description(folder)
     if description.get("status", "finished") != "finished":
         raise EncoderError(
             f"{folder}: its pre-training is {description['status']!r}, not finished. Finish it "
-            "with `pretrain/run.py --resume auto` and the same --out, or leave this --encoder out."
+            "with the command that started it, or leave this encoder out."
         )
     for file in ("encoder.json", "encoder.safetensors"):
         if not (folder / file).is_file():
             raise EncoderError(
-                f"{folder} has no {file}: `--encoder` must be the folder of a finished "
+                f"{folder} has no {file}: an encoder must be the folder of a finished "
                 "pre-training run."
             )
     comparison, hashes = description.get("comparison") or {}, description.get("hashes") or {}
@@ -183,5 +183,5 @@ def _check_seeds(rows: Sequence[EncoderRun]) -> None:
         lines = "\n  ".join(f"{name}: {sorted(present)}" for name, present in seeds.items())
         raise EncoderError(
             "All rows need the same seeds, or their means cannot be compared, but they have\n  "
-            f"{lines}\nPre-train what is missing, or choose seeds that all have with --seed."
+            f"{lines}\nPre-train what is missing, or leave out the seeds that not all rows have."
         )

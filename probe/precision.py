@@ -3,9 +3,7 @@
 Features in bf16 and in fp32 are different numbers: one table has one of them.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -20,6 +18,7 @@ from pretrain.engine.precision import (
     Widths,
     choose_precision,
 )
+from pretrain.json_files import JsonError, read_object
 from pretrain.model.encoder_settings import EncoderSettings
 from probe.evaluate_row import device
 from probe.utterance_batches import BATCH_SECONDS
@@ -72,10 +71,10 @@ def precision_of_cells(folder: Path) -> Precision | None:
     cells = [(path.stat().st_mtime_ns, path) for path in folder.glob("*/*/[!.]*.json")]
     for _, path in sorted(cells, reverse=True):
         try:
-            content: Any = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            content = read_object(path, allow_nan=True)
+        except JsonError:
             continue  # whoever needs this cell says what is wrong with it
-        if isinstance(content, dict) and (found := precision_of_inputs(content.get("inputs"))):
+        if found := precision_of_inputs(content.get("inputs")):
             return found
     return None
 

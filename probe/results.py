@@ -115,8 +115,9 @@ def _replace_folder(
         rmtree(beside, ignore_errors=True)
 
 
-def check_out_folder(folder: Path) -> None:
-    """Raises `ResultsError` if writing to `folder` would replace anything but a probe's results."""
+def check_out_folder(folder: Path, *, option: str = "--out") -> None:
+    """Raises `ResultsError` if writing to `folder`, given by `option`, would replace anything but a
+    probe's results."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:
@@ -124,7 +125,7 @@ def check_out_folder(folder: Path) -> None:
     except ResultsError as error:
         raise ResultsError(
             f"{folder} exists and holds something else than results of the probe: choose another "
-            "--out."
+            f"{option}."
         ) from error
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from pretrain.command_line import MOST_JOBS
 from pretrain.data.columns import add_columns_argument
 from probe.command_line import add_checks, add_precision
 from probe.heads.settings import HEADS
@@ -49,8 +50,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_pretraining(parser)
     _add_how(parser)
     parsed = parser.parse_args(arguments)
-    if parsed.jobs < 1:
-        parser.error(f"`--jobs` must be at least 1, but is {parsed.jobs} instead.")
+    if not 1 <= parsed.jobs <= MOST_JOBS:
+        parser.error(f"`--jobs` must be in 1 .. {MOST_JOBS}, but is {parsed.jobs} instead.")
     for seed in parsed.seed or ():
         if not 0 <= seed < 2**32:
             parser.error(f"`--seed` must be in 0 .. 2^32 - 1, but is {seed} instead.")

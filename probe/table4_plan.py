@@ -164,7 +164,7 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
     for name, column in plan.columns().items():
         if len({setting.protocol for setting in column}) > 1:
             raise ValueError(f"Two --protocol have the same name, {name}: give one of them.")
-        check_out_folder(plan.results / name)
+        check_out_folder(plan.results / name, option="--runs")
     return plan
 
 
@@ -177,7 +177,11 @@ def make_heads(names: Sequence[str], overrides: Sequence[str]) -> list[Head]:
                 f"({', '.join(names)})."
             )
     return [
-        make_head(name, [text for text in overrides if text.partition(".")[0].strip() == name])
+        make_head(
+            name,
+            [text for text in overrides if text.partition(".")[0].strip() == name],
+            option="--head-set",
+        )
         for name in names
     ]
 

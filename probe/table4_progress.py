@@ -92,7 +92,7 @@ class Progress:
         if job.name not in self._seconds:
             self._seconds[job.name] = 0.0
             if isinstance(job, PretrainedRow):
-                content = RunFolder(job.folder).description() or {}
+                content = RunFolder(job.folder, option="--runs").description() or {}
                 self._seconds[job.name] = float(content.get("train_seconds", 0))
             elif isinstance(job, CellJob):
                 # A damaged cell is refused when the table is joined, in words.

@@ -61,7 +61,7 @@ class PretrainedRow:
 
     @property
     def is_finished(self) -> bool:
-        description = RunFolder(self.folder).description()
+        description = RunFolder(self.folder, option="--runs").description()
         return description is not None and description.get("status") == "finished"
 
     @property
@@ -99,7 +99,7 @@ class PretrainedRow:
                 process.wait()
                 raise
         if status:
-            raise PretrainingError(f"{_last_lines(self.log)}\n(all that it said: {self.log})")
+            raise PretrainingError(f"{last_lines(self.log)}\n(all that it said: {self.log})")
 
     def progress(self) -> float | None:
         """Returns which share of its updates is done, by the last line of its metrics."""
@@ -148,7 +148,9 @@ def plan_rows(
     read: list[tuple[Path, ResolvedSettings]] = []
     for seed in seeds:
         for file in files:
-            tree = read_tree([*given, file], overrides, corpus)
+            tree = read_tree([*given, file], overrides)
+            if corpus is not None:
+                tree.put("data.corpus", corpus, f"--pretrain-on {corpus}")
             tree.put("seed", seed, f"--seed {seed}")
             read.append((file, resolve(tree)))
     settled = settle(
@@ -195,7 +197,7 @@ def plan_rows(
     planned = [row for row in planned if not chosen or row.row in chosen]
     _check_comparable(planned)
     for row in planned:
-        RunFolder(row.folder).open(row.settings, resume=True)
+        RunFolder(row.folder, option="--runs").open(row.settings, resume=True)
     check_finished(planned)
     check_corpora(planned)
     return planned
@@ -242,8 +244,10 @@ def check_corpora(rows: Sequence[PretrainedRow]) -> None:
             )
 
 
-def _last_lines(log: Path, count: int = 6) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+def last_lines(log: Path, count: int = 6) -> str:
+    """Returns how a pre-training ended; what it calls --out is under this command's --runs."""
+    said = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+    return said.replace("another --out", "another --runs")
 
 
 def _progress(metrics: Path) -> float | None:

@@ -4,6 +4,7 @@ import signal
 import warnings
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ from pretrain.model.encoder_settings import (
     num_frames_of,
 )
 from pretrain.model.masking import MaskSettings, draw_mask
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -40,23 +41,23 @@ class DataSettings:
     corpus: str = "synthetic:hours=0.5,seed=0,part=pretrain"
     """Corpus to train on, NAME=PATH or `synthetic`; see the README."""
 
-    crop_seconds: float = 15.6
+    crop_seconds: Annotated[float, within("(0, 3600]")] = 15.6
     """Longest piece of an utterance; a random one is cut from a longer utterance (wav2vec 2.0:
     250,000 samples). Not specified by the paper."""
 
-    min_seconds: float = 0.5
+    min_seconds: Annotated[float, within("[0.05, 3600]")] = 0.5
     """Shorter utterances are left out."""
 
-    shard_seconds: float = 87.5
+    shard_seconds: Annotated[float, within("(0, 86400]")] = 87.5
     """Most audio in a shard, padding included (wav2vec 2.0: 1.4 M samples)."""
 
-    num_shards: int = 8
+    num_shards: Annotated[int, within("[1, 65536]")] = 8
     """Shards per update, whatever the number of processes, which must not exceed it."""
 
-    num_workers: int = 0
+    num_workers: Annotated[int, within("[0, 1024]")] = 0
     """Processes that read ahead, per training process. Changes no result."""
 
-    max_bad_share: float = 0.05
+    max_bad_share: Annotated[float, within("[0, 1]")] = 0.05
     """A larger share of unreadable files stops the run."""
 
     def __post_init__(self) -> None:
@@ -66,11 +67,6 @@ class DataSettings:
                 f"`min_seconds` (at least {shortest}), `crop_seconds` and `shard_seconds` must not "
                 f"decrease, but are {self.min_seconds}, {self.crop_seconds} and "
                 f"{self.shard_seconds} instead."
-            )
-        if self.num_shards < 1 or self.num_workers < 0:
-            raise ValueError(
-                f"`num_shards` must be at least 1 and `num_workers` at least 0, but are "
-                f"{self.num_shards} and {self.num_workers} instead."
             )
 
     @property

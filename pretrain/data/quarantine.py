@@ -73,7 +73,7 @@ def set_aside(
 ) -> pd.DataFrame:
     """Returns the usable rows of `listing`; the others go to a CSV list with their reasons.
 
-    The list is `quarantine_file`, or one under `runs/corpora/quarantine`. Lines of other sources
+    The list is `quarantine_file`, or `list_of(source)`. Lines of other sources
     in it are kept. Raises `QuarantineError`, with the list's path and first lines, when more than
     `max_bad_share` of the rows are unusable, or all.
     """
@@ -83,7 +83,7 @@ def set_aside(
         )
     bad = reason != ""
     num_bad, num_all = int(bad.sum()), len(listing)
-    place = quarantine_file or corpora_folder() / "quarantine" / f"{source}.csv"
+    place = quarantine_file or list_of(source)
     if num_bad or quarantine_file is not None or place.exists():
         rows = listing.loc[bad, ["path", "offset"]].assign(source=source, reason=reason[bad])
         _write(place, rows.loc[:, COLUMNS], source=source)
@@ -96,12 +96,28 @@ def set_aside(
         shown.append(f"  ... and {num_bad - NUM_SHOWN} more")
     told = "\n".join([f"{told}; the list with reasons is {place}", *shown])
     if num_bad == num_all or num_bad / num_all > max_bad_share:
-        raise QuarantineError(
-            f"{told}\nAt most {max_bad_share:.1%} may be unusable (`max_bad_share`). "
-            "Repair or remove these files, or allow a larger share."
-        )
+        most = f"At most {max_bad_share:.1%} may be unusable. " if num_bad < num_all else ""
+        remedy = "Repair these files, or give others."
+        if num_bad < num_all:
+            remedy = "Repair or remove these files; pre-training takes more of them if "
+            remedy += "`data.max_bad_share` says so."
+        raise QuarantineError(f"{told}\n{most}{remedy}")
     warnings.warn(f"{told}\nThey are left out.", CorpusWarning, stacklevel=2)
     return listing.loc[~bad]
+
+
+def list_of(source: str) -> Path:
+    """Returns where the list of a corpus's unusable files is, if there are any."""
+    return corpora_folder() / "quarantine" / f"{source}.csv"
+
+
+def unusable_of(source: str) -> pd.DataFrame:
+    """Returns the lines of `list_of(source)`; none if there is no list."""
+    place = list_of(source)
+    if not place.is_file():
+        return pd.DataFrame(columns=COLUMNS)
+    lines = read_csv(place, encoding_errors="surrogateescape")
+    return lines.loc[lines["source"] == source]
 
 
 def _write(place: Path, rows: pd.DataFrame, *, source: str) -> None:

@@ -195,5 +195,6 @@ def _describe_encoder(folder: Path) -> dict[str, Any]:
         "mode": description.get("mode", ""),
         "row": description.get("row", {}),
         "hashes": description.get("hashes", {}),
+        "health": description.get("health", []),
         "corpus": description.get("corpus", {}).get("name", ""),
     }

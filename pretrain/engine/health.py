@@ -3,38 +3,27 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from pretrain.objectives.objective import CollapseRule
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 
 @settings
 class HealthSettings:
     """When a metric beyond its limit counts as a collapse."""
 
-    warmup_fraction: float = 0.1
+    warmup_fraction: Annotated[float, within("[0, 1)")] = 0.1
     """Share of all updates after which collapses are looked for."""
 
-    patience: int = 10
+    patience: Annotated[int, within("[1, 1e9]")] = 10
     """Updates in a row for which a metric must be beyond its limit."""
 
     stop_on_collapse: bool = False
     """Stops the run at the first finding instead of only reporting it."""
 
-    max_skipped_updates: int = 20
+    max_skipped_updates: Annotated[int, within("[1, 1e9]")] = 20
     """So many updates in a row with a non-finite loss or gradient stop the run."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.warmup_fraction < 1.0:
-            raise ValueError(
-                f"`warmup_fraction` must be in [0, 1), but is {self.warmup_fraction} instead."
-            )
-        if self.patience < 1 or self.max_skipped_updates < 1:
-            raise ValueError(
-                f"`patience` and `max_skipped_updates` must be at least 1, but are "
-                f"{self.patience} and {self.max_skipped_updates} instead."
-            )
 
 
 class TrainingHalted(RuntimeError):

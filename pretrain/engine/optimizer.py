@@ -1,11 +1,11 @@
 """AdamW and its learning-rate schedule, the same for every objective."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 CONV_STACK = "encoder.conv."
 """Beginning of the names of the conv stack's parameters in every objective."""
@@ -15,38 +15,28 @@ CONV_STACK = "encoder.conv."
 class OptimizerSettings:
     """AdamW with warm-up and linear decay. Not specified by the paper; wav2vec 2.0's values."""
 
-    lr: float = 5e-4
+    lr: Annotated[float, within("(0, 1e38]")] = 5e-4
     """Peak learning rate, one for all rows (from an equal sweep over the modes)."""
 
-    conv_lr_scale: float = 0.1
+    conv_lr_scale: Annotated[float, within("(0, 1000]")] = 0.1
     """Factor on the rate of the conv stack, the same in every mode. Not specified by the paper.
     AdamW does not see the scale of a gradient, so that wav2vec 2.0's `conv_gradient_scale` hardly
     slows the conv stack down; this does. At 1 and small batches the continuous mode's conv stack
     goes constant within 100 updates, at 0.1 it does not."""
 
-    beta1: float = 0.9
-    beta2: float = 0.98
-    eps: float = 1e-6
-    weight_decay: float = 0.01
+    beta1: Annotated[float, within("[0, 1)")] = 0.9
+    beta2: Annotated[float, within("[0, 1)")] = 0.98
+    eps: Annotated[float, within("(0, 1]")] = 1e-6
+    weight_decay: Annotated[float, within("[0, 1)")] = 0.01
 
-    warmup_fraction: float = 0.08
+    warmup_fraction: Annotated[float, within("[0, 1)")] = 0.08
     """Share of all updates in which the rate climbs linearly."""
 
     decay: Literal["linear", "constant"] = "linear"
     """What follows the warm-up: linear decay to 0, or none."""
 
-    max_gradient_norm: float = 1.0
+    max_gradient_norm: Annotated[float, within("(0, 1e38]")] = 1.0
     """Gradients (per masked frame) are clipped to this global norm."""
-
-    def __post_init__(self) -> None:
-        for name in ("lr", "conv_lr_scale", "eps", "max_gradient_norm"):
-            if getattr(self, name) <= 0.0:
-                raise ValueError(f"`{name}` must be above 0, but is {getattr(self, name)} instead.")
-        for name in ("beta1", "beta2", "weight_decay", "warmup_fraction"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise ValueError(
-                    f"`{name}` must be in [0, 1), but is {getattr(self, name)} instead."
-                )
 
 
 def make_optimizer(module: nn.Module, settings: OptimizerSettings) -> AdamW:

@@ -41,6 +41,9 @@ class RunFolder:
 
     path: Path
 
+    option: str = "--out"
+    """Of the command that has it, for what messages advise."""
+
     @property
     def description_file(self) -> Path:
         return self.path / RUN_FILE
@@ -62,7 +65,9 @@ class RunFolder:
             # Former versions wrote what was not finite as Python does.
             return read_object(self.description_file, schema, allow_nan=True)
         except JsonError as error:
-            raise RunFolderError(f"{error} Choose another --out, or remove the folder.") from error
+            raise RunFolderError(
+                f"{error} Choose another {self.option}, or remove the folder."
+            ) from error
 
     def open(self, settings: RunSettings, *, resume: bool) -> str:
         """Returns `new`, `continue` or `finished`; raises `RunFolderError` when the folder does not
@@ -70,16 +75,18 @@ class RunFolder:
         description = self.description(RunRecord)
         if description is None:
             if self.path.exists() and not self.path.is_dir():
-                raise RunFolderError(f"{self.path}: is a file, not a folder. Choose another --out.")
+                raise RunFolderError(
+                    f"{self.path}: is a file, not a folder. Choose another {self.option}."
+                )
             if self.path.is_dir() and self._foreign_files():
                 raise RunFolderError(
-                    f"{self.path}: is not empty and holds no run. Choose another --out."
+                    f"{self.path}: is not empty and holds no run. Choose another {self.option}."
                 )
             return "new"
         if not resume:
             raise RunFolderError(
                 f"{self.path}: already holds a run. Give --resume auto to continue or reuse it, or "
-                f"choose another --out."
+                f"choose another {self.option}."
             )
         self._check_same_settings(description, settings)
         if description["status"] == "finished":
@@ -95,8 +102,8 @@ class RunFolder:
         ]
         if unequal:
             raise RunFolderError(
-                f"{self.path}: holds a run of other settings. Choose another --out, or set these "
-                f"back:\n" + "\n".join(unequal)
+                f"{self.path}: holds a run of other settings. Choose another {self.option}, or "
+                f"set these back:\n" + "\n".join(unequal)
             )
 
     def _foreign_files(self) -> set[str]:
@@ -110,7 +117,7 @@ class RunFolder:
             if not is_free:
                 raise RunFolderError(
                     f"{self.path}: another process is training in this folder. Wait for it, or "
-                    f"choose another --out."
+                    f"choose another {self.option}."
                 )
             yield
 
@@ -122,7 +129,7 @@ class RunFolder:
             name = what.replace("_", " ")
             raise RunFolderError(
                 f"{self.path}: the {name} changed since this run was started (hash {before}, now "
-                f"{now}). Restore what it was, or choose another --out."
+                f"{now}). Restore what it was, or choose another {self.option}."
             )
 
     def kept_files(self) -> list[str]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pretrain.draws import generator
 from pretrain.model.context import ContextNetwork
+from pretrain.model.encode import SoundEncoder
 from pretrain.model.encoder_settings import EncoderSettings, num_frames_of
 from pretrain.model.time_major_conv import TimeMajorConv
 
@@ -48,8 +49,9 @@ class EncoderOutput:
     """(B,) int64, valid frames per row."""
 
 
-class Encoder(nn.Module):
-    """The encoder that is the same in every mode. Build it with `build_encoder`."""
+class Encoder(SoundEncoder):
+    """The encoder that is the same in every mode. Build it with `build_encoder`; `encode` takes raw
+    sound."""
 
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()

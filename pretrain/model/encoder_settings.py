@@ -1,11 +1,11 @@
 """The unified encoder's sizes (paper, Table 3) and the frame arithmetic that follows from them."""
 
 from math import prod
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from torch import Tensor
 
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 CONV_KERNELS = (10, 3, 3, 3, 3, 2, 2)
 """Kernel of each of the 7 convolutions (paper, Table 3)."""
@@ -14,6 +14,9 @@ CONV_STRIDES = (5, 2, 2, 2, 2, 2, 2)
 """Stride of each of the 7 convolutions (paper, Table 3)."""
 
 SAMPLE_RATE_HZ = 16_000
+
+MOST_PARAMETERS = 10_000_000_000
+"""Of an encoder: 40 GB of weights, several times the largest speech encoder that there is."""
 
 SAMPLES_PER_FRAME = prod(CONV_STRIDES)
 """320 samples, so 50 frames per second before the edges are lost."""
@@ -36,31 +39,31 @@ def num_frames_of(num_samples: IntOrTensor) -> IntOrTensor:
 class EncoderSettings:
     """Sizes of the unified encoder. The defaults are the paper's (Table 3)."""
 
-    conv_dim: int = 512
+    conv_dim: Annotated[int, within("[1, 65536]")] = 512
     """Channels of every convolution."""
 
-    model_dim: int = 512
+    model_dim: Annotated[int, within("[1, 65536]")] = 512
     """Width of the Transformer."""
 
-    ffn_dim: int = 2048
+    ffn_dim: Annotated[int, within("[1, 262144]")] = 2048
     """Inner width of the feed-forward networks."""
 
-    num_layers: int = 4
+    num_layers: Annotated[int, within("[1, 1000]")] = 4
     """Transformer layers."""
 
-    num_heads: int = 8
+    num_heads: Annotated[int, within("[1, 1024]")] = 8
     """Attention heads."""
 
     norm_order: str = "post"
     """Where the Transformer normalises: `post` or `pre`. Not specified by the paper."""
 
-    position_kernel: int = 128
+    position_kernel: Annotated[int, within("[1, 8192]")] = 128
     """Kernel of the positional convolution (wav2vec 2.0's). Not specified by the paper."""
 
-    position_groups: int = 16
+    position_groups: Annotated[int, within("[1, 65536]")] = 16
     """Groups of the positional convolution (wav2vec 2.0's). Not specified by the paper."""
 
-    conv_tap_correlation: float = 0.8
+    conv_tap_correlation: Annotated[float, within("[0, 1]")] = 0.8
     """Correlation in [0, 1] between the initial taps of a kernel, from the second convolution on,
     the same in every mode. Not specified by the paper; 0 is wav2vec 2.0's and data2vec's.
 
@@ -69,34 +72,36 @@ class EncoderSettings:
     from. Correlated taps average over time, so that the untrained stack is a bank of random
     filters, rectified and smoothed: a rough spectrogram."""
 
-    conv_gradient_scale: float = 0.1
+    conv_gradient_scale: Annotated[float, within("[0, 1000]")] = 0.1
     """Factor on the gradient that reaches the conv stack, the same in every mode. Not specified
     by the paper; wav2vec 2.0 has 0.1, data2vec 1."""
 
-    dropout: float = 0.0
+    dropout: Annotated[float, within("[0, 1)")] = 0.0
     """Dropout everywhere in the Transformer. Not specified by the paper. Above 0 the results
     depend on the number of processes."""
 
     def __post_init__(self) -> None:
-        for name in ("conv_dim", "model_dim", "ffn_dim", "num_layers", "num_heads"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"`{name}` must be at least 1, but is {getattr(self, name)} instead."
-                )
         for divisor in ("num_heads", "position_groups"):
             if self.model_dim % getattr(self, divisor):
                 raise ValueError(
                     f"`model_dim` must be divisible by `{divisor}`, but they are {self.model_dim} "
                     f"and {getattr(self, divisor)}."
                 )
-        if not 0.0 <= self.conv_tap_correlation <= 1.0:
-            raise ValueError(
-                f"`conv_tap_correlation` must be in [0, 1], but is {self.conv_tap_correlation} "
-                "instead."
-            )
         if self.norm_order not in ("post", "pre"):
             raise ValueError(
                 f"`norm_order` must be 'post' or 'pre', but is {self.norm_order!r} instead."
             )
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"`dropout` must be in [0, 1), but is {self.dropout} instead.")
+        if (num_parameters := self._num_parameters()) > MOST_PARAMETERS:
+            raise ValueError(
+                f"`num_layers` ({self.num_layers}) Transformer layers of `model_dim` "
+                f"({self.model_dim}) and `ffn_dim` ({self.ffn_dim}) behind convolutions of "
+                f"`conv_dim` ({self.conv_dim}) must have at most {MOST_PARAMETERS:,} parameters, "
+                f"but have some {num_parameters:,} instead."
+            )
+
+    def _num_parameters(self) -> int:
+        """Returns how many weights there are in all matrices."""
+        conv = self.conv_dim * (CONV_KERNELS[0] + self.conv_dim * sum(CONV_KERNELS[1:]))
+        position = self.position_kernel * self.model_dim**2 // self.position_groups
+        layer = 4 * self.model_dim**2 + 2 * self.model_dim * self.ffn_dim
+        return conv + self.conv_dim * self.model_dim + position + self.num_layers * layer

@@ -1,9 +1,11 @@
 """Which frames of an utterance are masked (paper, section 3; wav2vec 2.0's spans)."""
 
+from typing import Annotated
+
 import numpy as np
 import numpy.typing as npt
 
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -12,28 +14,19 @@ BoolArray = npt.NDArray[np.bool_]
 class MaskSettings:
     """Span masking, drawn per utterance over its valid frames."""
 
-    probability: float = 0.65
+    probability: Annotated[float, within("(0, 1)")] = 0.65
     """Paper: "mask rate 65 %". Read as wav2vec 2.0's: `probability * T / span` spans that may
     overlap, which masks about 49 % of the frames."""
 
-    span: int = 10
+    span: Annotated[int, within("[1, 10000]")] = 10
     """Frames per span. Not specified by the paper."""
 
-    min_spans: int = 2
+    min_spans: Annotated[int, within("[1, 10000]")] = 2
     """Fewest spans per utterance (wav2vec 2.0's). Not specified by the paper."""
 
     exact_share: bool = False
     """Reads the paper's rate literally: spans are placed, then frames are added or dropped at
     random until round(probability * T) are masked. Not specified by the paper."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.probability < 1.0:
-            raise ValueError(f"`probability` must be in (0, 1), but is {self.probability} instead.")
-        if self.span < 1 or self.min_spans < 1:
-            raise ValueError(
-                f"`span` and `min_spans` must be at least 1, but are {self.span} and "
-                f"{self.min_spans} instead."
-            )
 
 
 def draw_mask(num_frames: int, settings: MaskSettings, rng: np.random.Generator) -> BoolArray:

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from pretrain.json_files import JsonError, Schema, read_object
+from pretrain.model.encode import SoundEncoder
 from pretrain.model.encoder import EncoderOutput
 from pretrain.model.encoder_settings import (
     CONV_KERNELS,
@@ -60,7 +61,7 @@ class ReleasedError(ValueError):
     """A released folder that cannot be used; the message says why and what to do."""
 
 
-class ReleasedEncoder(nn.Module):
+class ReleasedEncoder(SoundEncoder):
     """A model of `transformers` that answers as our `Encoder` does."""
 
     def __init__(self, model: nn.Module, name: str) -> None:
@@ -116,11 +117,12 @@ def is_released(folder: Path) -> bool:
     return "model_type" in _read_config(folder)
 
 
-def load_released(folder: Path) -> ReleasedEncoder:
+def load_released(folder: Path | str) -> ReleasedEncoder:
     """Loads a released folder in eval mode, on the CPU.
 
     Raises `ReleasedError` when it is of another kind, another frame rate, or not in safetensors.
     """
+    folder = Path(folder).expanduser()
     config = _read_config(folder)
     kind = config.get("model_type")
     if kind not in CLASSES:

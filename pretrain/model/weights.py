@@ -51,13 +51,13 @@ def save_encoder(folder: Path, encoder: Encoder, *, initial: bool = False) -> No
     replace_text(folder / SETTINGS_FILE, json.dumps(description, indent=2) + "\n")
 
 
-def load_encoder(folder: Path, *, initial: bool = False) -> Encoder:
-    """Loads the encoder of a run folder in eval mode, on the CPU.
+def load_encoder(folder: Path | str, *, initial: bool = False) -> Encoder:
+    """Loads the encoder of a run folder in eval mode, on the CPU; `encode` takes sound as it is.
 
     With `initial` the weights that it had before training. Raises `WeightsError` when a file is
     missing, damaged, of another format, does not fit the other, or is not what run.json says.
     """
-    settings, tensors = read_weights(folder, initial=initial)
+    settings, tensors = read_weights(Path(folder).expanduser(), initial=initial)
     encoder = build_encoder(settings, seed=0)
     encoder.load_state_dict(tensors)
     return encoder.eval()

@@ -4,6 +4,7 @@ Shapes: B batch, T frames, M masked frames, D model dim, K top layers.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -16,14 +17,14 @@ from pretrain.model.teacher import Teacher
 from pretrain.objectives.feature_statistics import variance
 from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
 from pretrain.objectives.progress import between
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 
 @settings
 class ContinuousSettings:
     """Settings of the continuous mode."""
 
-    top_k: int = 4
+    top_k: Annotated[int, within("[1, 1000]")] = 4
     """K, the last layers whose mean is the target (paper, Table 4: 1 or 4)."""
 
     target: str = "ffn"
@@ -33,40 +34,25 @@ class ContinuousSettings:
     loss: str = "mse"
     """`mse` (paper) or `smooth_l1`."""
 
-    smooth_l1_beta: float = 1.0
+    smooth_l1_beta: Annotated[float, within("(0, 1e6]")] = 1.0
     """Error at which `smooth_l1` turns from square to absolute. Not specified by the paper."""
 
-    decay_start: float = 0.999
+    decay_start: Annotated[float, within("[0, 1]")] = 0.999
     """EMA decay at the first update (data2vec's). Not specified by the paper."""
 
-    decay_end: float = 0.9999
+    decay_end: Annotated[float, within("[0, 1]")] = 0.9999
     """EMA decay from `decay_fraction` on (data2vec's). Not specified by the paper. At 0.999 over
     300 updates the teacher is still 74 % random: short runs need less."""
 
-    decay_fraction: float = 0.075
+    decay_fraction: Annotated[float, within("(0, 1]")] = 0.075
     """Fraction of all updates over which the decay rises linearly (data2vec: 30k of 400k). Not
     specified by the paper."""
 
     def __post_init__(self) -> None:
-        if self.top_k < 1:
-            raise ValueError(f"`top_k` must be at least 1, but is {self.top_k} instead.")
         if self.target not in ("ffn", "block"):
             raise ValueError(f"`target` must be 'ffn' or 'block', but is {self.target!r} instead.")
         if self.loss not in ("mse", "smooth_l1"):
             raise ValueError(f"`loss` must be 'mse' or 'smooth_l1', but is {self.loss!r} instead.")
-        if not self.smooth_l1_beta > 0.0:
-            raise ValueError(
-                f"`smooth_l1_beta` must be positive, but is {self.smooth_l1_beta} instead."
-            )
-        for name in ("decay_start", "decay_end"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(
-                    f"`{name}` must be in [0, 1], but is {getattr(self, name)} instead."
-                )
-        if not 0.0 < self.decay_fraction <= 1.0:
-            raise ValueError(
-                f"`decay_fraction` must be in (0, 1], but is {self.decay_fraction} instead."
-            )
 
     def row(self) -> dict[str, int]:
         """Returns what tells a continuous row from another in Table 4."""

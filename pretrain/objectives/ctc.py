@@ -6,6 +6,7 @@ Shapes: B batch, T frames, D model dim, C classes (blank and characters), U char
 import math
 from collections import Counter
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from pretrain.model.encoder import Encoder, seeded_weights
 from pretrain.model.encoder_settings import num_frames_of
 from pretrain.objectives.feature_statistics import variance
 from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 from pretrain.text import BLANK, Vocabulary, collapse
 
 
@@ -31,16 +32,12 @@ class CtcSettings:
     """Masks spans of the input frames as drawn by the table `mask` (wav2vec 2.0 does, with 0.65 of
     the frames on 10 h and less)."""
 
-    dropout: float = 0.0
+    dropout: Annotated[float, within("[0, 1)")] = 0.0
     """Dropout before the head (wav2vec 2.0 has none on 10 h and less, else 0.1)."""
 
     blank_prior: bool = False
     """Starts the head at the shares of blanks and characters in the transcripts (bias their
     logarithm, weights a tenth), so that the first updates need not find them."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"`dropout` must be in [0, 1), but is {self.dropout} instead.")
 
 
 class CtcHead(nn.Module):

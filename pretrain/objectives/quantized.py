@@ -3,6 +3,8 @@
 Shapes: B batch, T frames, M masked frames, K negatives, G codebooks, V entries.
 """
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +23,7 @@ from pretrain.objectives.contrastive import (
 from pretrain.objectives.feature_statistics import mean_square, variance
 from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
 from pretrain.objectives.progress import geometric_between
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 LOSSES = {"bce": bce_per_frame, "infonce": infonce_per_frame}
 UNINFORMED = {"bce": uninformed_bce, "infonce": uninformed_infonce}
@@ -32,58 +34,53 @@ NEGATIVES = {"differing": differing_negatives, "any": any_negatives}
 class QuantizedSettings:
     """Settings of the quantized mode. `num_entries` ** `num_codebooks` centres (Table 4)."""
 
-    num_codebooks: int = 2
+    num_codebooks: Annotated[int, within("[1, 1024]")] = 2
     """G (paper, Table 4: 2 or 4)."""
 
-    num_entries: int = 8
+    num_entries: Annotated[int, within("[1, 65536]")] = 8
     """V, code words in each codebook (paper, Table 4: 2, 8 or 12)."""
 
-    code_dim: int = 256
+    code_dim: Annotated[int, within("[1, 65536]")] = 256
     """Dim of a frame's code, `code_dim / num_codebooks` per codebook, and of the space in which
     predictions meet targets (wav2vec 2.0's). Not specified by the paper."""
 
     loss: str = "bce"
     """`bce`, the paper's word, or `infonce`, wav2vec 2.0's."""
 
-    num_negatives: int = 100
+    num_negatives: Annotated[int, within("[1, 10000]")] = 100
     """Negatives per masked frame (wav2vec 2.0's). Not specified by the paper."""
 
     negatives: str = "differing"
     """`differing`: drawn among frames with another centre. `any`: among all frames, those with the
     same centre then ignored (wav2vec 2.0's). Not specified by the paper."""
 
-    logit_temperature: float = 0.1
+    logit_temperature: Annotated[float, within("(0, 1e6]")] = 0.1
     """Divides the cosines (wav2vec 2.0's). Not specified by the paper."""
 
-    temperature_start: float = 2.0
+    temperature_start: Annotated[float, within("(0, 1e6]")] = 2.0
     """Gumbel temperature at the first update (wav2vec 2.0's). Not specified by the paper."""
 
-    temperature_end: float = 0.5
+    temperature_end: Annotated[float, within("(0, 1e6]")] = 0.5
     """Gumbel temperature from `temperature_fraction` on (wav2vec 2.0's). Not specified by the
     paper."""
 
-    temperature_fraction: float = 0.7
+    temperature_fraction: Annotated[float, within("(0, 1]")] = 0.7
     """Fraction of all updates over which the temperature falls geometrically (wav2vec 2.0 reaches
     its end at 277k of 400k). Not specified by the paper."""
 
-    bce_diversity_weight: float = 10.0
+    bce_diversity_weight: Annotated[float, within("[0, 1e9]")] = 10.0
     """Weight of the diversity term beside `bce`, whose loss starts some 15 times larger: at 0.1
     every row collapses to one centre, at 1 some do, 10 to 1000 hold. Not specified by the paper."""
 
-    infonce_diversity_weight: float = 0.1
+    infonce_diversity_weight: Annotated[float, within("[0, 1e9]")] = 0.1
     """Weight of the diversity term beside `infonce` (wav2vec 2.0's). Not specified by the
     paper."""
 
-    feature_penalty_weight: float = 10.0
+    feature_penalty_weight: Annotated[float, within("[0, 1e9]")] = 10.0
     """Weight of the mean square of the conv stack's output (wav2vec 2.0's). Not specified by the
     paper."""
 
     def __post_init__(self) -> None:
-        for name in ("num_codebooks", "num_entries", "code_dim", "num_negatives"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"`{name}` must be at least 1, but is {getattr(self, name)} instead."
-                )
         if self.code_dim % self.num_codebooks:
             raise ValueError(
                 f"`code_dim` must be divisible by `num_codebooks`, but they are {self.code_dim} "
@@ -99,21 +96,6 @@ class QuantizedSettings:
                 raise ValueError(
                     f"`{name}` must be one of {sorted(choices)}, but is {getattr(self, name)!r} "
                     "instead."
-                )
-        for name in ("logit_temperature", "temperature_start", "temperature_end"):
-            if not getattr(self, name) > 0.0:
-                raise ValueError(
-                    f"`{name}` must be positive, but is {getattr(self, name)} instead."
-                )
-        if not 0.0 < self.temperature_fraction <= 1.0:
-            raise ValueError(
-                f"`temperature_fraction` must be in (0, 1], but is {self.temperature_fraction} "
-                "instead."
-            )
-        for name in ("bce_diversity_weight", "infonce_diversity_weight", "feature_penalty_weight"):
-            if not getattr(self, name) >= 0.0:
-                raise ValueError(
-                    f"`{name}` must be at least 0, but is {getattr(self, name)} instead."
                 )
 
     @property

@@ -1,18 +1,16 @@
 """A corpus card: what a corpus holds, what is missing, what is odd. Text here, a page elsewhere."""
 
-import tempfile
 import warnings
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
 from pretrain.data.columns import take_columns
 from pretrain.data.delimited import header_of
 from pretrain.data.describe import hours_of
-from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.quarantine import CorpusWarning, unusable_of
 from pretrain.data.readers.column_names import unread
-from pretrain.data.table import LABEL_COLUMNS, read_csv
+from pretrain.data.table import LABEL_COLUMNS
 from pretrain.data.whole_utterances import MAX_WHOLE_SECONDS
 from probe.corpora import read_with_extras
 from probe.corpora.audformat import COLUMNS as AUDFORMAT
@@ -89,14 +87,11 @@ class Card:
 
 def make_card(spec: str) -> Card:
     """Reads the corpus, incomplete or not, and says what it holds."""
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        quarantine = Path(folder) / "quarantine.csv"
         try:
-            table, extras = read_with_extras(
-                allow_incomplete(spec), max_bad_share=1.0, quarantine_file=quarantine
-            )
-            bad = read_csv(quarantine, encoding_errors="surrogateescape")
+            table, extras = read_with_extras(allow_incomplete(spec), max_bad_share=1.0)
+            bad = unusable_of(str(table["source"].iloc[0]))
         except ValueError as error:
             return Card(spec=spec, name=spec, error=str(error))
     told = [warning for warning in caught if issubclass(warning.category, CorpusWarning)]

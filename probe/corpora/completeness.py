@@ -71,7 +71,7 @@ def settle(lines: Sequence[str], *, source: str, path: Path, options: Collection
         f"The corpus {source} in {path} is not the one that was published:\n"
         + "\n".join(f"  {line}" for line in lines)
         + f"\nComplete it, or say that it may be incomplete: {source}:{INCOMPLETE}={path} "
-        "(the same as --allow-incomplete)."
+        "(--allow-incomplete, where a command has it, says so of all)."
     )
 
 

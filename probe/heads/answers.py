@@ -32,5 +32,5 @@ def check_finite(prediction: Values, *, head: str, task: Task, fold: str, settin
     if not np.isfinite(prediction).all():
         raise DivergedError(
             f"The {head} head diverged: its outputs for {task.name} in fold {fold} are not finite. "
-            f"Lower `{setting}` (--set {setting}=...)."
+            f"Lower the setting `{setting}`."
         )

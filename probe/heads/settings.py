@@ -5,10 +5,10 @@ The linear head has no settings: its strengths are `probe.evaluate.STRENGTHS`.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pretrain.config_files import read_tree
-from pretrain.settings_class import settings
+from pretrain.settings_class import settings, within
 
 LINEAR, SUPERB, FINETUNE = "linear", "superb", "finetune"
 
@@ -21,65 +21,50 @@ and a small network on frames, encoder frozen. `finetune`: the whole encoder is 
 class SuperbSettings:
     """The head of SUPERB and EmoBox: layer weights, Linear, ReLU, mean over frames, Linear."""
 
-    hidden_dim: int = 256
+    hidden_dim: Annotated[int, within("[1, 65536]")] = 256
     """Width of the first Linear (EmoBox and SUPERB)."""
 
-    lr: float = 1e-4
+    lr: Annotated[float, within("(0, 1e38]")] = 1e-4
     """Adam's rate, constant (EmoBox and SUPERB)."""
 
-    batch_size: int = 32
+    batch_size: Annotated[int, within("[1, 65536]")] = 32
     """Utterances in a batch (EmoBox)."""
 
-    epochs: int = 20
+    epochs: Annotated[int, within("[1, 1e6]")] = 20
     """Passes over the training part (EmoBox). The best one by the dev part is kept."""
 
-    seed: int = 0
+    seed: Annotated[int, within("[0, 4294967295]")] = 0
     """Of initial weights and order, the same for every row. Not specified by the paper."""
-
-    def __post_init__(self) -> None:
-        _check_positive(self, ("hidden_dim", "lr", "batch_size", "epochs"))
 
 
 @settings
 class FinetuneSettings:
     """Training of the whole encoder with mean pooling and a Linear. Not specified by the paper."""
 
-    encoder_lr: float = 1e-5
+    encoder_lr: Annotated[float, within("(0, 1e38]")] = 1e-5
     """Adam's rate for the encoder, constant (that of MFSN's public baseline)."""
 
-    head_lr: float = 1e-3
+    head_lr: Annotated[float, within("(0, 1e38]")] = 1e-3
     """Adam's rate for the Linear, which starts from nothing."""
 
-    batch_size: int = 16
+    batch_size: Annotated[int, within("[1, 65536]")] = 16
     """Utterances in a batch."""
 
-    epochs: int = 10
+    epochs: Annotated[int, within("[1, 1e6]")] = 10
     """Passes over the training part. The best one by the dev part is kept."""
 
     freeze_conv: bool = True
     """Whether the conv stack stays as it was pre-trained, as wav2vec 2.0's fine-tuning does."""
 
-    max_seconds: float = 15.0
+    max_seconds: Annotated[float, within("[0.1, 3600]")] = 15.0
     """Longer utterances are trained on by a crop of this length, drawn anew in every epoch; dev and
     test utterances are always whole."""
 
-    max_gradient_norm: float = 1.0
+    max_gradient_norm: Annotated[float, within("[0, 1e38]")] = 1.0
     """Gradients are clipped to this global norm; 0 leaves them as they are."""
 
-    seed: int = 0
+    seed: Annotated[int, within("[0, 4294967295]")] = 0
     """Of the Linear's initial weights, order and crops, the same for every row."""
-
-    def __post_init__(self) -> None:
-        _check_positive(self, ("encoder_lr", "head_lr", "batch_size", "epochs"))
-        if self.max_seconds < 0.1:
-            raise ValueError(
-                f"`max_seconds` must be at least 0.1, but is {self.max_seconds} instead."
-            )
-        if self.max_gradient_norm < 0:
-            raise ValueError(
-                f"`max_gradient_norm` must not be negative, but is {self.max_gradient_norm} "
-                "instead."
-            )
 
 
 @settings
@@ -95,8 +80,9 @@ class Head:
         return {"name": self.name, "settings": _settings_of(self, self.name)}
 
 
-def make_head(name: str, overrides: Sequence[str] = ()) -> Head:
-    """Builds the settings of the head `name` from `KEY=VALUE` overrides, as in superb.epochs=30.
+def make_head(name: str, overrides: Sequence[str] = (), *, option: str = "--set") -> Head:
+    """Builds the settings of the head `name` from `KEY=VALUE` overrides, as in superb.epochs=30,
+    which were given to `option`.
 
     Raises:
         ValueError: Head or key are unknown, a value cannot be, or is another head's.
@@ -108,19 +94,13 @@ def make_head(name: str, overrides: Sequence[str] = ()) -> Head:
         if not key.startswith(f"{name}."):
             known = ", ".join(f"{name}.{key}" for key in _settings_of(Head(), name))
             raise ValueError(
-                f"--set {text}: `{key}` is no setting of the head {name!r}; it has "
+                f"{option} {text}: `{key}` is no setting of the head {name!r}; it has "
                 f"{known or 'none'}."
             )
-    tree = read_tree([], list(overrides))
+    tree = read_tree([], list(overrides), option=option)
     tree.put("name", name, f"--head {name}")
     return tree.build(Head)
 
 
 def _settings_of(head: Head, name: str) -> dict[str, Any]:
     return {} if name == LINEAR else dataclasses.asdict(getattr(head, name))
-
-
-def _check_positive(values: object, names: Sequence[str]) -> None:
-    for name in names:
-        if getattr(values, name) <= 0:
-            raise ValueError(f"`{name}` must be above 0, but is {getattr(values, name)} instead.")

@@ -89,3 +89,14 @@ def test_the_drawing_shows_who_asks_whom() -> None:
         "T2 = T1 + y",
         "head(T2, SEC, last layer)",
     ]
+
+
+def test_a_space_that_nobody_can_search_through_is_refused_before_it_is_listed() -> None:
+    assert len(all_structures(num_cells=2)) == 192
+    with pytest.raises(ValueError, match="but 6 cells make 786,432 instead"):
+        all_structures(num_cells=6)
+
+
+def test_a_hundred_thousand_operations_are_refused_before_a_network_is_built() -> None:
+    with pytest.raises(GenotypeError, match="at most 16 operations, but names 100000 instead"):
+        Genotype(level=0, operations=("sum",) * 100_000)

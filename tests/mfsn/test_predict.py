@@ -76,3 +76,11 @@ def test_ties_of_ua_and_wa_go_to_the_lower_loss() -> None:
     worse = Scores(ua=0.3, wa=0.5, loss=1.0)
     assert better.rank() > worse.rank()
     assert Scores(ua=0.31, wa=0.5, loss=9.0).rank() > better.rank()
+
+
+def test_one_answer_to_utterances_of_several_classes_is_known_as_such() -> None:
+    scores = np.log(np.array([[0.2, 0.8], [0.4, 0.6]]))
+    assert score(scores, np.array([0, 1])).only_answer == 1
+    assert score(scores, np.array([1, 1])).only_answer is None  # rightly so
+    assert score(scores[:, ::-1] * [[1], [0.1]], np.array([0, 1])).only_answer == 0
+    assert score(np.log(np.array([[0.2, 0.8], [0.6, 0.4]])), np.array([0, 1])).only_answer is None

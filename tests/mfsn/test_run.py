@@ -3,7 +3,9 @@
 import json
 import signal
 from pathlib import Path
+from shutil import copytree
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,7 +21,9 @@ pytestmark = pytest.mark.usefixtures("runs")
 def test_a_search_leaves_tables_networks_and_genotypes(searched: Path) -> None:
     run = read_run(searched)
     assert run["status"] == "finished"
-    assert run["folds"] == ["s0", "s1", "s2"]
+    assert run["folds"] == run["protocol_folds"] == ["s0", "s1", "s2"]
+    assert "The encoder tec (" in run["warnings"][0]
+    assert "never fine-tuned" in run["warnings"][0]
     assert run["levels"] == [1, 1, 2]
     assert run["trained_parts"] == ["head", "fusion"]
     assert run["variants"][0]["parameters"] > 0
@@ -67,6 +71,49 @@ def test_wrong_input_is_refused_in_words(
     assert main(command(place, "search", tmp_path / "out", *more)) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_exchanged_encoders_are_refused_before_anything_is_read(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--sec-quantized", str(place / "continuous"), "--corpus", "mine=nowhere.csv"]
+    assert main(command(place, "ablate", tmp_path / "out", *more)) == 2
+    assert "continuous is 'continuous' instead" in capsys.readouterr().err
+
+
+def test_a_network_that_answers_one_class_and_folds_that_are_left_out_are_named(
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def always_sad(fold: Fold, network: NetworkFunction) -> FloatArray:
+        return np.tile(np.log([[0.1, 0.9]]), (len(fold.test), 1))
+
+    monkeypatch.setattr(Fold, "tested", always_sad)
+    assert main(command(place, "search", tmp_path / "out", "--fold", "s1")) == 0
+    said = capsys.readouterr().out
+    assert "warning: mfsn, seed 0, fold s1: the network answers 'sad' to every" in said
+    assert "Results of 1 of 3 folds" in said
+    run = read_run(tmp_path / "out")
+    named = {"variant": "mfsn", "seed": 0, "fold": "s1", "constant_answer": "sad"}
+    assert run["constant_networks"] == [named]
+    assert (run["folds"], run["protocol_folds"]) == (["s1"], ["s0", "s1", "s2"])
+
+
+def test_an_evaluation_names_the_run_whose_encoder_is_gone(
+    searched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = tmp_path / "moved"
+    copytree(searched, moved)
+    run = json.loads((moved / "run.json").read_text())
+    run["encoders"]["tec"]["folder"] = str(tmp_path / "gone")
+    (moved / "run.json").write_text(json.dumps(run))
+    arguments = ["evaluate", "--run", str(moved), "--corpus", "x=y", "--out", str(tmp_path / "o")]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert f"--run {moved}: its encoder tec must be the folder of an encoder" in said
+    assert "--tec" not in said
 
 
 def test_no_test_utterance_is_seen_before_it_is_tested(

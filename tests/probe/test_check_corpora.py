@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from pretrain.data.table import read_csv
 from probe.check_corpora import main, parse_arguments, run
 from probe.corpora.card import make_card
 from tests.conftest import PROJECT
@@ -86,6 +87,21 @@ def test_what_cannot_be_read_and_too_many_unusable_files_fail_the_command(
     wrong = run(parse_arguments([f"emodb={tmp_path / 'nowhere'}", f"mine={corpus}"]))
     assert [line.rpartition(" ")[2] for line in wrong] == ["read", "it"]
     assert "does not exist" in capsys.readouterr().out
+
+
+def test_the_list_of_unusable_files_that_a_card_names_is_still_there(corpus: Path) -> None:
+    for place in range(8):
+        (corpus / f"{place}.wav").write_text("no audio")
+    error = make_card(f"mine={corpus}").error
+    named = Path(error.partition("the list with reasons is ")[2].splitlines()[0])
+    assert len(read_csv(named)) == 9
+    assert "At most" not in error
+    for place in range(8):
+        noise(corpus / f"{place}.wav", place)
+    assert len(make_card(f"mine={corpus}").unusable) == len(read_csv(named)) == 1
+    (corpus / "broken.wav").unlink()
+    noise(corpus / "broken.wav", 9)
+    assert make_card(f"mine={corpus}").unusable == []
 
 
 def test_the_page_is_self_contained(corpus: Path, tmp_path: Path) -> None:

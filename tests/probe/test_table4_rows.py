@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from pretrain.config_files import SettingsError
+from pretrain.engine.run_folder import RunFolderError
 from probe.encoders import EncoderError
-from probe.table4_rows import PretrainedRow, RowError, check_finished, plan_rows
+from probe.table4_plan import make_heads
+from probe.table4_rows import PretrainedRow, RowError, check_finished, last_lines, plan_rows
 from tests.conftest import TINY
 from tests.probe.table4_places import make_rows
 
@@ -78,3 +80,32 @@ def test_unequal_encoders_of_different_seeds_are_refused(place: Path) -> None:
 def test_a_folder_without_rows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RowError, match="folder of TOML files"):
         plan(tmp_path)
+
+
+def test_messages_name_the_options_of_this_command(place: Path) -> None:
+    assert plan(place)
+    (place / "runs" / "quantized-g2v2-seed0").mkdir(parents=True)
+    stranger = place / "runs" / "quantized-g2v2-seed0" / "thesis.txt"
+    stranger.touch()
+    with pytest.raises(RunFolderError, match="Choose another --runs"):
+        plan(place)
+    stranger.rename(stranger.with_name("run.json"))
+    with pytest.raises(RunFolderError, match="Choose another --runs"):
+        plan(place)
+    stranger.with_name("run.json").unlink()
+    with pytest.raises(SettingsError, match=r"^--pretrain-on 7: `data.corpus`"):
+        plan(place, corpus=7)  # type: ignore[arg-type]
+
+
+def test_a_pre_training_that_fails_names_the_options_of_this_command(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("error: the corpus changed. Restore what it was, or choose another --out.\n")
+    assert last_lines(log).endswith("or choose another --runs.")
+
+
+@pytest.mark.parametrize(
+    "override", ["superb.epochs=0", "superb.epoch=3", "superb.lr=0x1", "superb.lr=1\n2"]
+)
+def test_settings_of_heads_are_blamed_on_their_option(override: str) -> None:
+    with pytest.raises(ValueError, match=r"^--head-set ['s]"):
+        make_heads(["superb"], [override])

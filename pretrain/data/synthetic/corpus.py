@@ -36,6 +36,7 @@ from pretrain.json_files import read_object
 from pretrain.replacing import writing
 
 SAMPLE_RATE_HZ = 16_000
+MAX_HOURS = 1000.0
 FORMAT = 1
 """Raise it with every change of what a corpus of given settings contains."""
 MEAN_SECONDS = {"pretrain": 2.48, "probe": 2.43}
@@ -110,8 +111,8 @@ def _make(
 
 def rounds_of(hours: float, *, part: str) -> int:
     """Returns the number of rounds that last about `hours`."""
-    if not 0 < hours < float("inf"):
-        raise ValueError(f"`hours` must be greater than 0 and finite, but is {hours} instead.")
+    if not 0 < hours <= MAX_HOURS:
+        raise ValueError(f"`hours` must be above 0 and at most {MAX_HOURS:g}, but is {hours:g}.")
     return ceil(hours * 3600 / (len(speakers_of(part)) * MEAN_SECONDS[part]))
 
 

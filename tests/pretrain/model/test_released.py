@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers
 
+from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.model.released import ReleasedError, is_released, load_released
 
 LENGTHS = (12_000, 6_400, 8_111)
@@ -122,3 +124,15 @@ def test_missing_weights_are_noticed(tmp_path: Path) -> None:
     save_file(tensors, file, metadata={"format": "pt"})
     with pytest.raises(ReleasedError, match=r"lacks 1 weights.*layers\.1\.attention\.k_proj"):
         load_released(tmp_path)
+
+
+def test_a_released_encoder_takes_raw_sound_too(tmp_path: Path) -> None:
+    encoder = load_released(str(save_tiny("wav2vec2-ctc", tmp_path)))
+    raw = make_waveforms()[0][0].numpy() * np.float32(0.2)
+    layers = encoder.encode(raw, sample_rate_hz=16_000)
+    waveforms, num_samples = pad_waveforms([normalize_waveform(raw)])
+    expected = encoder(waveforms, num_samples)
+    assert len(layers) == len(expected.layers)
+    num_frames = int(expected.num_frames[0])
+    for layer, whole in zip(layers, expected.layers, strict=True):
+        assert torch.equal(layer, whole[0, :num_frames])

@@ -235,7 +235,7 @@ def test_settings_of_another_head_and_impossible_ones_are_refused() -> None:
     assert make_head("superb", ["superb.epochs=3"]).superb.epochs == 3
     for name, text, message in (
         ("superb", "superb.epoch=3", "did you mean `superb.epochs`"),
-        ("superb", "superb.epochs=0", "`epochs` must be above 0, but is 0"),
+        ("superb", "superb.epochs=0", "`epochs` must be at least 1, but is 0"),
         ("superb", "finetune.epochs=2", "no setting of the head 'superb'"),
         ("linear", "superb.lr=1", "it has none"),
     ):

@@ -78,5 +78,5 @@ def test_prosody_is_the_rules_plus_noise_and_contradicted_voices_have_less() -> 
 
 
 def test_a_share_out_of_range_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"`contradicted_share` must be in 0..1, but is 1.5"):
+    with pytest.raises(ValueError, match=r"`contradicted_share` must be in \[0, 1\], but is 1.5"):
         SyntheticSettings(contradicted_share=1.5)
