@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     from pretrain.config_files import SettingsError, read_tree
     from pretrain.engine.launch import end_processes
     from pretrain.engine.pretrain_run import pretrain
-    from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve
+    from pretrain.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
 
     files = sorted(options.rows.glob("*.toml"))
     if not files:
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
             )
             if seed is not None:
                 tree.put("seed", seed, f"--seed {seed}")
-            settings = resolve(tree)
+            settings = resolve(tree, remedy=ROW_MODE_REMEDY)
             name = settings.name if seed is None else f"{settings.name}-seed{seed}"
             if options.out / name in runs:
                 raise SettingsError(

@@ -14,7 +14,7 @@ from pretrain.data.readers.manifest import FILE_NAME
 from pretrain.data.readers.spec import parse_spec, unknown_corpus
 from pretrain.engine.run_folder import RunFolder
 from pretrain.locks import lock
-from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve
+from pretrain.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
 from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.encoders import ROW, EncoderRun, read_encoder_run, with_equal_comparison
 
@@ -141,7 +141,7 @@ def plan_rows(
             if corpus is not None:
                 tree.put("data.corpus", corpus, f"--pretrain-on {corpus}")
             tree.put("seed", seed, f"--seed {seed}")
-            settings = resolve(tree)
+            settings = resolve(tree, remedy=ROW_MODE_REMEDY)
             if settings.name in BASELINES:
                 raise SettingsError(
                     f"{file}: `name` must be none of {', '.join(BASELINES)}, which every table has "
