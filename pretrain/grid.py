@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     from pretrain.config_files import SettingsError, read_tree
     from pretrain.engine.launch import end_processes
     from pretrain.engine.pretrain_run import pretrain, settle_pretraining
-    from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve
+    from pretrain.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
 
     files = sorted(options.rows.glob("*.toml"))
     if not files:
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
             )
             if seed is not None:
                 tree.put("seed", seed, f"--seed {seed}")
-            rows.append(resolve(tree))
+            rows.append(resolve(tree, remedy=ROW_MODE_REMEDY))
 
     def folder_of(settings: ResolvedSettings) -> Path:
         suffix = f"-seed{settings.run.seed}" if options.seed else ""

@@ -179,8 +179,14 @@ class ResolvedSettings:
         return hash_of({k: v for k, v in flat.items() if not k.startswith(CHANGE_NO_NUMBER)})
 
 
-def resolve(tree: SettingsTree) -> ResolvedSettings:
-    """Builds the settings; raises `SettingsError` that lists every fault with its place.
+MODE_REMEDY = "Give --mode, or a --config that sets it."
+ROW_MODE_REMEDY = "Set it in the file of the row."
+"""What to do about a missing mode, where there is --mode and where rows have files."""
+
+
+def resolve(tree: SettingsTree, *, remedy: str = MODE_REMEDY) -> ResolvedSettings:
+    """Builds the settings; raises `SettingsError` that lists every fault with its place, and with
+    `remedy` if there is no mode.
 
     The objective has its settings in the table of its mode. Tables of other modes are checked and
     left out, so that one file can serve all modes.
@@ -189,8 +195,7 @@ def resolve(tree: SettingsTree) -> ResolvedSettings:
     if not isinstance(mode, str) or mode not in OBJECTIVES:
         raise SettingsError(
             f"{tree.sources.get('mode', 'settings')}: `mode` must be one of "
-            f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead. Set it in a --config "
-            f"file, or give --mode to pretrain/run.py."
+            f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead. {remedy}"
         )
     objectives = {
         name: tree.build(kind.settings_class, table=name) for name, kind in OBJECTIVES.items()

@@ -16,7 +16,7 @@ from pretrain.engine.launch import training_device
 from pretrain.engine.pretrain_run import widths_of
 from pretrain.engine.run_folder import RunFolder
 from pretrain.locks import lock
-from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve
+from pretrain.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
 from pretrain.with_parent import for_child
 from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.encoders import ROW, EncoderRun, read_encoder_run, with_equal_comparison
@@ -152,7 +152,7 @@ def plan_rows(
             if corpus is not None:
                 tree.put("data.corpus", corpus, f"--pretrain-on {corpus}")
             tree.put("seed", seed, f"--seed {seed}")
-            read.append((file, resolve(tree)))
+            read.append((file, resolve(tree, remedy=ROW_MODE_REMEDY)))
     settled = settle(
         [settings for _, settings in read],
         folder_of,

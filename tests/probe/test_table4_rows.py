@@ -93,6 +93,10 @@ def test_messages_name_the_options_of_this_command(place: Path) -> None:
     with pytest.raises(RunFolderError, match="Choose another --runs"):
         plan(place)
     stranger.with_name("run.json").unlink()
+    (place / "rows" / "a.toml").write_text('name = "a"\n')
+    with pytest.raises(SettingsError, match=r"but is None instead\. Set it in the file"):
+        plan(place)
+    (place / "rows" / "a.toml").unlink()
     with pytest.raises(SettingsError, match=r"^--pretrain-on 7: `data.corpus`"):
         plan(place, corpus=7)  # type: ignore[arg-type]
 
