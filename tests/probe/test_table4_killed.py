@@ -13,7 +13,6 @@ from typing import Any, cast
 
 import pytest
 
-from probe import table4_work
 from probe.shared_work import Board
 from probe.table4 import main
 from probe.table4_plan import Plan
@@ -109,7 +108,7 @@ class Killed:
 def killed_call(
     missing: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[Path]:
-    monkeypatch.setattr(table4_work.subprocess, "Popen", Killed)
+    monkeypatch.setattr("probe.table4_work.subprocess.Popen", Killed)
     jobs = [SimpleNamespace(name=name, is_finished=False) for name in missing]
     plan = SimpleNamespace(jobs=[], rows=[], missing=lambda: jobs)
     board = Board(folder=tmp_path / "work", call="1-1")
