@@ -12,7 +12,7 @@ from pretrain.config_files import SettingsError, read_tree
 from pretrain.data.readers import LISTERS
 from pretrain.data.readers.manifest import FILE_NAME
 from pretrain.data.readers.spec import parse_spec, unknown_corpus
-from pretrain.engine.run_folder import RunFolder
+from pretrain.engine.run_folder import WEIGHTS_FILE, RunFolder
 from pretrain.locks import lock
 from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve
 from pretrain.with_parent import for_child
@@ -60,7 +60,8 @@ class PretrainedRow:
     @property
     def is_finished(self) -> bool:
         description = RunFolder(self.folder).description()
-        return description is not None and description.get("status") == "finished"
+        is_there = (self.folder / WEIGHTS_FILE).is_file()
+        return is_there and description is not None and description.get("status") == "finished"
 
     @property
     def lock_files(self) -> Sequence[Path]:
