@@ -222,7 +222,7 @@ def _read(path: Path, ids: list[str]) -> FloatArray | None:
 
 
 def _digest(features: FloatArray) -> str:
-    return blake2b(np.ascontiguousarray(features).view(np.uint8).data, digest_size=16).hexdigest()
+    return blake2b(features.data.cast("B"), digest_size=16).hexdigest()
 
 
 def recordings_hash(table: pd.DataFrame) -> str:

@@ -14,7 +14,7 @@ from pretrain.data.readers.spec import parse_spec, unknown_corpus
 from pretrain.engine.kept_precision import settle
 from pretrain.engine.launch import training_device
 from pretrain.engine.pretrain_run import widths_of
-from pretrain.engine.run_folder import RunFolder
+from pretrain.engine.run_folder import WEIGHTS_FILE, RunFolder
 from pretrain.locks import lock
 from pretrain.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
 from pretrain.with_parent import for_child
@@ -62,7 +62,8 @@ class PretrainedRow:
     @property
     def is_finished(self) -> bool:
         description = RunFolder(self.folder, option="--runs").description()
-        return description is not None and description.get("status") == "finished"
+        is_there = (self.folder / WEIGHTS_FILE).is_file()
+        return is_there and description is not None and description.get("status") == "finished"
 
     @property
     def lock_files(self) -> Sequence[Path]:

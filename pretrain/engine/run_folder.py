@@ -9,7 +9,7 @@ from typing import Any
 
 from pretrain.config_files import flatten, to_toml
 from pretrain.engine.checkpoint import list_checkpoints
-from pretrain.json_files import JsonError, finite, read_object
+from pretrain.json_files import FILES, JsonError, finite, read_object
 from pretrain.locks import lock
 from pretrain.replacing import replace_text
 from pretrain.run_record import RUN_FILE, EncoderRecord, RunRecord
@@ -27,6 +27,8 @@ EARLY_FILES = {
 }
 """What a run that failed before its first update may have left behind."""
 
+
+WEIGHTS_FILE = "encoder.safetensors"
 
 _KEPT = (".safetensors", "encoder.json", "utterances.csv", "vocabulary.json")
 
@@ -70,7 +72,8 @@ class RunFolder:
             ) from error
 
     def open(self, settings: RunSettings, *, resume: bool) -> str:
-        """Returns `new`, `continue` or `finished`; raises `RunFolderError` when the folder does not
+        """Returns `new`, `continue` (also to make files again that a finished run has lost) or
+        `finished`; raises `RunFolderError` when the folder does not
         fit."""
         description = self.description(RunRecord)
         if description is None:
@@ -89,9 +92,19 @@ class RunFolder:
                 f"choose another {self.option}."
             )
         self._check_same_settings(description, settings)
+        has_checkpoint = bool(list_checkpoints(self.checkpoints))
         if description["status"] == "finished":
-            return "finished"
-        return "continue" if list_checkpoints(self.checkpoints) else "new"
+            # Their content is compared where it is used: it may be large.
+            names = description.get(FILES) or (WEIGHTS_FILE,)
+            if all((self.path / name).is_file() for name in names):
+                return "finished"
+            if not has_checkpoint:
+                gone = next(name for name in names if not (self.path / name).is_file())
+                raise RunFolderError(
+                    f"{self.path}: its run is finished, but {gone} is gone, and no checkpoint is "
+                    f"left to make it from. Copy it back, or choose another --out."
+                )
+        return "continue" if has_checkpoint else "new"
 
     def _check_same_settings(self, description: dict[str, Any], settings: RunSettings) -> None:
         before, now = flatten(description["settings"]), flatten(settings.tree())

@@ -19,7 +19,7 @@ from pretrain.engine.run_folder import RunFolder, comparison_of
 from pretrain.engine.train import Trainer
 from pretrain.json_files import FILES, digests_of
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
-from pretrain.model.weights import save_encoder, weights_hash
+from pretrain.model.weights import INITIAL_WEIGHTS_FILE, save_encoder, weights_hash
 from pretrain.objectives.objective import Objective
 from pretrain.settings import RunSettings
 
@@ -110,8 +110,9 @@ def _train(
     if not is_new:
         folder.check_unchanged("corpus", corpus_hash)
         folder.check_unchanged("initial_weights", initial_hash)
-    if is_main and is_new:
+    if is_main and (is_new or not (folder.path / INITIAL_WEIGHTS_FILE).is_file()):
         save_encoder(folder.path, encoder, initial=True)
+    if is_main and (is_new or not (folder.path / "utterances.csv").is_file()):
         save_table(table, folder.path / "utterances.csv")
     trainer = Trainer(settings, objective, usable, folder, accelerator, recipe.small_config)
     trainer.resume()

@@ -80,7 +80,8 @@ def read_weights(
     if said and tensors_hash(tensors) != said:
         raise WeightsError(
             f"`{weights_file}` is not what its run {'began' if initial else 'ended'} with (see "
-            f"`hashes` in {folder / RUN_FILE}). Copy the folder again, or make the run again."
+            f"`hashes` in {folder / RUN_FILE}). Copy it again; or remove it, and give the command "
+            "of the run again, which makes it from its checkpoint."
         )
     return settings, tensors
 

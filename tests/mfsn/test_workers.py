@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import torch
 from mfsn import execute as execute_module
 from mfsn.results import read_run
 from mfsn.run import main
-from mfsn.workers import worker_environment
+from mfsn.workers import WORKER, worker_environment
 from tests.mfsn.commands import command
 
 pytestmark = pytest.mark.usefixtures("runs")
@@ -90,3 +91,30 @@ def test_cublas_is_made_deterministic_before_anything_computes(
     with pytest.raises(FirstStateError):
         main(command(place, "search", tmp_path / "out"))
     assert seen == [":4096:8"]
+
+
+def test_a_killed_worker_whose_tasks_others_did_costs_no_results(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the work itself done here, in place of two processes of which one was killed."""
+
+    class Killed:
+        def __init__(self, given: list[str], *, env: dict[str, str]) -> None:
+            assert env["WORKS_FOR_PROCESS"] == str(os.getpid())
+            self.arguments = given[2:]
+
+        def wait(self) -> int:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(WORKER, "0")
+                patch.setattr("mfsn.workers.subprocess", SimpleNamespace(Popen=never))
+                main(self.arguments)
+            return -9
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a worker has no workers")
+
+    monkeypatch.setattr("mfsn.workers.subprocess", SimpleNamespace(Popen=Killed))
+    out = tmp_path / "out"
+    more = ("--variant", "both", "--fold", "s0", "--set", "fit.max_epochs=1", "--jobs", "2")
+    assert main(command(place, "train", out, *more)) == 0
+    assert read_run(out)["status"] == "finished"

@@ -126,8 +126,11 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(
 def test_a_damaged_file_is_computed_again(table: pd.DataFrame, tmp_path: Path) -> None:
     first = extract(table, Counting(), tmp_path / "c")
     (file,) = (tmp_path / "c").iterdir()
-    file.write_bytes(file.read_bytes()[:50])
-    np.testing.assert_array_equal(extract(table, Counting(), tmp_path / "c"), first)
+    content = file.read_bytes()
+    for damaged in (content[:50], content[:-1], content[:-1] + bytes([content[-1] ^ 1])):
+        file.write_bytes(damaged)
+        np.testing.assert_array_equal(extract(table, Counting(), tmp_path / "c"), first)
+        assert file.read_bytes()[-8:] == content[-8:]
 
 
 def test_not_finite_features_and_too_short_utterances_are_named(

@@ -1,15 +1,17 @@
 """A run stopped and resumed equals the straight run: every tensor, every hash, every metric."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 
 from pretrain.config_files import SettingsTree
 from pretrain.engine import train
 from pretrain.engine.pretrain_run import pretrain
+from pretrain.engine.run_folder import RunFolderError
 from pretrain.settings import ResolvedSettings, resolve
 from tests.conftest import PROJECT
 
@@ -73,3 +75,28 @@ def test_a_finished_run_is_reused(tiny_tree: SettingsTree, tmp_path: Path) -> No
     before = (tmp_path / "run" / "encoder.safetensors").stat().st_mtime_ns
     assert pretrain(settings, tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "encoder.safetensors").stat().st_mtime_ns == before
+
+
+def test_files_that_a_finished_run_has_lost_are_made_again(
+    tiny_tree: SettingsTree, tmp_path: Path
+) -> None:
+    settings, run = settings_of("quantized-g2v2", tiny_tree), tmp_path / "run"
+    assert pretrain(settings, run, resume=True)
+    names = ("encoder.safetensors", "initial.safetensors", "utterances.csv", "encoder.json")
+    before = {name: (run / name).read_bytes() for name in names}
+    metrics, record = (run / "metrics.jsonl").read_bytes(), (run / "run.json").read_bytes()
+    for name in names:
+        (run / name).unlink()
+    assert pretrain(settings, run, resume=True)
+    for name, content in before.items():
+        if name.endswith(".safetensors"):  # whose header is in no order
+            one, other = load(content), load((run / name).read_bytes())
+            assert all(torch.equal(one[key], other[key]) for key in one | other)
+        else:
+            assert (run / name).read_bytes() == content
+    assert (run / "metrics.jsonl").read_bytes() == metrics
+    assert json.loads((run / "run.json").read_bytes())["hashes"] == json.loads(record)["hashes"]
+    (run / "encoder.safetensors").unlink()
+    shutil.rmtree(run / "checkpoints")
+    with pytest.raises(RunFolderError, match=r"encoder\.safetensors is gone, and no checkpoint"):
+        pretrain(settings, run, resume=True)
