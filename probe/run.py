@@ -10,7 +10,7 @@ def run(parsed: argparse.Namespace) -> None:
     """Probes and writes the results folder."""
     from probe.encoders import make_table, read_encoder_run
     from probe.heads.settings import LINEAR, make_head
-    from probe.results import can_reuse, check_out_folder, write_results
+    from probe.results import can_reuse, check_out_folder, read_results, write_results
 
     # All that can be wrong with the command is found before minutes of computing.
     check_out_folder(parsed.out)
@@ -25,6 +25,7 @@ def run(parsed: argparse.Namespace) -> None:
     from pretrain.engine.provenance import command_line
     from probe.corpora.options import allow_incomplete
     from probe.grid import check_names, inputs_of, probe, read_corpus
+    from probe.text_table import text_tables
 
     specs = [allow_incomplete(s) if parsed.allow_incomplete else s for s in parsed.corpus]
     # Curves by layer need layers, which only the linear head tells apart.
@@ -34,7 +35,8 @@ def run(parsed: argparse.Namespace) -> None:
     how = {"bf16": parsed.bf16, "fingerprints": parsed.fingerprints}
     inputs = inputs_of(runs, corpora, parsed.protocol, head, **how)
     if can_reuse(parsed.out, inputs):
-        print(f"Already there, from the same encoders, corpora and code: {parsed.out.resolve()}")
+        print(text_tables(read_results(parsed.out)))
+        print(f"\nAlready there, from the same encoders, corpora and code: {parsed.out.resolve()}")
         return
     features_folder = parsed.features or runs_folder() / "features"
     results = probe(runs, corpora, parsed.protocol, features_folder, head=head, **how)
@@ -45,7 +47,9 @@ def run(parsed: argparse.Namespace) -> None:
         features_folder=str(features_folder),
     )
     write_results(parsed.out, results)
-    print(f"Results: {parsed.out.resolve()}")
+    # Read back: the table is that of the files.
+    print(text_tables(read_results(parsed.out)))
+    print(f"\nResults: {parsed.out.resolve()}")
 
 
 def main() -> None:

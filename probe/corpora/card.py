@@ -153,7 +153,7 @@ def _tables(table: pd.DataFrame, extras: pd.DataFrame, numbers: str) -> dict[str
                 "utterances": groups.size(),
                 "percent": (100 * groups.size() / len(labelled)).round(1),
                 "hours": (groups["seconds"].sum() / 3600).round(2),
-                "speakers": groups["speaker"].nunique(),
+                "speakers": groups["speaker"].agg(lambda names: names[names != ""].nunique()),
             }
         )
     for column in ("speaker", "session", "split"):
