@@ -112,6 +112,20 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
     )
 
 
+def read_pretrain_folder(folder: Path) -> PretrainRun | None:
+    """Reads the pre-training in one folder; None where there is none that can be read."""
+    if not (folder / "run.json").is_file():
+        return None
+    ignored: list[str] = []
+    record = _read_record(folder, ignored)
+    if record is None or record.get("kind") != "pretrain" or record.get("format") != FORMAT:
+        return None
+    try:
+        return _read_pretrain(folder, record, ignored)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return None
+
+
 def _read_record(folder: Path, notices: list[str]) -> dict[str, Any] | None:
     file = folder / "run.json"
     if not file.is_file():
@@ -119,7 +133,7 @@ def _read_record(folder: Path, notices: list[str]) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         notices.append(f"{folder}: left out, run.json cannot be read ({error}).")
         return None
     if not isinstance(record, dict):
@@ -132,10 +146,11 @@ def _read_pretrain(folder: Path, record: dict[str, Any], notices: list[str]) -> 
     metrics: list[dict[str, Any]] = []
     file = folder / "metrics.jsonl"
     if file.is_file():
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(text.splitlines(), start=1):
             try:
                 metrics.append(dict(json.loads(line)))
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 notices.append(f"{folder}: metrics.jsonl line {number} is not JSON, ignored.")
     if not metrics:
         notices.append(f"{folder}: no metrics.jsonl, its training curves are missing.")

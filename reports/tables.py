@@ -207,7 +207,10 @@ def run_table(runs: Sequence[PretrainRun]) -> Table:
         "folder": "folder",
     }
     words = ("row", "status", "settings", "weights", "folder")
-    columns = [Column(key=key, title=titles[key], text=key in words) for key in titles]
+    columns = [
+        Column(key=key, title=titles[key], text=key in words, in_files_only=key == "folder")
+        for key in titles
+    ]
     palette = colours([run.row for run in runs])
     lines = []
     for run in sorted(runs, key=lambda run: (row_order(run.row), run.row.seed or 0)):

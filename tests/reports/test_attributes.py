@@ -49,7 +49,7 @@ def test_they_change_nothing_that_is_said_of_emotion(tmp_path: Path) -> None:
     assert sure[0].intervals == sure[1].intervals
     assert interval_table(plain, sure[0]) == interval_table(more, sure[1])
     assert difference_tables(plain, sure[0], {}) == difference_tables(more, sure[1], {})
-    assert conclusions(plain, sure[0]) == conclusions(more, sure[1])
+    assert conclusions(plain, sure[0], {}) == conclusions(more, sure[1], {})
 
 
 def test_they_have_a_table_by_layer_with_folds_and_chance(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_an_uncontrolled_row_is_held_against_log_mel_only(tmp_path: Path) -> Non
 def said(folder: Path) -> tuple[str, Evidence]:
     grid = one_grid(folder)
     found = evidence(grid)
-    return "\n".join(conclusions(grid, found)), found
+    return "\n".join(conclusions(grid, found, {})), found
 
 
 def test_nothing_is_called_better_without_a_verdict(tmp_path: Path) -> None:

@@ -103,13 +103,14 @@ def test_the_paper_is_found_by_setting_and_not_by_name() -> None:
 
 def test_all_formats_hold_the_same_numbers(tmp_path: Path) -> None:
     table = table_4(one_grid(make_probe(tmp_path / "p")), {})
+    pattern = re.compile(r"(?<![\w.=])\d+(?:\.\d+)?(?![\w.=])")
     expected = [
-        line.cells[column.key].text
+        cell.text
         for line in table.lines
         for column in table.columns
-        if not column.text and line.cells.get(column.key) and line.cells[column.key].text
+        # A baseline without an encoder has no seeds: "none" is no number.
+        if not column.text and (cell := line.cells.get(column.key)) and pattern.fullmatch(cell.text)
     ]
-    pattern = re.compile(r"(?<![\w.=])\d+(?:\.\d+)?(?![\w.=])")
     rows = list(csv.reader(io.StringIO(to_csv(table))))[1:]
     assert [x for row in rows for x in row[1:-1] if pattern.fullmatch(x)] == expected
     pipes = [x for x in to_markdown(table).splitlines() if x.startswith("|")][2:]
