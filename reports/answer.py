@@ -127,9 +127,11 @@ def _amount(pairs: Sequence[Difference]) -> str:
         size = f"{signed(METRIC, min(differences))} to {signed(METRIC, max(differences))}"
     elif first.low == first.low:
         size += f" [{signed(METRIC, first.low)}, {signed(METRIC, first.high)}]"
-    units = [(first.num_speakers, "speaker"), (first.num_seeds, "seed")]
+    units = [(first.num_seeds, "seed")]
+    if first.verdict != CANNOT_BE_DECIDED:  # which has named the speakers
+        units.insert(0, (first.num_speakers, "speaker"))
     words = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in units if number]
-    return f"quantized minus continuous {size} points; {', '.join(words)}"
+    return "; ".join(filter(None, [f"quantized minus continuous {size} points", ", ".join(words)]))
 
 
 def _names(pair: Difference) -> tuple[str, str]:

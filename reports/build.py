@@ -69,7 +69,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         told = notes(heard, list(dict.fromkeys(trained)))
         notices += [f"{grid.title}: {fault}" for fault in sure.faults]
         drawings = (
-            overview_figure(grid, sure),
+            overview_figure(grid, sure, warned),
             rate_figure(grid, sure, bits_per_frame(grid, codes)),
             layer_figure(grid),
             confusion_figure(grid),

@@ -106,7 +106,7 @@ def _families(
 def _name(grid: Grid, row: str, flags: Mapping[str, str]) -> str:
     """Returns a row in words; that it collapsed is never left out."""
     words = row_words(grid.row(row))
-    return f"{words}, collapsed" if is_flagged(flags, row, COLLAPSED) else words
+    return f"{words} ({COLLAPSED})" if is_flagged(flags, row, COLLAPSED) else words
 
 
 def _counts(answers: Sequence[Difference]) -> list[str]:
@@ -118,7 +118,8 @@ def _counts(answers: Sequence[Difference]) -> list[str]:
             count = f"all {having}" if having == len(answers) > 1 else str(having)
             speakers = answers[0].comparison.num_speakers
             few = f" with {speakers} speaker{'' if speakers == 1 else 's'}"
-            found.append(f"{verdict}{few if verdict == CANNOT_BE_DECIDED else ''}: {count}")
+            words = f"{verdict}{few if verdict == CANNOT_BE_DECIDED else ''}"
+            found.append(words if len(answers) == 1 else f"{words}: {count}")
     return found
 
 

@@ -86,7 +86,7 @@ def test_a_folder_without_them_has_no_word_of_them(tmp_path: Path) -> None:
     assert drawing is not None
     assert "peaker" not in drawing.caption
     assert not any("speaker" in table.title.split(" on ")[0] for table in layer_tables(grid))
-    assert overview_figure(grid, evidence(grid)) is not None
+    assert overview_figure(grid, evidence(grid), {}) is not None
 
 
 def test_every_title_says_where_dimensions_are_category_norms(tmp_path: Path) -> None:
