@@ -7,7 +7,8 @@ differences.
 Shapes: C speakers, K classes, N utterances.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,9 +62,14 @@ def text_tables(results: ProbeResults) -> str:
 
 
 def _in_order(results: ProbeResults) -> list[str]:
-    """Returns the names of rows, baselines last."""
-    ranks = {ROW: 0, BASELINE: 2}
-    rows = sorted(results.run["rows"], key=lambda row: ranks.get(row["group"], 1))
+    """Returns the names of rows in the order of Table 4, baselines last."""
+
+    def place(row: Mapping[str, Any]) -> tuple[int, bool, int]:
+        setting = row.get("row") or {}
+        size = setting.get("centres") or setting.get("top_k") or 0
+        return {ROW: 0, BASELINE: 2}.get(row["group"], 1), row.get("mode") == "continuous", size
+
+    rows = sorted(results.run["rows"], key=place)
     return list(dict.fromkeys(str(row["name"]) for row in rows))
 
 

@@ -78,7 +78,9 @@ def _of_pairs(grid: Grid, pairs: Sequence[Difference], flags: Mapping[str, str])
         ill = [name for name in grid.names if is_flagged(flags, name, flag)]
         ill = [name for name in ill if any(name in _names(pair) for pair in pairs)]
         kept = [pair for pair in left if not set(_names(pair)) & set(ill)]
+        asked = {name for pair in pairs for name in _names(pair)}
         named = ", ".join(row_words(grid.row(name)) for name in ill)
+        named = f"all {len(ill)} encoders" if set(ill) == asked else named
         if ill and not kept:
             verdict = "Cannot be answered" if flag == COLLAPSED else "Not learned"
             return verdict, f"{named} {words}, so that no pair of targets is left to compare"

@@ -99,13 +99,12 @@ class Page:
         return next((group[0] for group in [*groups, self.training] if group), None)
 
     @property
-    def alarms(self) -> list[str]:
-        """Of all sections; the page opens with them."""
+    def alarms(self) -> dict[str, Sequence[str]]:
+        """What the opening warns of, by section."""
         searched = self.fusion.sections if self.fusion else ()
-        return [
-            *(f"{x.grid.title}: {text}" for x in self.sections for text in x.alarms),
-            *(f"MFSN on {x.grid.title}: {text}" for x in searched for text in x.alarms),
-        ]
+        found = {part.grid.title: part.alarms for part in self.sections}
+        found |= {f"MFSN on {part.grid.title}": part.alarms for part in searched}
+        return {place: alarms for place, alarms in found.items() if alarms}
 
     @property
     def figures(self) -> list[SavedFigure]:

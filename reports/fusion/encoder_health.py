@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from reports.collect import read_pretrain_folder
 from reports.fusion.grid import MfsnGrid, percent
 from reports.fusion.runs import TEC_ALONE, FinetuneRun, Variant
-from reports.health import Finding, findings
+from reports.health import COLLAPSED, NOT_LEARNED, Finding, findings
 from reports.records import PretrainRun
 
 Run = TypeVar("Run", PretrainRun, FinetuneRun)
@@ -120,8 +120,14 @@ def _of_health(
         run = _of_weights(pretrain, start) or _in_folder(start)
         beginning = " began with an encoder that"
     for finding in findings([run]) if run else _written(role, entry):
-        text = f"{named}{beginning} was not healthy in its pre-training: {finding.text}."
-        yield Doubt(role=role, flag=finding.flag, text=text)
+        text = f"{named}{beginning} {_HEALTH.get(finding.flag, f'was not healthy: {finding.text}')}"
+        yield Doubt(role=role, flag=finding.flag, text=f"{text} (see its pre-training).")
+
+
+_HEALTH = {
+    COLLAPSED: "collapsed, so that it says nothing about its targets",
+    NOT_LEARNED: "had hardly begun to learn its targets, so that it says little about them",
+}
 
 
 def _written(role: str, entry: Mapping[str, Any]) -> list[Finding]:

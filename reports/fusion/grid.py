@@ -69,6 +69,10 @@ class MfsnGrid:
         return f"{self.num_folds}{of} fold{'' if (total or self.num_folds) == 1 else 's'}"
 
     @property
+    def were(self) -> str:
+        return "was" if self.num_folds == 1 else "were"
+
+    @property
     def folders(self) -> tuple[str, ...]:
         return tuple(str(run.folder) for run in self.runs)
 

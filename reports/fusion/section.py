@@ -152,13 +152,15 @@ def _of_constant(grid: MfsnGrid, constant: Sequence[OneClass]) -> list[str]:
     if not constant:
         return []
     labels = {variant.name: variant.label for variant in grid.variants}
-    named = ", ".join(
-        f"{labels.get(one.name, one.name)} {one.number} of {one.of}" for one in constant
-    )
+    if {one.name for one in constant} == set(labels) and all(x.number == x.of for x in constant):
+        named = f"all {sum(one.of for one in constant)}"
+    else:
+        named = ", ".join(
+            f"{labels.get(one.name, one.name)} {one.number} of {one.of}" for one in constant
+        )
     return [
-        "Networks (one per seed and fold) that answer every test utterance with one class: "
-        f"{named}. They have learned to tell nothing apart, so their scores are those of a "
-        "constant."
+        "Networks (one per variant, seed and fold) that answer every test utterance with one "
+        f"class: {named}. They tell nothing apart, so their scores are those of a constant."
     ]
 
 

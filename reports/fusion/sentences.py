@@ -62,8 +62,8 @@ def sentences(grid: MfsnGrid, found: Evidence) -> list[str]:
     seeds = len(grid.scores(SEARCHED, "ua"))
     if grid.is_partial:
         said.append(
-            f"Only {grid.folds_words} were run: these are numbers of the speakers tested there, "
-            "not of the corpus, and no published number may be held against them."
+            f"Only {grid.folds_words} {grid.were} run: these are numbers of the speakers tested "
+            "there, not of the corpus, and no published number may be held against them."
         )
     said.append(
         f"MFSN: UA {percent(ua)}\u00a0%"

@@ -65,8 +65,8 @@ def table_1(
         "with our own Co-attention row, not with the published level.",
     ]
     notes += [
-        f"{grid.title}: only {grid.folds_words} were run. These are numbers of the speakers tested "
-        "there, not of the corpus: no published number may be held against them."
+        f"{grid.title}: only {grid.folds_words} {grid.were} run. These are numbers of the speakers "
+        "tested there, not of the corpus: no published number may be held against them."
         for grid in grids
         if grid.is_partial
     ]

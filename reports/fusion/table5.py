@@ -150,7 +150,9 @@ def _notes(grid: MfsnGrid) -> list[str]:
             "public Co-attention code. It is too high by construction and no result."
         )
     if grid.is_partial:
-        notes.insert(0, f"Only {grid.folds_words} were run: no number here is one of the corpus.")
+        notes.insert(
+            0, f"Only {grid.folds_words} {grid.were} run: no number here is one of the corpus."
+        )
     if grid.first.faults:
         notes.append(f"Faults of the public code switched on: {', '.join(grid.first.faults)}.")
     return notes + grid.notes
