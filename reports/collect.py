@@ -133,7 +133,7 @@ def _read_record(folder: Path, notices: list[str]) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
         notices.append(f"{folder}: left out, run.json cannot be read ({error}).")
         return None
     if not isinstance(record, dict):
@@ -146,11 +146,10 @@ def _read_pretrain(folder: Path, record: dict[str, Any], notices: list[str]) -> 
     metrics: list[dict[str, Any]] = []
     file = folder / "metrics.jsonl"
     if file.is_file():
-        text = file.read_text(encoding="utf-8", errors="replace")
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
             try:
                 metrics.append(dict(json.loads(line)))
-            except (ValueError, TypeError, RecursionError):
+            except (ValueError, TypeError):
                 notices.append(f"{folder}: metrics.jsonl line {number} is not JSON, ignored.")
     if not metrics:
         notices.append(f"{folder}: no metrics.jsonl, its training curves are missing.")
