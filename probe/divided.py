@@ -108,8 +108,8 @@ def _weaknesses(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> list
     if known:
         notes.append(
             f"WARNING: protocol {protocol}, speaker-dependent as published: {known} of {tested} "
-            "tested speakers (summed over folds) are in the training or dev part of their fold, "
-            "too. Never compare these scores with those of unheard speakers."
+            "tested speakers are in the training or dev part of a fold that tests them, too. Never "
+            "compare these scores with those of unheard speakers."
         )
     if nameless := int((table["speaker"] == "").sum()):
         notes.append(

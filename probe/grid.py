@@ -82,8 +82,9 @@ def describe(table: pd.DataFrame, spec: str) -> dict[str, Any]:
         "name": name,
         "spec": spec,
         "num_utterances": len(table),
-        "speakers": table["speaker"].nunique(),
-        "sessions": table["session"].nunique(),
+        # Nobody without a name is counted, nor is "no name" one.
+        "speakers": table["speaker"][table["speaker"] != ""].nunique(),
+        "sessions": table["session"][table["session"] != ""].nunique(),
         "hours": float((table["frames"] / table["sample_rate"]).sum() / 3600),
         "table_hash": table_hash(table),
         "synthetic": name == SYNTHETIC,
@@ -147,7 +148,7 @@ def probe(
             remaining = f", about {left:.0f} s left" if done else ""
             if not kept:
                 print(
-                    f"{corpus.name}: {place}/{len(rows)} {run.name}, seed {run.seed}{remaining}",
+                    f"{corpus.name}: {place}/{len(rows)} {run.name}{_seed_words(run)}{remaining}",
                     flush=True,
                 )
             done += 1
@@ -179,6 +180,11 @@ def probe(
         for name, columns in COLUMNS.items()
     }
     return ProbeResults(run=run_json, **joined)
+
+
+def _seed_words(run: EncoderRun) -> str:
+    """Names the seed of a row that has one: the baselines without an encoder have none."""
+    return f", seed {run.seed}" if run.group != BASELINE or run.folder else ""
 
 
 def inputs_of(

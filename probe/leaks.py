@@ -19,28 +19,41 @@ from probe.splits import (
 
 @dataclass(frozen=True, kw_only=True)
 class Overlap:
-    """What the parts of the folds share: computed, not assumed."""
+    """What the parts of the folds share: computed, not assumed.
 
-    speakers: int
-    """Speakers who are in two parts of one fold, summed over folds. Must be 0 under `speaker` and
-    `session`; published parts (`official`, `emobox`) are taken as they are."""
+    Each is the number of different ones that are in two parts of a fold, of one fold or of several;
+    None where nobody knows, because the corpus names none.
+    """
 
-    sessions: int
-    """Sessions that are in two parts of one fold, summed over folds. Must be 0 under `session`;
-    under the others, for example, the partner of a dialogue may be trained on."""
+    speakers: int | None
+    """Must be 0 under `speaker` and `session`; published parts (`official`, `emobox`) are taken
+    as they are."""
 
-    audio: int
-    """Recordings that are in two parts of one fold. Must be 0."""
+    sessions: int | None
+    """Must be 0 under `session`; under the others, for example, the partner of a dialogue may be
+    trained on."""
 
-    sentences: int
-    """Sentences (transcripts, see `normalized`) that are in two parts of one fold, summed over
-    folds. No protocol forbids them: acted corpora consist of a few sentences."""
+    audio: int | None
+    """Recordings. Must be 0."""
+
+    sentences: int | None
+    """Transcripts, see `normalized`. No protocol forbids them: acted corpora consist of a few
+    sentences."""
 
     def __str__(self) -> str:
-        return (
-            f"shared between parts of a fold: {self.speakers} speakers, {self.sessions} sessions, "
-            f"{self.sentences} sentences, {self.audio} recordings"
-        )
+        found = [
+            _counted(self.speakers, "speaker", "speaker"),
+            _counted(self.sessions, "session", "session"),
+            _counted(self.sentences, "sentence", "text"),
+            _counted(self.audio, "recording", "audio_hash"),
+        ]
+        return f"shared between parts of a fold: {', '.join(found)}"
+
+
+def _counted(number: int | None, thing: str, column: str) -> str:
+    if number is None:
+        return f"{thing}s unknown: no {column} column"
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def drop_duplicates(
@@ -118,11 +131,15 @@ def check_folds(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> Over
                 f"Leak: {name} {value!r} is in two parts of fold {fold!r} of protocol "
                 f"`{protocol}`. " + _REMEDIES[name]
             )
+    counts = {
+        name: len({value for _, value in pairs}) if (joined[name] != "").any() else None
+        for name, pairs in shared.items()
+    }
     return Overlap(
-        speakers=len(shared["speaker"]),
-        sessions=len(shared["session"]),
-        audio=len(shared["audio_hash"]),
-        sentences=len(shared["sentence"]),
+        speakers=counts["speaker"],
+        sessions=counts["session"],
+        audio=counts["audio_hash"],
+        sentences=counts["sentence"],
     )
 
 
@@ -132,18 +149,20 @@ def normalized(text: str) -> str:
 
 
 def known_speakers(table: pd.DataFrame, folds: pd.DataFrame) -> tuple[int, int]:
-    """Counts, summed over folds, the tested speakers who are trained on or chosen by, and all.
+    """Counts the speakers who are trained on or chosen by in a fold that tests them, and all who
+    are tested.
 
     Speakers without a name do not count.
     """
     joined = folds.merge(table[["id", "speaker"]], on="id")
-    known = tested = 0
+    known: set[str] = set()
+    tested: set[str] = set()
     for _, frame in joined[joined["speaker"] != ""].groupby("fold"):
         is_test = frame["part"] == "test"
         speakers = set(frame["speaker"][is_test])
-        tested += len(speakers)
-        known += len(speakers & set(frame["speaker"][~is_test]))
-    return known, tested
+        tested |= speakers
+        known |= speakers & set(frame["speaker"][~is_test])
+    return len(known), len(tested)
 
 
 _REMEDIES = {

@@ -12,7 +12,7 @@ def run(parsed: argparse.Namespace) -> None:
     """Probes and writes the results folder."""
     from probe.encoders import make_table, read_encoder_run
     from probe.heads.settings import LINEAR, make_head
-    from probe.results import can_reuse, check_out_folder, inputs_in, write_results
+    from probe.results import can_reuse, check_out_folder, inputs_in, read_results, write_results
 
     # All that can be wrong with the command is found before minutes of computing.
     check_out_folder(parsed.out)
@@ -30,6 +30,7 @@ def run(parsed: argparse.Namespace) -> None:
     from probe.corpora.options import specs_of
     from probe.grid import check_corpora, inputs_of, probe, read_corpus, with_baselines
     from probe.precision import choose_for_probe, precision_of_inputs, say_precision
+    from probe.text_table import text_tables
 
     specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
     # Curves by layer need layers, which only the linear head tells apart.
@@ -43,7 +44,8 @@ def run(parsed: argparse.Namespace) -> None:
     how = {"bf16": choice.precision == "bf16", "fingerprints": parsed.fingerprints}
     inputs = inputs_of(runs, corpora, parsed.protocol, head, **how)
     if can_reuse(parsed.out, inputs):
-        print(f"Already there, from the same encoders, corpora and code: {parsed.out.resolve()}")
+        print(text_tables(read_results(parsed.out)))
+        print(f"\nAlready there, from the same encoders, corpora and code: {parsed.out.resolve()}")
         return
     check_weights(with_baselines(runs, head))
     say_precision(choice, encoder)
@@ -56,7 +58,9 @@ def run(parsed: argparse.Namespace) -> None:
         features_folder=str(features_folder),
     )
     write_results(parsed.out, results)
-    print(f"Results: {parsed.out.resolve()}")
+    # Read back: the table is that of the files.
+    print(text_tables(read_results(parsed.out)))
+    print(f"\nResults: {parsed.out.resolve()}")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reports import page
+from reports.again import SCRIPT, commands, script
 from reports.certainty import difference_tables, interval_table, variance_table
 from reports.codes.bits import bits_per_frame
 from reports.codes.runs import merged
@@ -14,7 +15,7 @@ from reports.contamination import alarms, heard_in, notes, with_marks
 from reports.evidence import evidence
 from reports.fairness import Check, check_probes, check_rows
 from reports.figures.confusion import confusion_figure
-from reports.figures.drawing import SavedFigure, save
+from reports.figures.drawing import SavedFigure, save, write_bytes
 from reports.figures.layers import layer_figure
 from reports.figures.overview import overview_figure
 from reports.figures.rate_curve import rate_figure
@@ -25,7 +26,8 @@ from reports.fusion.recognition import recognition_table
 from reports.fusion.section import fusion
 from reports.health import findings, flags
 from reports.layer_weights import layer_weight_tables
-from reports.records import Collection, PretrainRun
+from reports.one_class import one_class
+from reports.records import Collection, PretrainRun, row_words
 from reports.scores import Grid, grids
 from reports.sweep import sweep_table
 from reports.tables import layer_tables, paper_table, run_table, table_4
@@ -48,7 +50,12 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
     marks = flags(health)
     figures = out / "figures"
     notices = list(collection.notices)
-    searched = fusion(mfsn_grids(collection.mfsn, notices), lambda drawing: save(drawing, figures))
+    searched = fusion(
+        mfsn_grids(collection.mfsn, notices),
+        lambda drawing: save(drawing, figures),
+        collection.pretrain,
+        collection.finetune,
+    )
     codes = merged(collection.codes)
     known = codes_section(codes, lambda drawing: save(drawing, figures))
     sections = []
@@ -62,7 +69,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         told = notes(heard, list(dict.fromkeys(trained)))
         notices += [f"{grid.title}: {fault}" for fault in sure.faults]
         drawings = (
-            overview_figure(grid, sure),
+            overview_figure(grid, sure, warned),
             rate_figure(grid, sure, bits_per_frame(grid, codes)),
             layer_figure(grid),
             confusion_figure(grid),
@@ -70,8 +77,9 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         sections.append(
             page.Section(
                 grid=grid,
+                flags=warned,
                 table=replace(main, notes=[*told, *main.notes]),
-                alarms=alarms(heard),
+                alarms=[*_constant_rows(grid), *alarms(heard)],
                 evidence=sure,
                 intervals=interval_table(grid, sure),
                 differences=difference_tables(grid, sure, warned),
@@ -100,6 +108,8 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         ),
         findings=health,
         command=command,
+        commands=commands(collection),
+        script=out / SCRIPT,
     )
     for table in (
         *(table for section in sections for table in section.tables),
@@ -111,8 +121,24 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         *([result.recognition] if result.recognition else []),
     ):
         save_table(table, out / "tables")
+    write_bytes(result.script, script(result.commands, command).encode("utf-8"))
     page.save(result, out / "index.html")
     return out / "index.html"
+
+
+def _constant_rows(grid: Grid) -> list[str]:
+    """Names the rows that answer one class throughout; the constant predictor is meant to."""
+    if "task" not in grid.predictions:
+        return []
+    answers = grid.predictions[
+        (grid.predictions["task"] == "emotion") & (grid.predictions["row"] != "constant")
+    ]
+    return [
+        f"{row_words(grid.row(one.name))} answers every test utterance with one class"
+        + (f" (with {one.number} of {one.of} seeds)" if one.of > 1 else "")
+        + ": it tells nothing apart, and its UA is that of a constant."
+        for one in one_class(answers, "row", ("seed",))
+    ]
 
 
 def _drawn(collection: Collection, found: Sequence[Grid]) -> list[PretrainRun]:

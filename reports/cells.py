@@ -21,6 +21,9 @@ class Column:
     limits_beside: bool = False
     """Whether the page sets limits beside the number, rather than below it."""
 
+    in_files_only: bool = False
+    """Whether the page leaves it out: paths stand at its end."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -65,6 +68,10 @@ class Table:
     columns: Sequence[Column]
     lines: Sequence[Line]
     notes: Sequence[str] = field(default_factory=tuple)
+
+    def on_page(self) -> "Table":
+        """Returns the table as the page shows it."""
+        return replace(self, columns=[c for c in self.columns if not c.in_files_only])
 
     def groups(self) -> list[tuple[str, int]]:
         """Returns the headings over the columns with their widths, left to right."""

@@ -149,6 +149,20 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
     )
 
 
+def read_pretrain_folder(folder: Path) -> PretrainRun | None:
+    """Reads the pre-training in one folder; None where there is none that can be read."""
+    if not (folder / "run.json").is_file():
+        return None
+    ignored: list[str] = []
+    record = _read_record(folder, ignored)
+    if record is None or record.get("kind") != "pretrain" or record.get("format") != FORMAT:
+        return None
+    try:
+        return _read_pretrain(folder, record, ignored)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return None
+
+
 def _read_record(folder: Path, notices: list[str]) -> dict[str, Any] | None:
     file = folder / "run.json"
     if not file.is_file():

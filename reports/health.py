@@ -1,9 +1,15 @@
 """Collapses and other findings: what the engine wrote down, and the report's own look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.records import PretrainRun
+
+COLLAPSED = "collapsed"
+"""Flag of a row whose scores say nothing about its target, however high they are."""
+
+NOT_LEARNED = "not learned"
+"""Flag of a row that has hardly begun to learn its task."""
 
 MIN_CENTRE_PERPLEXITY = 1.5
 """A quantized row that stays below is collapsed (not specified by the paper)."""
@@ -51,9 +57,19 @@ def flags(found: Sequence[Finding]) -> dict[str, str]:
     """Returns row name -> the gravest flag; a collapse outweighs everything else."""
     worst: dict[str, str] = {}
     for finding in found:
-        if finding.flag == "collapsed" or finding.row not in worst:
+        if finding.flag == COLLAPSED or finding.row not in worst:
             worst[finding.row] = finding.flag
     return worst
+
+
+def is_flagged(flags: Mapping[str, str], row: str, flag: str) -> bool:
+    """Tells whether a row's words of warning have this one among them."""
+    return flag in flags.get(row, "").split(", ")
+
+
+def has_collapsed(run: PretrainRun) -> bool:
+    """Tells whether a run's own numbers show a collapse."""
+    return any(flag == COLLAPSED for _, flag in _own(run))
 
 
 def _own(run: PretrainRun) -> list[tuple[str, str]]:
@@ -63,7 +79,7 @@ def _own(run: PretrainRun) -> list[tuple[str, str]]:
             "centre_perplexity",
             MIN_CENTRE_PERPLEXITY,
             True,
-            "collapsed",
+            COLLAPSED,
             "the codebook has collapsed to one live centre",
         ),
         (
@@ -77,13 +93,13 @@ def _own(run: PretrainRun) -> list[tuple[str, str]]:
             "explained",
             MIN_EXPLAINED,
             True,
-            "not learned",
+            NOT_LEARNED,
             "the encoder has hardly begun to predict its targets, so that the row says little "
             "about them",
         ),
-        ("target_variance", MIN_VARIANCE, True, "collapsed", "the targets have collapsed"),
-        ("prediction_variance", MIN_VARIANCE, True, "collapsed", "the predictions have collapsed"),
-        ("conv_variance", MIN_VARIANCE, True, "collapsed", "the conv stack has collapsed"),
+        ("target_variance", MIN_VARIANCE, True, COLLAPSED, "the targets have collapsed"),
+        ("prediction_variance", MIN_VARIANCE, True, COLLAPSED, "the predictions have collapsed"),
+        ("conv_variance", MIN_VARIANCE, True, COLLAPSED, "the conv stack has collapsed"),
     )
     faults = []
     for metric, limit, below, flag, meaning in rules:

@@ -1,7 +1,8 @@
 """The page: one HTML file that carries its figures and loads nothing."""
 
 import base64
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,20 +10,25 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import summary
+from reports.again import Command, left_out
+from reports.answer import answer
 from reports.cells import WORSE, Table
-from reports.codes.runs import CodesRun
 from reports.codes.section import CodesSection
 from reports.evidence import Evidence
 from reports.fairness import Check
 from reports.figures.drawing import SavedFigure, write_bytes
-from reports.fusion.runs import FinetuneRun, MfsnRun
 from reports.fusion.section import Fusion
 from reports.fusion.sentences import design as fusion_design
 from reports.health import Finding
-from reports.records import Collection, PretrainRun, ProbeRun
+from reports.records import Collection
 from reports.scores import Grid
 
 TEMPLATE = "template.html.jinja"
+
+ONLY_MFSN = (
+    "Not answered here: no quantized and continuous encoders were probed side by side, only MFSN "
+    "was run."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +36,9 @@ class Section:
     """One corpus, protocol and head: table, figures, layers."""
 
     grid: Grid
+    flags: Mapping[str, str]
+    """Row name -> words of warning."""
+
     table: Table
     alarms: Sequence[str]
     """What makes the scores of this section doubtful as a whole."""
@@ -76,6 +85,36 @@ class Page:
     command: str
     """The command that made this report."""
 
+    commands: Sequence[Command]
+    """Those that made the runs."""
+
+    script: Path
+    """Gives all of them."""
+
+    @property
+    def picture(self) -> SavedFigure | None:
+        """The one that the page opens with."""
+        searched = self.fusion.sections if self.fusion else ()
+        groups = [part.figures for part in self.sections] + [part.structures for part in searched]
+        return next((group[0] for group in [*groups, self.training] if group), None)
+
+    @property
+    def alarms(self) -> dict[str, Sequence[str]]:
+        """What the opening warns of, by section."""
+        searched = self.fusion.sections if self.fusion else ()
+        found = {part.grid.title: part.alarms for part in self.sections}
+        found |= {f"MFSN on {part.grid.title}": part.alarms for part in searched}
+        return {place: alarms for place, alarms in found.items() if alarms}
+
+    @property
+    def figures(self) -> list[SavedFigure]:
+        """All of them, in the page's order."""
+        found = [figure for section in self.sections for figure in section.figures]
+        found += [part.figure for part in self.codes.parts if part.figure]
+        for part in self.fusion.sections if self.fusion else ():
+            found += [*part.structures, *part.trajectories, *([part.check] if part.check else [])]
+        return [*found, *self.training]
+
 
 def render(page: Page) -> str:
     """Returns the HTML; every value from a file is escaped."""
@@ -87,16 +126,20 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
+    environment.filters["shell_word"] = lambda path: shlex.quote(str(path))
     grids = [section.grid for section in page.sections]
     return environment.get_template(TEMPLATE).render(
         page=page,
+        answer=answer([(x.grid, x.evidence, x.flags) for x in page.sections])
+        if page.sections or not page.fusion
+        else ONLY_MFSN,
         design=_design(page, grids),
         conclusions={
-            section.grid.slug: summary.conclusions(section.grid, section.evidence)
+            section.grid.slug: summary.conclusions(section.grid, section.evidence, section.flags)
             for section in page.sections
         },
         synthetic=_synthetic(page),
-        commands=_commands(page),
+        left_out=left_out(page.commands),
         hashes=_hashes(page),
         dagger=WORSE,
     )
@@ -136,30 +179,6 @@ def _synthetic(page: Page) -> list[str]:
         if part.grid.synthetic:
             names[f"{part.grid.first.corpus.get('name', 'unnamed')} (MFSN)"] = None
     return list(names)
-
-
-def _commands(page: Page) -> list[dict[str, Any]]:
-    """Returns what to type to make each run and the report again."""
-    found = []
-    runs: list[PretrainRun | ProbeRun | CodesRun | FinetuneRun | MfsnRun] = [
-        *page.collection.pretrain,
-        *page.collection.probe,
-        *page.collection.codes,
-        *page.collection.finetune,
-        *page.collection.mfsn,
-    ]
-    for run in runs:
-        git = run.record.get("git") or {}
-        found.append(
-            {
-                "folder": str(run.folder),
-                "kind": str(run.record.get("kind")),
-                "command": str(run.record.get("command") or "not recorded"),
-                "commit": str(git.get("commit") or "unknown")[:12],
-                "dirty": bool(git.get("dirty")),
-            }
-        )
-    return found
 
 
 def _hashes(page: Page) -> list[dict[str, Any]]:

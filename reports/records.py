@@ -35,6 +35,11 @@ class Row:
     source: str
     """The run folder that says so."""
 
+    @property
+    def has_seed(self) -> bool:
+        """Whether a seed can change it: the baselines without an encoder have none."""
+        return self.seed is not None and (self.group != "baseline" or bool(self.encoder_run))
+
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainRun:

@@ -10,7 +10,8 @@ The folders are those that the commands of pretrain/, probe/ and mfsn/ wrote (--
 under a glob are named in the report and left out. Rows that differ in anything but their
 target are refused.
 
-DIR/index.html is self-contained; DIR/tables has CSV, Markdown and LaTeX, DIR/figures PNG and SVG.
+DIR/index.html is self-contained: an answer and a picture, the rest folded. DIR/again.sh makes all
+its runs and the report again. DIR/tables has CSV, Markdown and LaTeX, DIR/figures PNG and SVG.
 """
 
 

@@ -53,7 +53,7 @@ class Grid:
     """Safe part of file names, unique in the report."""
 
     num_shared_speakers: int = 0
-    """Speakers who are in two parts of a fold, summed over folds."""
+    """Speakers who are in two parts of a fold."""
 
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Metric of `ATTRIBUTES` -> what run.json says of the attribute: chance, folds."""
@@ -90,7 +90,8 @@ class Grid:
         return next(row for row in self.rows if row.name == name)
 
     def seeds(self, name: str) -> int:
-        return len({row.seed for row in self.rows if row.name == name})
+        """Returns how many seeds a row has; 0 for a baseline without an encoder."""
+        return len({row.seed for row in self.rows if row.name == name and row.has_seed})
 
     def value(self, name: str, metric: str, layer: str = SELECTED) -> float | None:
         """Returns the mean over seeds, or None when there is no such score."""
@@ -149,7 +150,7 @@ def protocol_words(protocol: str) -> str:
 
 
 def _count(info: Mapping[str, Any], what: str) -> int:
-    """Returns how many speakers (or others) are in two parts of a fold; 0 where nothing says it."""
+    """Returns how many speakers (or others) are in two parts of a fold; 0 where nobody knows."""
     overlap = info.get("overlap")
     value = overlap.get(what) if isinstance(overlap, Mapping) else None
     return value if isinstance(value, int) else 0
@@ -180,20 +181,13 @@ def _grid(key: tuple[str, str, str], runs: Sequence[ProbeRun], name: str) -> Gri
     checks = check_rows(rows)
     _refuse_contradictions(merged, key)
     info = next((run.corpora[corpus] for run in members if corpus in run.corpora), {})
-    described = [
-        f"{info[field]:,} {field.removeprefix('num_')}"
-        for field in ("num_utterances", "speakers", "sessions")
-        if isinstance(info.get(field), int)
-    ]
-    if isinstance(info.get("hours"), int | float):
-        described.append(f"{info['hours']:.2f} hours")
     return Grid(
         corpus=corpus,
         protocol=protocol,
         head=head,
         synthetic=bool(info.get("synthetic")),
         label_source=str(info.get("label_source") or "none"),
-        description=", ".join(described),
+        description=_described(info, predictions),
         notes=tuple(str(note) for note in info.get("notes") or ()),
         num_shared_speakers=_count(info, "speakers"),
         rows=tuple(sorted(rows, key=row_order)),
@@ -211,6 +205,23 @@ def _grid(key: tuple[str, str, str], runs: Sequence[ProbeRun], name: str) -> Gri
             f"{attribute.get('name')}_ua": attribute for attribute in info.get("attributes") or []
         },
     )
+
+
+def _described(info: Mapping[str, Any], predictions: Sequence[pd.DataFrame]) -> str:
+    """Says in words what a corpus holds: nothing of speakers or sessions that have no names."""
+    words = []
+    for key, column in (("num_utterances", ""), ("speakers", "speaker"), ("sessions", "session")):
+        number = info.get(key)
+        if number == 1 and column:
+            # Older probes counted "no name" as one.
+            known = [frame[column] for frame in predictions if column in frame]
+            number = 0 if known and all((names == "").all() for names in known) else number
+        if isinstance(number, int) and number:
+            thing = key.removeprefix("num_")
+            words.append(f"{number:,} {thing if number != 1 else thing.removesuffix('s')}")
+    if isinstance(info.get("hours"), int | float):
+        words.append(f"{info['hours']:.2f} hours")
+    return ", ".join(words)
 
 
 def _of(frame: pd.DataFrame, key: tuple[str, str, str]) -> pd.DataFrame:

@@ -8,25 +8,29 @@ difference (3,000 to 8,000 tables each, speakers and classes of uneven size; the
 
     metric, seeds   4 speakers    10            24
     UA, 1           .943 / .954   .942 / .949   .946 / .948
-    UA, 3           .963 / .967   .959 / .956   .949 / .940
-    MSE, 1          .948 / .956   .949 / .948   .947 / .952
-    MSE, 3          .963 / .973   .953 / .965   .950 / .956
-    MSE, 5          .959 / .968   .949 / .957   .945 / .951
-    WA, 1           .943 / .952   .940 / .946   .947 / .946
-    WA, 3           .962 / .966   .958 / .947   .952 / .937
+    UA, 2           .964 / .965   .958 / .948   .948 / .914
+    UA, 3           .961 / .966   .957 / .954   .949 / .933
+    MSE, 1          .951 / .954   .948 / .941   .949 / .951
+    MSE, 2          .970 / .974   .957 / .961   .960 / .953
+    MSE, 3          .962 / .971   .954 / .963   .948 / .952
+    MSE, 5          .962 / .966   .948 / .958   .946 / .953
+    WA, 1           .944 / .956   .943 / .946   .947 / .948
+    WA, 2           .967 / .963   .955 / .946   .946 / .910
+    WA, 3           .957 / .964   .956 / .949   .949 / .934
     CCC, 1          .948 / .952   .953 / .943   .947 / .947
-    CCC, 3          .959 / .966   .950 / .960   .962 / .958
-    CCC, 5          .949 / .952   .952 / .954   .954 / .951
+    CCC, 2          .965 / .971   .956 / .965   .960 / .954
+    CCC, 3          .961 / .966   .949 / .958   .961 / .958
+    CCC, 5          .955 / .955   .952 / .954   .956 / .954
 
 What does not hold:
 
 - One seed speaks for itself only. Read as a statement on other seeds, its interval for UA covers
   .935 / .944, .911 / .886, .865 / .799 where seeds have a quarter of the speakers' SD (logits).
-- Two seeds are few: .908 for a paired difference of UA at 24 speakers. Where seeds do not differ
-  at all, three cost something: .967 / .973 at 4 speakers, .964 / .971 at 24.
+- Two seeds are few: .914 for a paired difference of UA at 24 speakers. Where seeds do not differ
+  at all, three cost something: .957 / .970 at 4 speakers, .958 / .968 at 24.
 - Averaging the seeds and taking the t interval over speakers, without what seeds add, covers only
   .942 / .941, .930 / .898, .912 / .820 with three seeds.
-- With three seeds, 10 speakers and equal rows, p is at most .05 in .024 / .036 / .058 of tables
+- With three seeds, 10 speakers and equal rows, p is at most .05 in .024 / .037 / .061 of tables
   where the seeds' SD is 0 / a quarter / half of the speakers'; the permutation test alone in
   .043 / .094 / .232 (2,000 tables each).
 - An MSE that comes mostly from a few speakers' biases (SD .59 beside .77 of an utterance) is so

@@ -1,40 +1,27 @@
 """The report's first paragraphs: what was compared, and what came out, in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from reports.certainty import METRIC_WORDS, reach
 from reports.evidence import Evidence
+from reports.health import COLLAPSED, is_flagged
 from reports.records import PretrainRun, Row, row_words
 from reports.scores import CCC, MSE, Grid, corpus_words, protocol_words
 from reports.verdicts import verdicts
 
 
 def design(pretrain: Sequence[PretrainRun], grids: Sequence[Grid]) -> str:
-    """Returns one sentence or two on what was compared, on which data."""
-    runs = [run for run in pretrain if run.row.group == "row"]
-    names: dict[str, str] = {run.row.name: run.row.mode for run in runs}
-    for grid in grids:
-        names |= {row.name: row.mode for row in grid.rows if row.group == "row"}
-    counts = [
-        f"{number} with {mode} targets"
-        for mode in ("quantized", "continuous")
-        if (number := sum(found == mode for found in names.values()))
-    ]
-    words = [f"{_count(len(names), 'speech encoder')} ({', '.join(counts) or 'no known targets'})"]
+    """Returns one sentence on what was compared, on which data.
+
+    What counts are the rows that stand in a table; without tables, the runs that were given.
+    """
+    rows = [row for grid in grids for row in grid.rows if row.group != "baseline"]
+    rows = rows or [run.row for run in pretrain]
+    own = {(row.name, row.seed) for row in rows}
+    runs = [run for run in pretrain if (run.row.name, run.row.seed) in own]
+    words = [_encoders(rows)]
     if runs:
-        first = runs[0].record
-        corpus = first.get("corpus") or {}
-        seeds = sorted({str(run.row.seed) for run in runs})
-        updates = sorted({int(run.record.get("updates") or 0) for run in runs})
-        hours = corpus.get("hours")
-        size = f" ({hours:.2f} hours)" if isinstance(hours, int | float) else ""
-        name = corpus_words(
-            str(corpus.get("name", "an unnamed corpus")), bool(corpus.get("synthetic"))
-        )
-        words.append(
-            f"pre-trained for {' or '.join(f'{n:,}' for n in updates)} updates each on "
-            f"{name}{size}, {_count(len(seeds), 'seed')}"
-        )
+        words.append(_pretraining(runs, {row.seed for row in rows if row.seed is not None}))
     places = [
         f"{corpus_words(grid.corpus, grid.synthetic)} "
         f"({protocol_words(grid.protocol)}, {grid.head} head)"
@@ -46,10 +33,51 @@ def design(pretrain: Sequence[PretrainRun], grids: Sequence[Grid]) -> str:
     return text[0].upper() + text[1:]
 
 
-def conclusions(grid: Grid, found: Evidence) -> list[str]:
-    """Returns what one grid says, one sentence each; what is better only by a verdict."""
+def _encoders(rows: Sequence[Row]) -> str:
+    names = {row.name: row for row in rows}
+    controlled = [row.mode for row in names.values() if row.group == "row"]
+    counts = [
+        f"{number} with {mode} targets"
+        for mode in ("quantized", "continuous")
+        if (number := controlled.count(mode))
+    ]
+    if other := sum(mode not in ("quantized", "continuous") for mode in controlled):
+        counts.append(f"{other} with other targets")
+    if uncontrolled := len(names) - len(controlled):
+        counts.append(f"{uncontrolled} uncontrolled")
+    kinds = f" ({', '.join(counts)})" if counts else ""
+    return f"{_count(len(names), 'speech encoder')}{kinds}"
+
+
+def _pretraining(runs: Sequence[PretrainRun], seeds: Set[int]) -> str:
+    updates = sorted({int(n) for run in runs if (n := run.record.get("updates"))})
+    corpora: dict[str, None] = {}
+    for run in runs:
+        corpus = run.record.get("corpus") or {}
+        hours = corpus.get("hours")
+        name = corpus_words(
+            str(corpus.get("name", "an unnamed corpus")), bool(corpus.get("synthetic"))
+        )
+        corpora[name + (f" ({hours:.2f} hours)" if isinstance(hours, int | float) else "")] = None
+    text = "pre-trained"
+    if updates:
+        each = " each" if len(runs) > 1 else ""
+        text += f" for {' or '.join(f'{n:,}' for n in updates)} updates{each}"
+    text += f" on {' or '.join(corpora)}"
+    return text + (f", {_count(len(seeds), 'seed')}" if seeds else "")
+
+
+def conclusions(grid: Grid, found: Evidence, flags: Mapping[str, str]) -> list[str]:
+    """Returns what one grid says, one sentence each; what is better only by a verdict.
+
+    :param flags: Row name -> words of warning: a collapsed row is no row's better.
+    """
     sentences = []
     rows = {row.name: row for row in grid.rows if row.group == "row"}
+    collapsed = [name for name in rows if is_flagged(flags, name, COLLAPSED)]
+    if collapsed:
+        named = ", ".join(row_words(rows.pop(name)) for name in collapsed)
+        sentences.append(f"Left out of the numbers named here, because collapsed: {named}.")
     measures = [("UA", ["ua"])] + ([("Mean CCC", list(CCC))] if grid.has_dimensions else [])
     for title, metrics in measures:
         values = {name: grid.average(name, metrics) for name in rows}
@@ -57,7 +85,7 @@ def conclusions(grid: Grid, found: Evidence) -> list[str]:
         if known:
             sentences.append(_order(title, rows, known, found))
             sentences += _missing(grid, title, metrics)
-    sentences += verdicts(grid, found)
+    sentences += verdicts(grid, found, flags)
     sentences += _beside_constant(grid, list(rows), found)
     return sentences + reach(grid, found)
 
@@ -68,7 +96,8 @@ def _order(title: str, rows: Mapping[str, Row], known: Mapping[str, float], foun
     first = order[0]
     sure = found.intervals.get((first, "ua")) if title == "UA" else None
     text = f"{title}: the highest number is {_show(title, known[first])}"
-    text += f" [{100 * sure.low:.1f}, {100 * sure.high:.1f}]" if sure else ""
+    if sure and sure.low == sure.low:
+        text += f" [{100 * sure.low:.1f}, {100 * sure.high:.1f}]"
     text += f" ({row_words(rows[first])})"
     if len(order) > 1:
         text += f", then {_show(title, known[order[1]])} ({row_words(rows[order[1]])}); the rows "
@@ -94,13 +123,14 @@ def _beside_constant(grid: Grid, names: Sequence[str], found: Evidence) -> list[
         sure = [
             found.intervals[name, metric] for name in names if (name, metric) in found.intervals
         ]
-        if limit is None or not sure:
+        # With one speaker no interval is known at all, which is said elsewhere.
+        if limit is None or not any(x.low == x.low for x in sure):
             continue
         lower = metric in MSE
         # Not "low < limit": an interval that is not known is not clear of anything.
         unclear = sum(not (x.high < limit if lower else x.low > limit) for x in sure)
         if unclear:
-            faults.append(f"{words} {unclear} of {len(sure)}")
+            faults.append(f"{words} {_share(unclear, len(sure))}")
     if not faults:
         return []
     return [
@@ -119,6 +149,10 @@ def _show(title: str, value: float, *, gap: bool = False) -> str:
     if title == "UA":
         return f"{100 * value:.1f}\u00a0{'points' if gap else '%'}"
     return f"{value:.3f}"
+
+
+def _share(number: int, of: int) -> str:
+    return f"{number} of {of}" if number < of or of == 1 else f"all {of}"
 
 
 def _count(number: int, thing: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from reports.cells import Cell, Column, Line, Table
-from reports.health import findings
+from reports.health import COLLAPSED, findings
 from reports.records import PretrainRun, row_order
 
 COLUMNS = {
@@ -27,7 +27,7 @@ def sweep_table(runs: Sequence[PretrainRun]) -> Table:
             "row": run.row.name,
             "learning_rate": f"{_rate(run):g}",
             "updates": str(run.record.get("updates", "")),
-            "explained": _late_mean(run, "explained", 100, 1),
+            "explained": "" if COLLAPSED in verdicts else _late_mean(run, "explained", 100, 1),
             "conv_variance": _late_mean(run, "conv_variance", 1, 3),
             "position_share": _late_mean(run, "position_share", 100, 0),
             "centre_perplexity": _late_mean(run, "centre_perplexity", 1, 1),
@@ -45,7 +45,8 @@ def sweep_table(runs: Sequence[PretrainRun]) -> Table:
         lines=lines,
         notes=(
             "Every mode tries the same rates, and one rate is then used for all rows. Only what "
-            "pre-training itself shows is looked at: nothing is probed for this choice.",
+            "pre-training itself shows is looked at: nothing is probed for this choice. Collapsed "
+            "targets are predicted without any loss: no share is shown as explained there.",
         ),
     )
 

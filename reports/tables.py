@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from reports.cells import Cell, Column, Line, Table
 from reports.figures.palette import colours
+from reports.health import COLLAPSED, is_flagged
 from reports.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
 from reports.records import PretrainRun, num_centres, row_order, setting_label
 from reports.scores import ATTRIBUTES, CCC, MSE, Grid
@@ -19,6 +20,9 @@ TITLES = {
     "wa": "WA",
     "macro_f1": "F1",
 }
+SHOWN_AS_ZERO = 0.0005
+"""A CCC below it is shown as 0.000."""
+
 MOST_NOTES = 6
 """Of the corpus, under its table."""
 
@@ -60,7 +64,7 @@ def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
                 title = TITLES[metric] + (" MSE" if metric in MSE else "")
                 columns.append(Column(key=key, title=title, group=f"paper: {setup}"))
     constants = {metric: grid.value("constant", metric) for metric in MSE}
-    best = _best(grid, ours)
+    best = _best(grid, ours, flags)
     palette = colours(grid.rows)
     lines = []
     for name in grid.names:
@@ -68,7 +72,7 @@ def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
         cells = {
             **_setting_cells(row.mode or row.name, row.setting, row.name, flags.get(name, "")),
             **_paper_cells(setups, paper_row(row.mode, row.setting), name),
-            "seeds": Cell(text=str(grid.seeds(name))),
+            "seeds": Cell(text=str(grid.seeds(name) or "none")),
         }
         for metric in ours:
             value = grid.value(name, metric)
@@ -89,7 +93,7 @@ def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
         title=f"Table 4 on {grid.title}",
         columns=columns,
         lines=lines,
-        notes=_notes(grid, setups, constants),
+        notes=_notes(grid, setups, constants, flags),
     )
 
 
@@ -203,7 +207,10 @@ def run_table(runs: Sequence[PretrainRun]) -> Table:
         "folder": "folder",
     }
     words = ("row", "status", "settings", "weights", "folder")
-    columns = [Column(key=key, title=titles[key], text=key in words) for key in titles]
+    columns = [
+        Column(key=key, title=titles[key], text=key in words, in_files_only=key == "folder")
+        for key in titles
+    ]
     palette = colours([run.row for run in runs])
     lines = []
     for run in sorted(runs, key=lambda run: (row_order(run.row), run.row.seed or 0)):
@@ -280,9 +287,13 @@ def _missing_lines(grid: Grid, setups: Sequence[str]) -> list[Line]:
     ]
 
 
-def _best(grid: Grid, metrics: Sequence[str]) -> dict[str, str]:
-    """Returns metric -> first of the controlled rows, by the value alone."""
-    names = [name for name in grid.names if grid.row(name).group == "row"]
+def _best(grid: Grid, metrics: Sequence[str], flags: Mapping[str, str]) -> dict[str, str]:
+    """Returns metric -> first of the controlled rows that did not collapse, by the value alone."""
+    names = [
+        name
+        for name in grid.names
+        if grid.row(name).group == "row" and not is_flagged(flags, name, COLLAPSED)
+    ]
     best = {}
     for metric in metrics:
         values = {name: grid.value(name, metric) for name in names}
@@ -292,7 +303,12 @@ def _best(grid: Grid, metrics: Sequence[str]) -> dict[str, str]:
     return best
 
 
-def _notes(grid: Grid, setups: Sequence[str], constants: Mapping[str, float | None]) -> list[str]:
+def _notes(
+    grid: Grid,
+    setups: Sequence[str],
+    constants: Mapping[str, float | None],
+    flags: Mapping[str, str],
+) -> list[str]:
     notes = [
         f"Ours: {grid.title}" + (f"; {grid.description}" if grid.description else "") + ". "
         f"Paper: {' and '.join(setups)}, another corpus: compare the pattern, not the level."
@@ -306,6 +322,12 @@ def _notes(grid: Grid, setups: Sequence[str], constants: Mapping[str, float | No
             notes.append("No constant predictor in this table: its MSE cells cannot be judged.")
         else:
             notes.append("A dagger marks an MSE that is no better than the constant predictor's.")
+        if any(abs(grid.value("constant", metric) or 0.0) >= SHOWN_AS_ZERO for metric in CCC):
+            notes.append(
+                "The constant predictor's CCC is not exactly 0, because it answers with another "
+                "mean in every fold: where the tested speakers are above the mean, the mean of "
+                "all others is below."
+            )
         if any(setup in CONSTANT for setup in setups):
             notes.append(
                 "The constant predictor beside the paper's numbers is computed from "
@@ -316,5 +338,10 @@ def _notes(grid: Grid, setups: Sequence[str], constants: Mapping[str, float | No
     notes.append(
         "Bold: the first of the controlled rows by its number alone. Whether it differs from "
         "another row is for the tests below to say."
+        + (
+            " A collapsed row is never bold."
+            if any(is_flagged(flags, name, COLLAPSED) for name in grid.names)
+            else ""
+        )
     )
     return notes

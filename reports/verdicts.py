@@ -1,13 +1,14 @@
 """What the tests came to, in sentences: one per question and metric."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reports.certainty import METRIC_WORDS, signed
 from reports.evidence import TESTED, Difference, Evidence
 from reports.fusion.table5 import p_words
+from reports.health import COLLAPSED, is_flagged
 from reports.questions import AGAINST_LOG_MEL, AGAINST_UNTRAINED, FAMILIES
 from reports.records import row_words
-from reports.scores import Grid
+from reports.scores import MSE, Grid
 from reports.statistics import BETTER, CANNOT_BE_DECIDED, NO_DIFFERENCE, WORSE
 from reports.tables import PERCENT, number
 
@@ -15,51 +16,75 @@ _AGAINST = {
     AGAINST_UNTRAINED: "the untrained encoder",
     AGAINST_LOG_MEL: "log-mel statistics",
 }
+_MSE = "MSE of "
 _MAX_NAMED = 3
 """Pairs of a family that are written out; the table has all."""
 
 
-def verdicts(grid: Grid, found: Evidence) -> list[str]:
-    """Returns one sentence per question and metric, none of it beyond the verdicts."""
-    said = []
+def verdicts(grid: Grid, found: Evidence, flags: Mapping[str, str]) -> list[str]:
+    """Returns one sentence per question and metric, none of it beyond the verdicts.
+
+    :param flags: Row name -> words of warning, for rows that collapsed.
+    """
+    said: dict[tuple[str, bool], list[str]] = {}
     for metric in TESTED:
-        everything = found.of(metric)
-        if len(everything) > 1 and len({x.comparison.verdict for x in everything}) == 1:
-            counts = _counts(everything)
-            if counts:
-                pairs = " and quantized against continuous rows" * bool(found.of(metric, FAMILIES))
-                said.append(
-                    f"{METRIC_WORDS[metric]}, rows against baselines{pairs}: "
-                    f"{'; '.join(counts)} questions."
-                )
-                continue
-        for kind, reference in _AGAINST.items():
-            if answers := found.of(metric, kind):
-                level = grid.value(kind, metric)
-                unit = "\u00a0%" if metric in PERCENT else ""
-                words = f"{reference} ({number(metric, level)}{unit})"
-                said.append(_rows(grid, metric, words, answers))
-        if answers := found.of(metric, FAMILIES):
-            said.append(_families(grid, metric, answers))
+        for sentence in _of_metric(grid, found, metric, flags):
+            # What is the same for valence, arousal and dominance is said once.
+            said.setdefault((sentence, metric in MSE), []).append(metric)
     if not said:
-        said.append("No difference could be tested, so no row is called better than another.")
-    return said
+        return ["No difference could be tested, so no row is called better than another."]
+    return [f"{_metrics(metrics)}, {sentence}" for (sentence, _), metrics in said.items()]
 
 
-def _rows(grid: Grid, metric: str, reference: str, answers: Sequence[Difference]) -> str:
+def _metrics(metrics: Sequence[str]) -> str:
+    """Names metrics of one kind: "UA", "MSE of valence and arousal"."""
+    first, *others = (METRIC_WORDS[metric] for metric in metrics)
+    words = [first, *(word.removeprefix(_MSE) for word in others)]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _of_metric(grid: Grid, found: Evidence, metric: str, flags: Mapping[str, str]) -> list[str]:
+    """Returns the sentences of one metric, without its name."""
+    everything = found.of(metric)
+    families = found.of(metric, FAMILIES)
+    if len(everything) > 1 and len({x.comparison.verdict for x in everything}) == 1:
+        counts = _counts(everything)
+        if counts:
+            asked = ["rows against baselines"] * (len(everything) > len(families))
+            asked += ["quantized against continuous rows"] * bool(families)
+            return [f"{' and '.join(asked)}: {'; '.join(counts)} questions."]
+    said = []
+    for kind, reference in _AGAINST.items():
+        if answers := found.of(metric, kind):
+            level = number(metric, grid.value(kind, metric))
+            unit = "\u00a0%" if metric in PERCENT else ""
+            words = f"{reference} ({level}{unit})" if level else reference
+            said.append(_rows(grid, metric, words, answers, flags))
+    return said + ([_families(grid, metric, families, flags)] if families else [])
+
+
+def _rows(
+    grid: Grid,
+    metric: str,
+    reference: str,
+    answers: Sequence[Difference],
+    flags: Mapping[str, str],
+) -> str:
     parts = []
     for verdict in (BETTER, WORSE):
         members = [x for x in answers if x.comparison.verdict == verdict]
         if members:
             named = ", ".join(
-                f"{row_words(grid.row(x.question.first))} ({_amount(metric, x)})" for x in members
+                f"{_name(grid, x.question.first, flags)} ({_amount(metric, x)})" for x in members
             )
             parts.append(f"{verdict}: {named}")
     parts += _counts(answers)
-    return f"{METRIC_WORDS[metric]}, rows against {reference}: {'; '.join(parts)}."
+    return f"rows against {reference}: {'; '.join(parts)}."
 
 
-def _families(grid: Grid, metric: str, answers: Sequence[Difference]) -> str:
+def _families(
+    grid: Grid, metric: str, answers: Sequence[Difference], flags: Mapping[str, str]
+) -> str:
     pairs = "pair" if len(answers) == 1 else "pairs"
     parts = []
     for verdict in (BETTER, WORSE):
@@ -68,17 +93,20 @@ def _families(grid: Grid, metric: str, answers: Sequence[Difference]) -> str:
             continue
         members.sort(key=lambda x: x.comparison.adjusted_p)
         named = ", ".join(
-            f"{row_words(grid.row(x.question.first))} than "
-            f"{row_words(grid.row(x.question.second))} ({_amount(metric, x)})"
+            f"{_name(grid, x.question.first, flags)} than "
+            f"{_name(grid, x.question.second, flags)} ({_amount(metric, x)})"
             for x in members[:_MAX_NAMED]
         )
         more = ", ..." if len(members) > _MAX_NAMED else ""
         parts.append(f"quantized {verdict} in {len(members)}: {named}{more}")
     parts += _counts(answers)
-    return (
-        f"{METRIC_WORDS[metric]}, quantized against continuous rows, {len(answers)} {pairs}: "
-        f"{'; '.join(parts)}."
-    )
+    return f"quantized against continuous rows, {len(answers)} {pairs}: {'; '.join(parts)}."
+
+
+def _name(grid: Grid, row: str, flags: Mapping[str, str]) -> str:
+    """Returns a row in words; that it collapsed is never left out."""
+    words = row_words(grid.row(row))
+    return f"{words} ({COLLAPSED})" if is_flagged(flags, row, COLLAPSED) else words
 
 
 def _counts(answers: Sequence[Difference]) -> list[str]:
@@ -88,8 +116,10 @@ def _counts(answers: Sequence[Difference]) -> list[str]:
         having = sum(x.comparison.verdict == verdict for x in answers)
         if having:
             count = f"all {having}" if having == len(answers) > 1 else str(having)
-            few = f" with {answers[0].comparison.num_speakers} speakers"
-            found.append(f"{verdict}{few if verdict == CANNOT_BE_DECIDED else ''}: {count}")
+            speakers = answers[0].comparison.num_speakers
+            few = f" with {speakers} speaker{'' if speakers == 1 else 's'}"
+            words = f"{verdict}{few if verdict == CANNOT_BE_DECIDED else ''}"
+            found.append(words if len(answers) == 1 else f"{words}: {count}")
     return found
 
 

@@ -181,7 +181,7 @@ def _describe_corpus(table: pd.DataFrame, corpus: str) -> dict[str, Any]:
         "synthetic": corpus.partition(":")[0] == "synthetic",
         "num_utterances": len(table),
         "hours": table["num_samples"].sum() / SAMPLE_RATE_HZ / 3600,
-        "speakers": int(table["speaker"].nunique()),
+        "speakers": int(table["speaker"][table["speaker"] != ""].nunique()),
     }
 
 

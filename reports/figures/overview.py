@@ -1,5 +1,6 @@
 """Table 4 as one picture: every row's score, baselines as lines."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -20,8 +21,11 @@ TITLES = {
 }
 
 
-def overview_figure(grid: Grid, found: Evidence) -> Drawing | None:
-    """Returns the headline scores as points, or None when nothing was scored."""
+def overview_figure(grid: Grid, found: Evidence, flags: Mapping[str, str]) -> Drawing | None:
+    """Returns the headline scores as points, or None when nothing was scored.
+
+    :param flags: Row name -> words of warning, which stand beside its name.
+    """
     wanted = ("ua", *CCC) if grid.has_dimensions else ("ua", "wa")
     metrics = [m for m in wanted if any(grid.value(name, m) is not None for name in grid.names)]
     names = [name for name in grid.names if grid.row(name).group != "baseline"]
@@ -42,12 +46,18 @@ def overview_figure(grid: Grid, found: Evidence) -> Drawing | None:
         runs=grid.folders,
         width=12.0,
         height=1.6 + 0.42 * len(names),
-        draw=partial(_draw, grid=grid, found=found, metrics=metrics, names=names),
+        draw=partial(_draw, grid=grid, found=found, flags=flags, metrics=metrics, names=names),
     )
 
 
 def _draw(
-    figure: Figure, *, grid: Grid, found: Evidence, metrics: list[str], names: list[str]
+    figure: Figure,
+    *,
+    grid: Grid,
+    found: Evidence,
+    flags: Mapping[str, str],
+    metrics: list[str],
+    names: list[str],
 ) -> None:
     all_axes: Any = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     palette = colours(grid.rows)
@@ -107,7 +117,9 @@ def _draw(
         axes.margins(x=0.08)
         axes.tick_params(axis="y", length=0)
     first = all_axes[0]
-    first.set_yticks(range(len(names)), [row_words(grid.row(name)) for name in names])
+    labels = [row_words(grid.row(name)) for name in names]
+    marked = [f" ({flags[name]})" if flags.get(name) else "" for name in names]
+    first.set_yticks(range(len(names)), map("".join, zip(labels, marked, strict=True)))
     for tick in first.get_yticklabels():
         tick.set_color(INK)
     first.set_ylim(len(names) - 0.5, -0.5)

@@ -6,12 +6,21 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from reports.figures.drawing import Drawing, smooth, spread_labels
+from reports.figures.drawing import INK, Drawing, smooth, spread_labels
 from reports.figures.palette import colours, readable
-from reports.health import MIN_CENTRE_PERPLEXITY
-from reports.records import PretrainRun, num_centres, row_order, setting_label
+from reports.health import COLLAPSED, MIN_CENTRE_PERPLEXITY, has_collapsed
+from reports.records import PretrainRun, num_centres, row_order, row_words, setting_label
+
+SEED_LINES: tuple[str | tuple[float, tuple[float, ...]], ...] = (
+    "-",
+    (0, (5, 2)),
+    (0, (1, 1.4)),
+    (0, (5, 1.5, 1, 1.5)),
+)
+"""Line styles of the first seeds; further ones begin again."""
 
 Panel = tuple[str, str, list[PretrainRun]]
 """Title, metric, runs."""
@@ -22,7 +31,9 @@ def training_figures(runs: Sequence[PretrainRun]) -> list[Drawing]:
     runs = sorted(runs, key=lambda run: (row_order(run.row), run.row.seed or 0))
     quantized = [run for run in runs if run.row.mode == "quantized"]
     continuous = [run for run in runs if run.row.mode == "continuous"]
-    other = [run for run in runs if run not in quantized and run not in continuous]
+    other = [run for run in runs if run.row.mode not in ("quantized", "continuous")]
+    collapsed = [run for run in runs if has_collapsed(run)]
+    learning = [run for run in runs if not any(run is other for other in collapsed)]
     figures = [
         _figure(
             "explained",
@@ -30,8 +41,8 @@ def training_figures(runs: Sequence[PretrainRun]) -> list[Drawing]:
             "Share of an uninformed predictor's loss that the row saves; the uninformed predictor "
             "gives one answer for all frames. At 0 the encoder has learned nothing about its "
             "targets, however far the loss has fallen. Targets differ in difficulty: rows are not "
-            "ranked by this.",
-            [("Loss saved against one answer for all", "explained", runs)],
+            "ranked by this." + _left_out(collapsed),
+            [("Loss saved against one answer for all", "explained", learning)],
         ),
         _figure(
             "training-loss",
@@ -78,6 +89,21 @@ def training_figures(runs: Sequence[PretrainRun]) -> list[Drawing]:
     return [figure for figure in figures if figure is not None]
 
 
+def _left_out(collapsed: Sequence[PretrainRun]) -> str:
+    """Says which runs have no curve of what was learned."""
+    if not collapsed:
+        return ""
+    named = dict.fromkeys(f"{row_words(run.row)}{_seed_words(run.row.seed)}" for run in collapsed)
+    return (
+        f" Not drawn: {', '.join(named)}. Collapsed targets are predicted without any loss, and "
+        "nothing is learned by it."
+    )
+
+
+def _seed_words(seed: int | None) -> str:
+    return "" if seed is None else f" (seed {seed})"
+
+
 def _figure(name: str, title: str, caption: str, panels: Sequence[Panel]) -> Drawing | None:
     drawn = [
         (heading, metric, [run for run in runs if metric in run.metrics])
@@ -87,26 +113,36 @@ def _figure(name: str, title: str, caption: str, panels: Sequence[Panel]) -> Dra
     if not drawn:
         return None
     shown = {str(run.folder): None for _, _, runs in drawn for run in runs}
+    seeds = _seeds(drawn)
     return Drawing(
         name=name,
         title=title,
-        caption=caption,
+        caption=caption + (" Line styles tell seeds apart." if len(seeds) > 1 else ""),
         runs=tuple(shown),
         width=6.2 * len(drawn) if len(drawn) > 1 else 8.0,
         height=4.4,
-        draw=partial(_draw, panels=drawn),
+        draw=partial(_draw, panels=drawn, styles=seeds),
     )
 
 
-def _draw(figure: Figure, *, panels: Sequence[Panel]) -> None:
+def _seeds(panels: Sequence[Panel]) -> dict[int | None, Any]:
+    """Returns seed -> line style."""
+    seeds = {run.row.seed for _, _, runs in panels for run in runs}
+    ordered = sorted(seeds, key=lambda seed: -1 if seed is None else seed)
+    return {seed: SEED_LINES[place % len(SEED_LINES)] for place, seed in enumerate(ordered)}
+
+
+def _draw(figure: Figure, *, panels: Sequence[Panel], styles: dict[int | None, Any]) -> None:
     all_axes: Any = figure.subplots(1, len(panels), squeeze=False)[0]
     pending = []
     for axes, (heading, metric, runs) in zip(all_axes, panels, strict=True):
         counts = metric in ("centre_perplexity", "centres_used")
-        labels = _draw_panel(axes, metric, runs)
+        axes.margins(x=0.01)
+        labels = _draw_panel(axes, metric, runs, styles)
         axes.set_title(heading)
         axes.set_xlabel("update")
-        axes.margins(x=0.01)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         if counts:
             _draw_limits(axes, metric, runs)
         elif metric.endswith("variance"):
@@ -117,28 +153,44 @@ def _draw(figure: Figure, *, panels: Sequence[Panel]) -> None:
             axes.set_ylim(-0.03, max(0.1, 1.1 * highest))
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         pending.append((axes, labels))
+    if len(styles) > 1:
+        handles = [
+            Line2D([], [], color=INK, linewidth=1.8, linestyle=style) for style in styles.values()
+        ]
+        names = ["no seed" if seed is None else f"seed {seed}" for seed in styles]
+        figure.legend(
+            handles, names, loc="outside lower center", ncols=8, fontsize=10, handlelength=3.2
+        )
     figure.draw_without_rendering()
     for axes, labels in pending:
         spread_labels(axes, labels)
 
 
 def _draw_panel(
-    axes: Any, metric: str, runs: Sequence[PretrainRun]
+    axes: Any, metric: str, runs: Sequence[PretrainRun], styles: dict[int | None, Any]
 ) -> list[tuple[float, float, str, str]]:
     palette = colours([run.row for run in runs])
     labels: dict[str, tuple[float, float, str, str]] = {}
-    for run in runs:
+    limits: tuple[float, float] | None = None
+    # Collapsed runs come last: the scale is that of the others.
+    for run in sorted(runs, key=has_collapsed):
         part = run.metrics[["update", metric]].dropna()
         if part.empty:
             continue
         x = part["update"].to_numpy(dtype=np.float64)
         y = part[metric].to_numpy(dtype=np.float64)
-        colour = palette[run.row.name]
+        colour, style = palette[run.row.name], styles[run.row.seed]
         soft = smooth(y)
+        collapsed = has_collapsed(run)
+        if collapsed and limits is None and axes.lines:
+            limits = axes.get_ylim()
         axes.plot(x, y, color=colour, linewidth=0.7, alpha=0.35)
-        axes.plot(x, soft, color=colour, linewidth=2.2, solid_capstyle="round")
+        axes.plot(x, soft, color=colour, linewidth=2.2, linestyle=style, solid_capstyle="round")
         text = setting_label(run.row.mode, run.row.setting, run.row.name)
+        text += f" ({COLLAPSED})" if collapsed else ""
         labels.setdefault(run.row.name, (float(x[-1]), float(soft[-1]), text, colour))
+    if limits is not None:
+        axes.set_ylim(limits)
     if metric == "loss" and len(runs) > 0:
         axes.set_ylabel("loss per masked frame")
     return list(labels.values())

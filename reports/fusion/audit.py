@@ -43,7 +43,7 @@ def _folds(run: MfsnRun) -> list[Check]:
     found = [
         Check(
             title="No test utterance in the training or dev part of its fold",
-            evidence=f"{run.folder}: {folds['fold'].nunique()} folds",
+            evidence=f"{run.folder.name}: {folds['fold'].nunique()} folds",
         )
     ]
     held_out = HELD_OUT.get(run.protocol, "speaker")
@@ -57,10 +57,10 @@ def _folds(run: MfsnRun) -> list[Check]:
     if run.protocol not in HELD_OUT:
         shared = len(_in_two_parts(owned, held_out))
         title = "Speaker-dependent by its protocol: this is no test of new speakers"
-        return [*found, Check(title=title, evidence=f"{run.folder}")] if shared else found
+        return [*found, Check(title=title, evidence=run.folder.name)] if shared else found
     _refuse(run, owned, held_out)
     title = f"No {held_out} of a test fold in its training or dev part"
-    evidence = f"{run.folder}: {owned[held_out].nunique()} {held_out}s"
+    evidence = f"{run.folder.name}: {owned[held_out].nunique()} {held_out}s"
     return [*found, Check(title=title, evidence=evidence)]
 
 

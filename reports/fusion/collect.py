@@ -51,7 +51,8 @@ def read_mfsn(folder: Path, record: Mapping[str, Any], notices: list[str]) -> Mf
         return None
     if record.get("status") != "finished":
         notices.append(f"{folder}: the run is not finished (status {record.get('status')!r}).")
-    notices += [f"{folder}: {note}" for note in record.get("notes") or []]
+    told = [*(record.get("notes") or []), *(record.get("warnings") or [])]
+    notices += [f"{folder}: {note}" for note in told]
     if "test_selection" in (record.get("faults") or ()):
         # Whatever the file says: with this fault on, the test part has chosen the epoch.
         for name in ("scores", "predictions"):

@@ -1,5 +1,7 @@
 """MFSN against every other network of the ablation: differences, intervals, tests, verdicts."""
 
+from collections.abc import Mapping
+
 from reports.cells import Cell, Column, Line, Table
 from reports.fusion.evidence import METRICS, Evidence
 from reports.fusion.grid import MfsnGrid
@@ -7,8 +9,11 @@ from reports.fusion.runs import SEARCHED
 from reports.fusion.table5 import COLOURS, bounds, p_words, signed
 
 
-def difference_table(grid: MfsnGrid, found: Evidence) -> Table | None:
-    """Returns one line per other network, or None where nothing can be compared."""
+def difference_table(grid: MfsnGrid, found: Evidence, flags: Mapping[str, str]) -> Table | None:
+    """Returns one line per other network, or None where nothing can be compared.
+
+    :param flags: Variant -> words of warning on its encoders and networks.
+    """
     if not found.differences and not found.open:
         return None
     columns = [Column(key="network", title="MFSN minus", text=True)]
@@ -23,7 +28,7 @@ def difference_table(grid: MfsnGrid, found: Evidence) -> Table | None:
         ]
     lines = []
     for variant in grid.variants:
-        cells = {"network": Cell(text=variant.label)}
+        cells = {"network": Cell(text=variant.label, flag=flags.get(variant.name, ""))}
         for metric in METRICS:
             difference = found.differences.get((variant.name, metric))
             if difference is None:

@@ -1,6 +1,9 @@
 """Which encoders fed the networks, and how well those that read text read it."""
 
+from collections.abc import Sequence
+
 from reports.cells import Cell, Column, Line, Table
+from reports.fusion.encoder_health import Doubt, role_words
 from reports.fusion.grid import MfsnGrid, percent
 from reports.fusion.table5 import encoder_words
 
@@ -18,14 +21,14 @@ TITLES = {
 NUMBERS = ("cer", "wer")
 
 
-def encoder_table(grid: MfsnGrid) -> Table:
+def encoder_table(grid: MfsnGrid, found: Sequence[Doubt]) -> Table:
     """Returns one line per role."""
     lines = []
     for role, entry in grid.encoders.items():
         hashes = entry.get("hashes") or {}
         weights = hashes.get("final_weights") or hashes.get("files")
         texts = {
-            "role": role.upper() if role in ("tec", "sec") else role.replace("sec", "SEC"),
+            "role": role_words(role),
             "name": encoder_words(grid, role).removesuffix(", CTC"),
             "mode": str(entry.get("mode") or ""),
             "finetuned_on": _words(entry.get("finetuned_on")),
@@ -35,13 +38,17 @@ def encoder_table(grid: MfsnGrid) -> Table:
             "weights": str(weights or "")[:12],
             "folder": str(entry.get("folder") or ""),
         }
-        lines.append(
-            Line(part="Encoders", cells={key: Cell(text=text) for key, text in texts.items()})
-        )
+        cells = {key: Cell(text=text) for key, text in texts.items()}
+        flags = dict.fromkeys(doubt.flag for doubt in found if doubt.role == role)
+        cells["name"] = Cell(text=texts["name"], flag=", ".join(flags))
+        lines.append(Line(part="Encoders", cells=cells))
     return Table(
         name=f"encoders-{grid.slug}",
         title=f"Encoders behind {grid.title}",
-        columns=[Column(key=k, title=t, text=k not in NUMBERS) for k, t in TITLES.items()],
+        columns=[
+            Column(key=k, title=t, text=k not in NUMBERS, in_files_only=k == "folder")
+            for k, t in TITLES.items()
+        ],
         lines=lines,
         notes=["CER and WER: on the dev part of the corpus of the CTC fine-tuning."],
     )

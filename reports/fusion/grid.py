@@ -39,7 +39,38 @@ class MfsnGrid:
     @property
     def title(self) -> str:
         words = f"{self.corpus}, {protocol_words(self.first.protocol)}"
+        words += f", {self.folds_words}" if self.is_partial else ""
         return words + (f" ({self.first.folder.name})" if self.marked else "")
+
+    @property
+    def num_folds(self) -> int:
+        """Folds that were run: all runs of one table have the same."""
+        return len(self.first.record.get("folds") or ())
+
+    @property
+    def num_protocol_folds(self) -> int | None:
+        """Folds that the protocol has on this corpus; None where the run does not say it."""
+        named = self.first.record.get("protocol_folds")
+        number = len(named) if isinstance(named, list) else self.first.corpus.get("num_folds")
+        # The folds of networks that are tested on another corpus are not those of that corpus.
+        return number if isinstance(number, int) and number >= self.num_folds else None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether folds are missing, so that no number is one of the corpus."""
+        total = self.num_protocol_folds
+        return total is not None and 0 < self.num_folds < total
+
+    @property
+    def folds_words(self) -> str:
+        """ "2 of 18 folds"."""
+        total = self.num_protocol_folds
+        of = f" of {total}" if self.is_partial else ""
+        return f"{self.num_folds}{of} fold{'' if (total or self.num_folds) == 1 else 's'}"
+
+    @property
+    def were(self) -> str:
+        return "was" if self.num_folds == 1 else "were"
 
     @property
     def folders(self) -> tuple[str, ...]:

@@ -47,7 +47,10 @@ def recognition_table(runs: Sequence[FinetuneRun]) -> Table:
     return Table(
         name="recognition",
         title="CTC fine-tuning: error rates on the dev part",
-        columns=[Column(key=k, title=t, text=k in WORDS) for k, t in TITLES.items()],
+        columns=[
+            Column(key=k, title=t, text=k in WORDS, in_files_only=k == "folder")
+            for k, t in TITLES.items()
+        ],
         lines=lines,
         notes=[
             "Greedy decoding. Constant: the best single answer to every utterance, found on the "

@@ -171,20 +171,26 @@ def search_sentences(grid: MfsnGrid, found: list[Found]) -> list[str]:
     shown = [f"{name} {levels[name]}" for name in LEVELS if levels[name]]
     ranked = [f"{name} {count}" for name, count in operations.most_common(3)]
     number = len(found)
-    sentences = [
-        f"{number} {'search' if number == 1 else 'searches'} found {different} different "
-        f"{'structure' if different == 1 else 'structures'}"
-        + (f"; most often {first.words} ({times} of {number})" if times > 1 or number == 1 else "")
-        + f". Levels: {', '.join(shown)}. Operations: {', '.join(ranked)}"
-        + ("." if len(operations) <= 3 else " and others.")
-    ]
+    if number == 1:
+        sentences = [f"1 search found {first.words}."]
+    else:
+        sentences = [
+            f"{number} searches found {different} different "
+            f"{'structure' if different == 1 else 'structures'}"
+            + (f"; most often {first.words} ({times} of {number})" if times > 1 else "")
+            + f". Levels: {', '.join(shown)}. Operations: {', '.join(ranked)}"
+            + ("." if len(operations) <= 3 else " and others.")
+        ]
     weights = kept_weights(grid, found)
     if len(weights):
         leading = weights.groupby(["seed", "fold", "cell"])["weight"].max()
         even = 1 / weights.groupby(["seed", "fold", "cell"])["weight"].size().max()
+        middle = f"{leading.median():.2f}"
+        spread = f"range {leading.min():.2f} to {leading.max():.2f}; "
         text = (
-            f"Weight of the leading operation at the kept epoch: median {leading.median():.2f} "
-            f"(range {leading.min():.2f} to {leading.max():.2f}; {even:.3f} is no choice at all)."
+            f"Weight of the leading operation at the kept epoch: "
+            f"{middle if len(leading) == 1 else f'median {middle}'} "
+            f"({spread if len(leading) > 1 else ''}{even:.3f} is no choice at all)."
         )
         if leading.median() < 1.5 * even:
             text += " The search has hardly decided between the operations."

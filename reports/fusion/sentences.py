@@ -60,6 +60,11 @@ def sentences(grid: MfsnGrid, found: Evidence) -> list[str]:
         return [*said, _without_search(grid, found)]
     sure = found.intervals.get((SEARCHED, "ua"))
     seeds = len(grid.scores(SEARCHED, "ua"))
+    if grid.is_partial:
+        said.append(
+            f"Only {grid.folds_words} {grid.were} run: these are numbers of the speakers tested "
+            "there, not of the corpus, and no published number may be held against them."
+        )
     said.append(
         f"MFSN: UA {percent(ua)}\u00a0%"
         + (f" {bounds(sure.low, sure.high)}" if sure else "")

@@ -27,8 +27,11 @@ COLOURS = {
 """One colour per variant in every figure; told apart with the common colour blindnesses."""
 
 
-def table_5(grid: MfsnGrid, found: Evidence) -> Table:
-    """Returns the ablation of one corpus and protocol, the paper's four rows beside."""
+def table_5(grid: MfsnGrid, found: Evidence, flags: Mapping[str, str]) -> Table:
+    """Returns the ablation of one corpus and protocol, the paper's four rows beside.
+
+    :param flags: Variant -> words of warning on its encoders and networks.
+    """
     titles: list[tuple[str, str, str, bool]] = [
         ("variant", "network", "", True),
         ("tec", "TEC", "", True),
@@ -45,7 +48,7 @@ def table_5(grid: MfsnGrid, found: Evidence) -> Table:
         titles += [("optimistic_wa", "WA, %", OPTIMISTIC, False)]
     paper = f"paper: {SESSION}"
     titles += [("paper_ua", "UA, %", paper, False), ("paper_wa", "WA, %", paper, False)]
-    lines = [_line(grid, variant, found) for variant in grid.variants]
+    lines = [_line(grid, variant, found, flags) for variant in grid.variants]
     lines += [
         Line(part="Networks", cells={"variant": Cell(text=name, flag="not run"), **_paper(name)})
         for name in TABLE_5
@@ -76,11 +79,11 @@ def p_words(p_value: float) -> str:
     return "< .001" if p_value < 0.001 else f"{p_value:.3f}".removeprefix("0")
 
 
-def _line(grid: MfsnGrid, variant: Variant, found: Evidence) -> Line:
+def _line(grid: MfsnGrid, variant: Variant, found: Evidence, flags: Mapping[str, str]) -> Line:
     name = variant.name
     roles = [role for role in variant.streams if role != variant.sec]
     cells = {
-        "variant": Cell(text=variant.label),
+        "variant": Cell(text=variant.label, flag=flags.get(name, "")),
         "tec": Cell(text=", ".join(_short(grid, role) for role in roles) or "none"),
         "sec": Cell(text=_short(grid, variant.sec) if variant.sec else "none"),
         "parameters": Cell(text=_parameters(variant.parameters)),
@@ -145,6 +148,10 @@ def _notes(grid: MfsnGrid) -> list[str]:
         notes.append(
             f'"{OPTIMISTIC}": the epoch was chosen by the very labels it is scored on, as in the '
             "public Co-attention code. It is too high by construction and no result."
+        )
+    if grid.is_partial:
+        notes.insert(
+            0, f"Only {grid.folds_words} {grid.were} run: no number here is one of the corpus."
         )
     if grid.first.faults:
         notes.append(f"Faults of the public code switched on: {', '.join(grid.first.faults)}.")

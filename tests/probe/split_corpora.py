@@ -66,10 +66,13 @@ def write_emobox(folder: Path, folds: dict[int, dict[str, list[str]]], name: str
     return folder
 
 
-def in_two_parts(table: pd.DataFrame, folds: pd.DataFrame, column: str) -> int:
-    """Counts by brute force, without anything of `probe.leaks` but what a sentence is."""
+def in_two_parts(table: pd.DataFrame, folds: pd.DataFrame, column: str) -> int | None:
+    """Counts different values by brute force, without anything of `probe.leaks` but what a sentence
+    is; None where the corpus has no value."""
     values = dict(zip(table["id"], table[column], strict=True))
-    found = 0
+    if not any(normalized(value) if column == "text" else value for value in values.values()):
+        return None
+    found: set[str] = set()
     for fold in set(folds["fold"]):
         by_part: dict[str, set[str]] = {}
         for row in folds[folds["fold"] == fold].itertuples():
@@ -78,5 +81,5 @@ def in_two_parts(table: pd.DataFrame, folds: pd.DataFrame, column: str) -> int:
                 normalized(value) if column == "text" else value
             )
         everything = set().union(*by_part.values()) - {""}
-        found += sum(sum(value in part for part in by_part.values()) > 1 for value in everything)
-    return found
+        found |= {x for x in everything if sum(x in part for part in by_part.values()) > 1}
+    return len(found)

@@ -58,11 +58,11 @@ def assert_no_leak(found: Divided, protocol: str) -> None:
         )
     }
     assert vars(found.overlap) == shared
-    assert shared["audio"] == 0
+    assert not shared["audio"]
     if protocol in ("speaker", "session"):
-        assert shared["speakers"] == 0
+        assert not shared["speakers"]
     if protocol == "session":
-        assert shared["sessions"] == 0
+        assert not shared["sessions"]
     tested = folds["id"][folds["part"] == "test"]
     assert not tested.duplicated().any()
     if protocol in LEAVE_OUT:
@@ -149,7 +149,7 @@ def test_a_session_with_a_shared_speaker_is_caught() -> None:
     table = table_of("aabbcca", "1122333")
     with pytest.raises(SplitError, match=r"Leak: speaker 'a' .* Sessions must not share speakers"):
         divide(table, "session")
-    assert divide(table, "speaker").overlap.sessions > 0  # allowed, and said
+    assert divide(table, "speaker").overlap.sessions  # allowed, and said
 
 
 def test_a_copy_planted_after_the_folds_were_made_is_caught() -> None:
@@ -173,7 +173,7 @@ def test_the_recording_that_ravdess_holds_twice_is_caught() -> None:
     assert found.notes == [
         f"{COPIES[1]} (speaker 07) is the same recording as {COPIES[0]}: left out."
     ]
-    assert found.overlap.sentences == 2 * 24  # two sentences in all
+    assert found.overlap.sentences == 2  # in all, however many folds share them
     # Were both kept, under utterances at random they can be apart, and that is refused.
     folds = divide(found.table, "random10").folds
     apart = folds[(folds["id"] == COPIES[0]) & (folds["part"] == "test")]["fold"].iloc[0]

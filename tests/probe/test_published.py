@@ -125,10 +125,20 @@ def test_sentences_count_without_case_and_punctuation_and_only_where_known() -> 
     table = corpus("abc", ["train", "dev", "test"])
     for texts, count in (
         (["Kids talk!", "kids  TALK", "dogs"], 1),
-        (["", " - ", ""], 0),
+        (["", " - ", ""], None),
         (["a", "b", "c"], 0),
     ):
         assert divide(table.assign(text=texts), "official").overlap.sentences == count
+    without = str(divide(table.drop(columns="text", errors="ignore"), "official").overlap)
+    assert "sentences unknown: no text column" in without
+
+
+def test_what_several_folds_share_is_counted_once() -> None:
+    table = corpus("abcd", [""] * 4).assign(text="kids", session="")
+    found = divide(table, "speaker")
+    assert found.folds["fold"].nunique() == 4
+    assert found.overlap.sentences == 1
+    assert "0 speakers, sessions unknown: no session column, 1 sentence, 0" in str(found.overlap)
 
 
 def test_an_utterance_that_two_published_folds_test_is_refused() -> None:

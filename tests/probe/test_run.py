@@ -59,7 +59,11 @@ def encoder(tmp_path: Path) -> Path:
 
 
 def test_results_hold_every_row_beside_the_baselines(
-    corpus: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corpus: Path,
+    encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
     out = tmp_path / "out"
@@ -82,9 +86,12 @@ def test_results_hold_every_row_beside_the_baselines(
     own = scores[scores["row"] == "quantized-g2v2"]
     assert set(own["layer"]) == {"selected", "0", "1", "2"}
     assert results.run["corpora"][0]["overlap"] == {
-        "speakers": 0, "sessions": 0, "audio": 0, "sentences": 0,
+        "speakers": 0, "sessions": 0, "audio": 0, "sentences": None,
     }  # fmt: skip
     assert len(results.predictions) == 4 * 2 * 12
+    printed = capsys.readouterr().out
+    assert "0 speakers, 0 sessions, sentences unknown: no text column" in printed
+    assert [line for line in printed.splitlines() if line.startswith("quantized-g2v2 ")]
 
 
 def test_results_keep_their_precision_on_another_machine(

@@ -49,7 +49,7 @@ def test_they_change_nothing_that_is_said_of_emotion(tmp_path: Path) -> None:
     assert sure[0].intervals == sure[1].intervals
     assert interval_table(plain, sure[0]) == interval_table(more, sure[1])
     assert difference_tables(plain, sure[0], {}) == difference_tables(more, sure[1], {})
-    assert conclusions(plain, sure[0]) == conclusions(more, sure[1])
+    assert conclusions(plain, sure[0], {}) == conclusions(more, sure[1], {})
 
 
 def test_they_have_a_table_by_layer_with_folds_and_chance(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_folder_without_them_has_no_word_of_them(tmp_path: Path) -> None:
     assert drawing is not None
     assert "peaker" not in drawing.caption
     assert not any("speaker" in table.title.split(" on ")[0] for table in layer_tables(grid))
-    assert overview_figure(grid, evidence(grid)) is not None
+    assert overview_figure(grid, evidence(grid), {}) is not None
 
 
 def test_every_title_says_where_dimensions_are_category_norms(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def test_a_contaminated_row_is_marked_and_told_of_above_its_table(tmp_path: Path
     folder = make_probe(tmp_path / "probe", corpora=("emodb",), names=TWO)
     found = entry(rows=[[TWO[0], 0]], by_hash=3, near_duplicates=2)
     page = page_of(folder, [found, entry(rows=[[TWO[1], 0]], corpus="other")], tmp_path / "out")
-    assert re.search(r'class="alarm">Contamination: 5 of 480 tested utterances were heard', page)
+    assert re.search(
+        r'class="alarm">\s*<ul>\s*<li>Contamination: 5 of 480 tested utterances were heard', page
+    )
     assert "(3 as the same recording, 2 as a changed copy)" in page
     assert page.count(f'class="flag">{MARK}') >= 1
     assert "not checked, so nobody knows whether these had heard the tested recordings in " in page

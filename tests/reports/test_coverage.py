@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.crossed import half_width, influence_values, t_p_value
+from reports.crossed import half_width, influence_values, mean_squares, t_p_value
 from reports.sign_flips import sign_flip_p, smallest_p
 from reports.speaker_sums import METRICS
 from reports.statistics import limits
@@ -91,6 +91,55 @@ def test_intervals_of_rows_and_differences_cover_95_percent(
 def test_a_difference_at_four_speakers_and_three_seeds_covers_rather_too_much() -> None:
     for metric in ("ua", "mse"):
         assert 0.95 <= coverage(metric, 3000, 3, 4)[1] <= 0.985
+
+
+@pytest.mark.parametrize(("num_speakers", "least"), [(4, 0.95), (10, 0.94), (24, 0.91)])
+def test_two_seeds_cover_nearly_as_often_with_few_speakers(num_speakers: int, least: float) -> None:
+    of_row, of_difference = coverage("ua", 4000, 2, num_speakers)
+    assert 0.94 <= of_row <= 0.97
+    assert least <= of_difference <= 0.97
+
+
+@pytest.mark.parametrize("num_seeds", [2, 3, 5])
+@pytest.mark.parametrize("num_speakers", [2, 4, 12])
+def test_no_interval_is_narrower_than_that_of_the_speakers_alone(
+    num_seeds: int, num_speakers: int
+) -> None:
+    rng = np.random.default_rng([num_seeds, num_speakers])
+    # Seeds matter not at all in some tables, and more than anything else in others.
+    spread = 10 ** rng.uniform(-2, 2, (3, 2000, 1, 1))
+    size = (2000, num_seeds, num_speakers)
+    values = (
+        spread[0] * rng.normal(size=(2000, 1, num_speakers))
+        + spread[1] * rng.normal(size=(2000, num_seeds, 1))
+        + spread[2] * rng.normal(size=size)
+    )
+    width = half_width(values, 0.95)
+    of_speakers = half_width(values.mean(-2, keepdims=True), 0.95)
+    assert (width >= of_speakers * (1 - 1e-12)).all()
+    squares = mean_squares(values)
+    idle = squares.seeds <= squares.residual
+    assert 0.2 < idle.mean() < 0.8
+    assert width[idle] == pytest.approx(of_speakers[idle])
+
+
+def test_seeds_that_add_next_to_nothing_widen_an_interval_by_next_to_nothing() -> None:
+    """Two seeds have one degree of freedom, and t is 12.7 there: no step may lead to it."""
+    rng = np.random.default_rng(0)
+    rest = rng.normal(size=(2, 8))
+    rest -= rest.mean(-1, keepdims=True)
+    speakers = np.linspace(-1, 1, 8)
+    of_residual = mean_squares(speakers + rest).residual
+    # A shift between the two seeds gives exactly the mean square that is asked for.
+    shares = np.array([0.0, 0.9, 1.0, 1.0001, 1.01, 1.1, 2.0, 10.0, 100.0])
+    shift = np.sqrt(shares * of_residual * 2 / 8)
+    seeds = shift[:, None, None] * np.array([0.5, -0.5])[:, None]
+    widths = half_width(speakers + rest + seeds, 0.95)
+    assert widths[:3] == pytest.approx(widths[0])
+    assert widths[3] < 1.05 * widths[0]
+    assert widths[4] < 1.3 * widths[0]
+    assert (np.diff(widths[2:]) > 0).all()
+    assert widths[-1] > 10 * widths[0]
 
 
 def test_averaging_seeds_alone_would_not_cover() -> None:

@@ -203,7 +203,7 @@ def test_an_uncontrolled_row_is_held_against_log_mel_only(tmp_path: Path) -> Non
 def said(folder: Path) -> tuple[str, Evidence]:
     grid = one_grid(folder)
     found = evidence(grid)
-    return "\n".join(conclusions(grid, found)), found
+    return "\n".join(conclusions(grid, found, {})), found
 
 
 def test_nothing_is_called_better_without_a_verdict(tmp_path: Path) -> None:
@@ -303,13 +303,13 @@ def test_one_speaker_gives_numbers_without_limits(tmp_path: Path) -> None:
     assert table is not None
     assert ",nan" not in to_csv(table)
     assert {x.comparison.verdict for x in evidence(grid).differences} == {CANNOT_BE_DECIDED}
-    assert overview_figure(grid, evidence(grid)) is not None
+    assert overview_figure(grid, evidence(grid), {}) is not None
 
 
 def test_the_overview_has_the_intervals_as_bars(tmp_path: Path) -> None:
     grid = one_grid(make_probe(tmp_path / "p", names=TWO))
     found = evidence(grid)
-    drawing = overview_figure(grid, found)
+    drawing = overview_figure(grid, found, {})
     assert drawing is not None
     figure = Figure()
     drawing.draw(figure)

@@ -63,7 +63,7 @@ def by_first(table: Table) -> dict[str, dict[str, str]]:
 def test_the_ablation_shows_the_means_of_scores_csv_and_the_paper_beside(tmp_path: Path) -> None:
     folder = make_mfsn(tmp_path / "m", **SMALL)
     grid = one_grid(folder)
-    shown = by_first(table_5(grid, evidence(grid)))
+    shown = by_first(table_5(grid, evidence(grid), {}))
     scores = pd.read_csv(folder / "scores.csv")
     mine = scores[(scores["variant"] == "both") & (scores["metric"] == "ua")]["value"].mean()
     assert shown["TEC and SEC, without search"]["ua"] == f"{100 * mine:.1f}"
@@ -77,7 +77,7 @@ def test_a_row_of_the_paper_that_was_not_run_is_named(tmp_path: Path) -> None:
     grid = one_grid(make_mfsn(tmp_path / "m", variants=("tec", "mfsn"), **SMALL))
     flags = {
         line.cells["variant"].text: line.cells["variant"].flag
-        for line in table_5(grid, evidence(grid)).lines
+        for line in table_5(grid, evidence(grid), {}).lines
         if line.cells["variant"].flag
     }
     assert flags == dict.fromkeys(("sec-quantized", "sec-continuous", "both"), "not run")
@@ -91,7 +91,7 @@ def test_a_large_difference_is_called_better_and_the_sentence_gives_its_interval
     found = evidence(grid)
     difference = found.differences["tec", "ua"]
     assert difference.verdict == BETTER
-    table = difference_table(grid, found)
+    table = difference_table(grid, found, {})
     assert table
     assert table.lines[0].cells["ua_effect"].text == f"{difference.effect_size:+.2f}"
     line = next(x for x in sentences(grid, found) if x.startswith("MFSN minus TEC alone"))
@@ -130,7 +130,7 @@ def test_holm_counts_all_comparisons_of_the_column(tmp_path: Path) -> None:
     smallest = min(raw, key=lambda name: raw[name])
     adjusted = found.differences[smallest, "ua"].adjusted_p
     assert adjusted == pytest.approx(min(1.0, 4 * raw[smallest]))
-    table = difference_table(grid, found)
+    table = difference_table(grid, found, {})
     assert table is not None
     assert len(table.lines) == 4
 
@@ -151,7 +151,7 @@ def test_optimistic_numbers_stand_in_their_own_column_and_in_no_sentence(tmp_pat
     folder = make_mfsn(tmp_path / "m", optimistic=True, **SMALL)
     grid = one_grid(folder)
     found = evidence(grid)
-    table = table_5(grid, found)
+    table = table_5(grid, found, {})
     assert [c.group for c in table.columns if c.key == "optimistic_ua"] == [OPTIMISTIC]
     scores = pd.read_csv(folder / "scores.csv")
     chosen = scores[(scores["variant"] == "mfsn") & (scores["metric"] == "ua")]
@@ -162,7 +162,7 @@ def test_optimistic_numbers_stand_in_their_own_column_and_in_no_sentence(tmp_pat
     assert f"{100 * other:.1f}" not in " ".join(sentences(grid, found))
     without = make_mfsn(tmp_path / "n", **SMALL)
     plain = one_grid(without)
-    assert not any(c.group == OPTIMISTIC for c in table_5(plain, evidence(plain)).columns)
+    assert not any(c.group == OPTIMISTIC for c in table_5(plain, evidence(plain), {}).columns)
 
 
 def test_a_run_that_selects_on_the_test_part_has_no_headline(tmp_path: Path) -> None:
@@ -171,14 +171,14 @@ def test_a_run_that_selects_on_the_test_part_has_no_headline(tmp_path: Path) -> 
     said = sentences(grid, found)
     assert "test_selection" in said[0]
     assert "nothing is concluded" in said[1]
-    line = by_first(table_5(grid, found))["TEC and SEC, with search (MFSN)"]
+    line = by_first(table_5(grid, found, {}))["TEC and SEC, with search (MFSN)"]
     assert line["ua"] == ""
     assert line["optimistic_ua"] != ""
 
 
 def test_table_1_marks_every_row_with_its_selection_rule(tmp_path: Path) -> None:
     grid = one_grid(make_mfsn(tmp_path / "m", **SMALL))
-    table = table_1([grid], {grid.slug: evidence(grid)})
+    table = table_1([grid], {grid.slug: evidence(grid)}, {})
     assert all(line.cells["selection"].text for line in table.lines)
     cited = [
         (line.cells["system"].text, line.cells["ua"].text, line.cells["wa"].text)
@@ -199,8 +199,8 @@ def test_the_notes_of_a_run_stand_beside_its_numbers(tmp_path: Path) -> None:
     folder = make_mfsn(tmp_path / "m", notes=[note], **SMALL)
     grid = one_grid(folder)
     found = evidence(grid)
-    assert f"m: {note}" in table_5(grid, found).notes
-    assert f"{grid.title}: m: {note}" in table_1([grid], {grid.slug: found}).notes
+    assert f"m: {note}" in table_5(grid, found, {}).notes
+    assert f"{grid.title}: m: {note}" in table_1([grid], {grid.slug: found}, {}).notes
     page = build([str(folder)], tmp_path / "out", command="x").read_text()
     assert page.count("rate was tuned on this very corpus") >= 3
 
@@ -254,7 +254,7 @@ def test_mfsn_alone_makes_a_page_that_says_what_it_came_to(tmp_path: Path) -> No
         "No speech encoders",
         "No probe results",
         "rows against baselines",
-        '<h2 id="training"',
+        '<div id="training"',
     ):
         assert words not in page
     names = {path.stem for path in (tmp_path / "out" / "tables").iterdir()}

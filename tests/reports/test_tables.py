@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 
@@ -103,13 +104,14 @@ def test_the_paper_is_found_by_setting_and_not_by_name() -> None:
 
 def test_all_formats_hold_the_same_numbers(tmp_path: Path) -> None:
     table = table_4(one_grid(make_probe(tmp_path / "p")), {})
+    pattern = re.compile(r"(?<![\w.=])\d+(?:\.\d+)?(?![\w.=])")
     expected = [
-        line.cells[column.key].text
+        cell.text
         for line in table.lines
         for column in table.columns
-        if not column.text and line.cells.get(column.key) and line.cells[column.key].text
+        # A baseline without an encoder has no seeds: "none" is no number.
+        if not column.text and (cell := line.cells.get(column.key)) and pattern.fullmatch(cell.text)
     ]
-    pattern = re.compile(r"(?<![\w.=])\d+(?:\.\d+)?(?![\w.=])")
     rows = list(csv.reader(io.StringIO(to_csv(table))))[1:]
     assert [x for row in rows for x in row[1:-1] if pattern.fullmatch(x)] == expected
     pipes = [x for x in to_markdown(table).splitlines() if x.startswith("|")][2:]
@@ -147,3 +149,32 @@ def test_hostile_words_are_escaped_for_latex_and_markdown() -> None:
     assert to_csv(table).splitlines()[1] == "p,'=1+1,"
     assert r"\caption{100 \%}" in to_latex(table)
     assert r"a\_b" in to_latex(table)
+
+
+def test_what_has_no_names_or_seeds_is_not_counted_as_one(tmp_path: Path) -> None:
+    folder = make_probe(tmp_path / "p", names=("quantized-g2v2",))
+    record = json.loads((folder / "run.json").read_text())
+    record["corpora"][0]["sessions"] = 1  # as older probes counted "no name"
+    (folder / "run.json").write_text(json.dumps(record))
+    assert "480 utterances, 8 speakers, 1 session, 0.40" in one_grid(folder).description
+    table = pd.read_csv(folder / "predictions.csv", dtype=str, keep_default_na=False)
+    table.assign(session="").to_csv(folder / "predictions.csv", index=False)
+    grid = one_grid(folder)
+    assert grid.description == "480 utterances, 8 speakers, 0.40 hours"
+    seeds = {
+        line.cells["target"].text: line.cells["seeds"].text
+        for line in table_4(grid, {}).lines
+        if "seeds" in line.cells
+    }
+    assert seeds == {"quantized": "1", "untrained": "none", "log-mel": "none", "constant": "none"}
+
+
+def test_a_ccc_of_the_constant_predictor_that_is_not_0_is_explained(tmp_path: Path) -> None:
+    folder = make_probe(tmp_path / "p", names=("quantized-g2v2",))
+    words = "another mean in every fold"
+    assert words not in " ".join(table_4(one_grid(folder), {}).notes)
+    scores = pd.read_csv(folder / "scores.csv", dtype=str, keep_default_na=False)
+    chosen = (scores["row"] == "constant") & (scores["metric"] == "ccc_valence")
+    scores.loc[chosen, "value"] = "-0.006"
+    scores.to_csv(folder / "scores.csv", index=False)
+    assert words in " ".join(table_4(one_grid(folder), {}).notes)
