@@ -1,7 +1,9 @@
 """The README's commands are ones that the programs understand, and what it names exists."""
 
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from pretrain import finetune, grid
 from pretrain import run as pretrain_run
 from probe import check_corpora, code_knowledge
 from probe.command_line import parse_arguments as parse_probe
+from probe.table4_command_line import ROWS
 from probe.table4_command_line import parse as parse_table4
 from reports import run as reports_run
 from tests.conftest import PROJECT
@@ -53,6 +56,61 @@ def test_every_make_target_exists() -> None:
     assert {"demo", "test"} <= targets
     for target in targets:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+@pytest.mark.parametrize("size", ["small", "tiny"])
+def test_every_stage_of_the_demo_is_understood_and_reads_what_an_earlier_one_makes(
+    size: str,
+) -> None:
+    stages = demo_stages(size)
+    assert [words[1] for words in stages] == [
+        "probe/table4.py",
+        *(["pretrain/finetune.py"] if size == "small" else []),
+        "mfsn/run.py",
+        "reports/run.py",
+    ]
+    for words in stages:
+        PARSERS[words[1]](words[2:])
+    table4, *between, mfsn, report = stages
+    demo = Path(value_of(table4, "--runs"))
+    made = {demo / "rows" / f"{file.stem}-seed0" for file in ROWS.glob("*.toml")}
+    for words in between:
+        assert Path(value_of(words, "--encoder")) in made
+        made.add(Path(value_of(words, "--out")))
+    for role in ("--tec", "--sec-quantized", "--sec-continuous"):
+        assert Path(value_of(mfsn, role)) in made, role
+    made.add(Path(value_of(mfsn, "--out")))
+    given = [Path(word) for word in report[report.index("--runs") + 1 : report.index("--out")]]
+    assert set(given) >= {demo / "rows" / "*", demo / "probe" / "*", demo / "mfsn"}
+    for path in given:
+        assert path in made or path.name == "*", path
+
+
+def test_the_demo_trains_two_rows_at_a_time_and_as_many_as_are_asked_for() -> None:
+    for more, expected in (((), "2"), (("JOBS=6",), "6")):
+        stages = {words[1]: words for words in demo_stages("small", *more)}
+        for command in ("probe/table4.py", "mfsn/run.py"):
+            assert value_of(stages[command], "--jobs") == expected, command
+
+
+def demo_stages(size: str, *more: str) -> list[list[str]]:
+    """Returns the commands of `make demo`, as words, without running them."""
+    installed = ["VENV=venv", "-o", "venv/installed", "RUNS=runs"]
+    of_make = ("MAKEFLAGS", "MAKELEVEL", "JOBS")
+    environment = {key: value for key, value in os.environ.items() if key not in of_make}
+    said = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", "demo", f"SIZE={size}", *installed, *more],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [shlex.split(line) for line in said.splitlines() if line.startswith("venv/bin/python ")]
+
+
+def value_of(words: list[str], option: str) -> str:
+    return words[words.index(option) + 1]
 
 
 def test_ci_calls_what_the_readme_names() -> None:

@@ -108,6 +108,7 @@ def test_random10_tests_every_utterance_once_in_ten_folds_of_equal_size() -> Non
     table = corpus([number % 4 for number in range(43)])
     folds = make_folds(table, "random10")
     overlap = check_folds(table, folds, "random10")
+    assert overlap.speakers is not None
     assert overlap.speakers > 0
     assert overlap.audio == 0
     assert sorted(folds["fold"].unique()) == [f"{number:02d}" for number in range(1, 11)]
