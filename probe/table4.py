@@ -21,9 +21,11 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     """
     from probe.check_weights import check_weights
     from probe.precision import say_precision
+    from probe.results import read_results
     from probe.shared_work import Board
     from probe.table4_plan import make_plan
     from probe.table4_work import CALL, WORKER, compute_jobs, run_workers, write_tables
+    from probe.text_table import text_tables
 
     refuse_jobs_of_a_launcher(parsed.jobs, os.environ)
     call = os.environ.get(CALL) or f"{time.time_ns()}-{os.getpid()}"
@@ -49,6 +51,8 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     if not is_first:
         return
     folders = write_tables(plan)
+    for folder in folders:
+        print(f"{text_tables(read_results(folder))}\n")
     print("\n".join(f"Results: {folder.resolve()}" for folder in folders))
     runs = parsed.runs.resolve()
     print(
