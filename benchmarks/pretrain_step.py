@@ -21,9 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from pretrain.data.batch import Batch
-from pretrain.draws import Draws, generator
-from pretrain.engine.machine import tune_machine
 from pretrain.engine.precision import Widths, choose_precision
+from pretrain.engine.processor_tuning import tune_machine
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import (
     CONV_KERNELS,
@@ -36,6 +35,7 @@ from pretrain.model.fairseq2_parts import encoder_config
 from pretrain.model.masking import MaskSettings, draw_mask
 from pretrain.objectives.continuous import ContinuousObjective, ContinuousSettings
 from pretrain.objectives.quantized import QuantizedObjective, QuantizedSettings
+from pretrain.shared.random_streams import Draws, generator
 
 Step = Callable[[], Tensor]
 

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.evaluate import evaluate, parts_of
 from probe.splits import make_folds
 from probe.tasks import find_tasks

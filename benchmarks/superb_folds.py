@@ -14,8 +14,8 @@ import time
 import numpy as np
 import torch
 
-from pretrain.draws import generator
-from pretrain.engine.machine import tune_machine
+from pretrain.engine.processor_tuning import tune_machine
+from pretrain.shared.random_streams import generator
 from probe.evaluate import Part
 from probe.heads.frames import Frames
 from probe.heads.settings import SuperbSettings

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from mfsn.operations import OPERATIONS, SUPPLEMENTS, make_operation
-from pretrain.draws import generator
 from pretrain.model.encoder import seeded_weights
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
+from pretrain.shared.random_streams import generator
 
 LEVELS = ("early", "middle", "last")
 """The levels of the SEC encoder that a Choice Cell chooses from (paper, section 2.1)."""

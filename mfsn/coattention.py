@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from mfsn.mfcc_branch import MfccBranch
 from mfsn.spectrogram_branch import SpectrogramBranch
 from pretrain.model.encoder import seeded_weights
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
 
 FRAME_WEIGHTS = ("relu", "softmax")
 

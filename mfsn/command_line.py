@@ -4,11 +4,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pretrain.command_line import MOST_JOBS
-from pretrain.data.columns import add_columns_argument
+from pretrain.data.tables.columns import add_columns_argument
+from pretrain.shared.command_line import MOST_JOBS
+from pretrain.shared.paths import PROJECT
 from probe.splits import SplitError, parse_protocol
 
-DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "mfsn" / "reduced.toml"
+DEFAULT_CONFIG = PROJECT / "configs" / "mfsn" / "reduced.toml"
 
 DESCRIPTION = """\
 MFSN: emotion from two frozen or trained encoders, one for what is said (TEC) and one for how it is

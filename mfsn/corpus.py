@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pretrain.data.table import table_hash
+from pretrain.data.tables.utterances import table_hash
 from probe.evaluate import Part, parts_of
 from probe.grid import describe, read_corpus
 from probe.leaks import Overlap, drop_duplicates

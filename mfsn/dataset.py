@@ -21,7 +21,7 @@ from mfsn.segment_cache import SegmentSource, kept_tensors
 from mfsn.segments import IntArray, Segments, make_segments
 from mfsn.states import EncoderStates, EncoderWaveforms, SpectralInputs, layer_name
 from mfsn.streams import StreamPair
-from pretrain.data.audio import num_samples_16k
+from pretrain.data.audio.waveforms import num_samples_16k
 from pretrain.model.encoder_settings import num_frames_of
 
 FIT_SEGMENTS = 64

@@ -5,8 +5,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from pretrain.json_files import JsonError, read_object
-from pretrain.run_record import EncoderRecord
+from pretrain.shared.json_files import JsonError, read_object
+from pretrain.shared.run_record import EncoderRecord
 
 WEIGHT_FILES = ("encoder.safetensors", "model*.safetensors")
 """Ours, and a released folder's in the format of transformers, which may be several files."""

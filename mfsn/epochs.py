@@ -23,9 +23,9 @@ from mfsn.predict import NetworkFunction, Scores, predict_each, score
 from mfsn.segment_batch import SegmentBatch
 from mfsn.training_settings import FitSettings
 from mfsn.training_state import TrainingState
-from pretrain.draws import generator
+from pretrain.config.settings import hash_of
 from pretrain.engine.interrupts import StopRequest
-from pretrain.settings import hash_of
+from pretrain.shared.random_streams import generator
 
 OnEpoch = Callable[[int, NetworkFunction], Any]
 """Called after every epoch with its number (from 1) and the network as the dev part would choose

@@ -23,10 +23,10 @@ from mfsn.settings import settings_of
 from mfsn.streams import levels_of, load_frame_encoder
 from mfsn.tasks import Task, list_tasks
 from mfsn.variants import Variant
-from pretrain.data.identities import canonical
-from pretrain.data.places import runs_folder
-from pretrain.data.table import table_hash
-from pretrain.json_files import changed_files
+from pretrain.data.tables.identities import canonical
+from pretrain.data.tables.utterances import table_hash
+from pretrain.shared.json_files import changed_files
+from pretrain.shared.paths import runs_folder
 from probe.corpora import read_probe_corpus
 from probe.divided import divide, folds_hash
 from probe.evaluate import Part

@@ -27,7 +27,7 @@ from mfsn.workers import (
     speaks_for_all,
 )
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
-from pretrain.engine.machine import tune_machine
+from pretrain.engine.processor_tuning import tune_machine
 from probe.corpora.options import specs_of
 from probe.workers import stopped_by_signals
 

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from pretrain.settings_class import settings
+from pretrain.shared.checked_settings import settings
 
 
 @settings

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mfsn.segment_batch import SegmentBatch
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 
 IntArray = npt.NDArray[np.int64]
 

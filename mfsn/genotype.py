@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mfsn.cells import LEVELS, MAX_CELLS
 from mfsn.operations import OPERATIONS
-from pretrain.json_files import JsonError, parse_object
-from pretrain.replacing import replace_text
+from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.json_files import JsonError, parse_object
 
 FORMAT = 1
 MOST_STRUCTURES = 100_000

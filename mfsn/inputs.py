@@ -7,7 +7,7 @@ from pretrain.model.encoder_settings import (
     SAMPLE_RATE_HZ,
     SAMPLES_PER_FRAME,
 )
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
 
 HOP_SAMPLES = 160
 """10 ms between frames of spectrogram and MFCC (Co-attention's public code): two per frame of the

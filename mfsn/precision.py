@@ -11,7 +11,6 @@ from torch import nn
 from mfsn.results import ResultsError, read_run
 from mfsn.settings import MfsnSettings
 from pretrain.engine.kept_precision import decided_once, named, say_at_once, warn_if_slow
-from pretrain.engine.machine import MATMUL_PRECISION
 from pretrain.engine.precision import (
     ASKED,
     AUTO,
@@ -22,6 +21,7 @@ from pretrain.engine.precision import (
     Widths,
     choose_precision,
 )
+from pretrain.engine.processor_tuning import MATMUL_PRECISION
 
 PRECISION_INPUT = "settings.fit.precision"
 

@@ -37,10 +37,10 @@ from mfsn.variants import (
     searched,
 )
 from mfsn.workers import speaks_for_all
-from pretrain.config_files import flatten
-from pretrain.data.places import runs_folder
-from pretrain.engine.machine import MATMUL_PRECISION
+from pretrain.config.files import flatten
+from pretrain.engine.processor_tuning import MATMUL_PRECISION
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
+from pretrain.shared.paths import runs_folder
 from probe.contamination import contamination, heard_by
 from probe.splits import EMOBOX, parse_protocol, protocol_name
 

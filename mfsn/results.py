@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.json_files import (
+from pretrain.shared.atomic_files import replace_text, replaced
+from pretrain.shared.json_files import (
     FILES,
     JsonError,
     Schema,
@@ -23,7 +24,6 @@ from pretrain.json_files import (
     parse_object,
     read_object,
 )
-from pretrain.replacing import replace_text, replaced
 from probe.metrics import score_task
 
 KIND = "mfsn"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from mfsn.command_line import parse
 from mfsn.workers import WORKER
-from pretrain.command_line import STOPPED, WRONG_INPUT, is_for_users
-from pretrain.with_parent import end_with_parent
+from pretrain.shared.command_line import STOPPED, WRONG_INPUT, is_for_users
+from pretrain.shared.with_parent import end_with_parent
 
 PACKAGES = ("mfsn", "probe", "pretrain")
 

@@ -24,8 +24,8 @@ from mfsn.results import (
     write_table,
 )
 from mfsn.tasks import list_tasks
-from pretrain.json_files import FILES, digests_of, parse_object
-from pretrain.locks import lock
+from pretrain.shared.json_files import FILES, digests_of, parse_object
+from pretrain.shared.locks import lock
 
 GROWING = ("seeds", "folds")
 """Inputs to which a later command may add."""

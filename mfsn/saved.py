@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mfsn.normalization import BinRange
 from mfsn.results import ResultsError
 from mfsn.training_state import restore, trained_state
-from pretrain.replacing import replaced
+from pretrain.shared.atomic_files import replaced
 
 FILE = "network.safetensors"
 

@@ -36,7 +36,7 @@ from mfsn.segment_batch import SegmentBatch
 from mfsn.supernet import Supernet
 from mfsn.training_settings import FitSettings, SearchSettings
 from mfsn.training_state import TrainingState, copy_of_trained_state, restore
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 
 NUM_LEVELS = 3
 

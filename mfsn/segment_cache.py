@@ -22,11 +22,11 @@ from tqdm import tqdm
 from mfsn.faults import FaultSettings
 from mfsn.inputs import InputSettings
 from mfsn.segments import Segments
-from pretrain.data.audio import Waveform, read_waveform
-from pretrain.data.table import table_hash
-from pretrain.locks import lock
-from pretrain.replacing import replaced
-from pretrain.settings import hash_of
+from pretrain.config.settings import hash_of
+from pretrain.data.audio.waveforms import Waveform, read_waveform
+from pretrain.data.tables.utterances import table_hash
+from pretrain.shared.atomic_files import replaced
+from pretrain.shared.locks import lock
 from probe.features import ids_hash
 
 BATCH_SEGMENTS = 20

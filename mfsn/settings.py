@@ -11,8 +11,8 @@ from mfsn.command_line import DEFAULT_CONFIG
 from mfsn.faults import FaultSettings
 from mfsn.inputs import InputSettings
 from mfsn.training_settings import FitSettings, SearchSettings
-from pretrain.config_files import SettingsTree, read_tree
-from pretrain.settings_class import settings
+from pretrain.config.files import SettingsTree, read_tree
+from pretrain.shared.checked_settings import settings
 
 
 @settings

@@ -15,7 +15,7 @@ from mfsn.inputs import HOP_SAMPLES, InputSettings
 from mfsn.segment_cache import CutUtterance, halved
 from mfsn.spectra import Spectra
 from mfsn.streams import FrameEncoder, fitted_states
-from pretrain.data.audio import Waveform
+from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from mfsn.normalization import valid_frames
 from mfsn.segment_batch import SegmentBatch
+from pretrain.config.settings import hash_of
 from pretrain.model.encoder import Encoder, EncoderOutput
 from pretrain.model.weights import WeightsError, load_encoder, weights_hash
-from pretrain.settings import hash_of
 
 
 class FrameEncoder(Protocol):

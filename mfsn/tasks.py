@@ -12,9 +12,9 @@ from shutil import rmtree
 from typing import Any
 
 from mfsn.results import RESULT_FILE, TaskOutput, write_output
-from pretrain.durations import in_words
-from pretrain.file_names import file_name
-from pretrain.locks import lock
+from pretrain.shared.durations import in_words
+from pretrain.shared.file_names import file_name
+from pretrain.shared.locks import lock
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
 
 
 @settings

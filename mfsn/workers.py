@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from pretrain.with_parent import for_child
+from pretrain.shared.with_parent import for_child
 from probe import workers
 from probe.workers import WorkerError, refuse_jobs_of_a_launcher, stop_workers
 

@@ -9,14 +9,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pretrain.command_line import STOPPED, add_settings_arguments, is_first_process, run_for_users
+from pretrain.shared.command_line import (
+    STOPPED,
+    add_settings_arguments,
+    is_first_process,
+    run_for_users,
+)
 
 EPILOG = """\
 The corpus needs transcripts (in a manifest, a column `text`). What is decoded at the end is its
 dev split, or else held-out speakers of the training part; the test split is not touched unless
 --evaluate-on test asks for it. Settings are merged in this order: configs/finetune/default.toml (or
 the first --config), further --config files, --set, --corpus, --encoder, --from. Every key is
-described in pretrain/finetune_settings.py and pretrain/objectives/ctc.py.
+described in pretrain/config/finetune.py and pretrain/objectives/ctc.py.
 """
 
 
@@ -58,12 +63,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     # Heavy imports come after the command line is known to be right.
-    from pretrain.config_files import read_tree
-    from pretrain.data.places import runs_folder
-    from pretrain.engine.finetune_run import evaluate_on_test, finetune, settle_finetuning
+    from pretrain.config.files import read_tree
+    from pretrain.config.finetune import DEFAULT_CONFIG, ResolvedFinetune, resolve_finetune
     from pretrain.engine.launch import end_processes
     from pretrain.engine.run_folder import RunFolder
-    from pretrain.finetune_settings import DEFAULT_CONFIG, ResolvedFinetune, resolve_finetune
+    from pretrain.recognition.finetune_run import evaluate_on_test, finetune, settle_finetuning
+    from pretrain.shared.paths import runs_folder
 
     tree = read_tree(
         options.config or [DEFAULT_CONFIG], options.set, options.corpus, options.columns

@@ -10,14 +10,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pretrain.command_line import (
+from pretrain.shared.command_line import (
     PRETRAINING_CORPUS,
     STOPPED,
     add_settings_arguments,
     is_first_process,
     run_for_users,
 )
-from pretrain.durations import in_words
+from pretrain.shared.durations import in_words
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -46,10 +46,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     # Heavy imports come after the command line is known to be right.
-    from pretrain.config_files import SettingsError, read_tree
+    from pretrain.config.files import SettingsError, read_tree
+    from pretrain.config.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
     from pretrain.engine.launch import end_processes
     from pretrain.engine.pretrain_run import pretrain, settle_pretraining
-    from pretrain.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
 
     files = sorted(options.rows.glob("*.toml"))
     if not files:

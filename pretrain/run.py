@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pretrain.command_line import (
+from pretrain.shared.command_line import (
     PRETRAINING_CORPUS,
     STOPPED,
     add_settings_arguments,
@@ -18,9 +18,10 @@ from pretrain.command_line import (
 
 EPILOG = """\
 Settings are merged in this order: configs/default.toml (or the first --config), further --config
-files, --set, --corpus, --mode. Every key is described in the docstrings of pretrain/settings.py. On
-CPU two processes are started with: ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2
-pretrain/run.py ... Ctrl-C saves a checkpoint; the same command then continues the run.
+files, --set, --corpus, --mode. Every key is described where it is declared, beginning with
+pretrain/config/settings.py. On CPU two processes are started with:
+ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 pretrain/run.py ... Ctrl-C
+saves a checkpoint; the same command then continues the run.
 """
 
 
@@ -42,11 +43,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     # Heavy imports come after the command line is known to be right.
-    from pretrain.config_files import read_tree
-    from pretrain.data.places import runs_folder
+    from pretrain.config.files import read_tree
+    from pretrain.config.settings import DEFAULT_CONFIG, ResolvedSettings, resolve, use_mode
     from pretrain.engine.launch import end_processes
     from pretrain.engine.pretrain_run import pretrain, settle_pretraining
-    from pretrain.settings import DEFAULT_CONFIG, ResolvedSettings, resolve, use_mode
+    from pretrain.shared.paths import runs_folder
 
     tree = read_tree(
         options.config or [DEFAULT_CONFIG], options.set, options.corpus, options.columns

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.evaluate import IndexArray
 
 Fold = tuple[IndexArray, IndexArray, IndexArray]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pretrain.settings import hash_of
+from pretrain.config.settings import hash_of
 from probe.attribute_folds import MIN_FOLDS, Fold, Names, gender_folds, speaker_folds
 from probe.evaluate import Evaluation, FloatArray, Part, evaluate
 from probe.genders import find_genders

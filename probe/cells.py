@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pretrain.engine.provenance import PROJECT, git_state, package_versions
-from pretrain.file_names import file_name
-from pretrain.json_files import Schema, read_object
+from pretrain.config.settings import hash_of
+from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.weights import INITIAL_WEIGHTS_FILE, SETTINGS_FILE, WEIGHTS_FILE
-from pretrain.replacing import replace_text
-from pretrain.settings import hash_of
+from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.file_names import file_name
+from pretrain.shared.json_files import Schema, read_object
+from pretrain.shared.paths import PROJECT
 from probe.baselines import CONSTANT, LOG_MEL, LogMelFeatures
 from probe.encoders import BASELINE, EncoderRun
 from probe.evaluate import Evaluation
@@ -35,8 +36,8 @@ FORMAT = 1
 CODE = (
     "probe/attribute*.py", "probe/baselines.py", "probe/evaluate*.py", "probe/features.py",
     "probe/metrics.py", "probe/tasks.py", "probe/utterance_batches.py", "probe/heads/*.py",
-    "pretrain/draws.py", "pretrain/data/audio.py", "pretrain/data/loader.py",
-    "pretrain/model/*.py",
+    "pretrain/shared/random_streams.py", "pretrain/data/audio/waveforms.py",
+    "pretrain/data/loader.py", "pretrain/model/*.py",
 )  # fmt: skip
 """Sources that make the numbers: cells that other ones have made are not reused."""
 

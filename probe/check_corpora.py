@@ -5,9 +5,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from pretrain.command_line import STOPPED
-from pretrain.data.columns import add_columns_argument
-from pretrain.stopping import terminated_like_ctrl_c
+from pretrain.data.tables.columns import add_columns_argument
+from pretrain.shared.command_line import STOPPED
+from pretrain.shared.stopping import terminated_like_ctrl_c
 
 EXAMPLE = """example:
   python probe/check_corpora.py emodb=/data/emodb ravdess=/data/ravdess --out runs/corpora-check

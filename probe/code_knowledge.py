@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from pretrain.command_line import STOPPED, is_for_users
-from pretrain.data.columns import add_columns_argument
-from pretrain.stopping import terminated_like_ctrl_c
+from pretrain.data.tables.columns import add_columns_argument
+from pretrain.shared.command_line import STOPPED, is_for_users
+from pretrain.shared.stopping import terminated_like_ctrl_c
 
 EXAMPLE = """example:
   python probe/code_knowledge.py --encoder runs/real/rows/* --corpus emodb=/data/emodb \\
@@ -68,8 +68,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def run(parsed: argparse.Namespace) -> None:
     """Measures and writes the results folder."""
-    from pretrain.data.places import runs_folder
     from pretrain.engine.provenance import command_line
+    from pretrain.shared.paths import runs_folder
     from probe.codes.results import check_codes_folder, write_codes
     from probe.encoders import make_table, read_encoder_run
 
@@ -79,7 +79,7 @@ def run(parsed: argparse.Namespace) -> None:
         [read_encoder_run(folder) for folder in parsed.encoder], allow_uncontrolled=True
     )
 
-    from pretrain.engine.machine import tune_machine
+    from pretrain.engine.processor_tuning import tune_machine
     from probe.codes.alignment import load_aligner
     from probe.codes.grid import (
         code_knowledge,

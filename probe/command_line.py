@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pretrain.data.columns import add_columns_argument
+from pretrain.data.tables.columns import add_columns_argument
 from probe.heads.settings import HEADS, LINEAR, make_head
 from probe.splits import SplitError, parse_protocol
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.data.table import TableError, load_table, table_hash
-from pretrain.json_files import JsonError, changed_files, read_object
-from pretrain.run_record import RUN_FILE, EncoderRecord
+from pretrain.data.tables.utterances import TableError, load_table, table_hash
+from pretrain.shared.json_files import JsonError, changed_files, read_object
+from pretrain.shared.run_record import RUN_FILE, EncoderRecord
 from probe.encoders import EncoderRun
 from probe.near_duplicates import NearDuplicates, near_duplicates
 

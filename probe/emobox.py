@@ -26,8 +26,8 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.data.identities import canonical
-from pretrain.json_files import parse_object
+from pretrain.data.tables.identities import canonical
+from pretrain.shared.json_files import parse_object
 from probe.corpora.completeness import shown
 from probe.splits import EMOBOX, SplitError
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pretrain.json_files import JsonError, read_object
-from pretrain.run_record import RUN_FILE, EncoderRecord
+from pretrain.shared.json_files import JsonError, read_object
+from pretrain.shared.run_record import RUN_FILE, EncoderRecord
 
 ROW = "row"
 BASELINE = "baseline"

@@ -22,11 +22,11 @@ from safetensors.numpy import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from pretrain.config.settings import hash_of
 from pretrain.model.encoder import Encoder, EncoderOutput
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
-from pretrain.replacing import replaced
-from pretrain.settings import hash_of
+from pretrain.shared.atomic_files import replaced
 from probe.utterance_batches import BATCH_SECONDS, batches, lengths_16k, longest_first, read_batch
 
 FloatArray = npt.NDArray[np.float32]

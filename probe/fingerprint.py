@@ -21,7 +21,7 @@ import numpy.typing as npt
 import scipy.fft
 import soxr
 
-from pretrain.data.audio import SAMPLE_RATE_HZ, Waveform
+from pretrain.data.audio.waveforms import SAMPLE_RATE_HZ, Waveform
 
 RATE_HZ = 8_000
 WINDOW_SAMPLES = 2_048

@@ -14,10 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
-from pretrain.data.audio import AudioError, Utterance, audio_hash, read_waveform
-from pretrain.data.scan import num_threads
-from pretrain.locks import lock
-from pretrain.replacing import replaced
+from pretrain.data.audio.waveforms import AudioError, Utterance, audio_hash, read_waveform
+from pretrain.data.scan.scan import num_threads
+from pretrain.shared.atomic_files import replaced
+from pretrain.shared.locks import lock
 from probe.fingerprint import FORMAT, Bits, Fingerprints, concatenate, fingerprint
 
 CHUNK_SECONDS = 1_800.0

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.columns import take_columns
-from pretrain.data.delimited import read_delimited
-from pretrain.data.identities import canonical
 from pretrain.data.readers.spec import SYNTHETIC
 from pretrain.data.synthetic.speakers import all_speakers
+from pretrain.data.tables.columns import take_columns
+from pretrain.data.tables.delimited import read_delimited
+from pretrain.data.tables.identities import canonical
 from probe.corpora.options import manifest_of, split_options
 
 FEMALE, MALE = "female", "male"

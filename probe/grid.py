@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.data.table import table_hash
-from pretrain.data.whole_utterances import check_whole
+from pretrain.data.scan.whole_utterances import check_whole
+from pretrain.data.tables.utterances import table_hash
 from pretrain.engine.provenance import git_state, package_versions
 from probe.attributes import find_attributes
 from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED

@@ -16,7 +16,7 @@ Calm has no norm: `relaxed` is the nearest term, and its copies disagree.
 import pandas as pd
 
 from pretrain.data.synthetic.emotions import NORMS
-from pretrain.data.table import LABEL_COLUMNS
+from pretrain.data.tables.utterances import LABEL_COLUMNS
 
 LABEL_SOURCE = "category norms"
 """What tables say of such labels."""

@@ -18,8 +18,8 @@ from pretrain.engine.precision import (
     Widths,
     choose_precision,
 )
-from pretrain.json_files import JsonError, read_object
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.shared.json_files import JsonError, read_object
 from probe.evaluate_row import device
 from probe.utterance_batches import BATCH_SECONDS
 

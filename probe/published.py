@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from pretrain.data.transcribed import PART_NAMES, part_of
-from pretrain.draws import generator
+from pretrain.recognition.transcribed import PART_NAMES, part_of
+from pretrain.shared.random_streams import generator
 from probe.splits import OFFICIAL, SplitError
 
 DEV_SHARE = 0.1

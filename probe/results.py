@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.json_files import FILES, JsonError, changed_files, digests_of, read_object
-from pretrain.replacing import writing
+from pretrain.shared.atomic_files import writing
+from pretrain.shared.json_files import FILES, JsonError, changed_files, digests_of, read_object
 
 KIND = "probe"
 FORMAT = 1

@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from pretrain.command_line import STOPPED, is_for_users
-from pretrain.stopping import terminated_like_ctrl_c
+from pretrain.shared.command_line import STOPPED, is_for_users
+from pretrain.shared.stopping import terminated_like_ctrl_c
 from probe.command_line import parse_arguments
 
 
@@ -23,10 +23,10 @@ def run(parsed: argparse.Namespace) -> None:
         allow_uncontrolled=parsed.allow_uncontrolled,
     )
 
-    from pretrain.data.places import runs_folder
-    from pretrain.engine.machine import keep_freed_memory
+    from pretrain.engine.processor_tuning import keep_freed_memory
     from pretrain.engine.provenance import command_line
     from pretrain.model.weights import encoder_settings_in
+    from pretrain.shared.paths import runs_folder
     from probe.check_weights import check_weights
     from probe.corpora.options import specs_of
     from probe.grid import check_corpora, inputs_of, probe, read_corpus, with_baselines

@@ -14,9 +14,9 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Protocol
 
-from pretrain.file_names import file_name
-from pretrain.locks import lock
-from pretrain.replacing import replace_text
+from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.file_names import file_name
+from pretrain.shared.locks import lock
 
 SECONDS_BETWEEN_LOOKS = 1.0
 """How often a process that finds nothing to do looks again."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 
 SPEAKER, SESSION, RANDOM = "speaker", "session", "random10"
 OFFICIAL, EMOBOX = "official", "emobox"

@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from pretrain.command_line import STOPPED, WRONG_INPUT, is_first_process, is_for_users
-from pretrain.with_parent import end_with_parent
+from pretrain.shared.command_line import STOPPED, WRONG_INPUT, is_first_process, is_for_users
+from pretrain.shared.with_parent import end_with_parent
 from probe.table4_command_line import parse
 from probe.workers import refuse_jobs_of_a_launcher, stopped_by_signals
 

@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pretrain.command_line import MOST_JOBS
-from pretrain.data.columns import add_columns_argument
+from pretrain.data.tables.columns import add_columns_argument
+from pretrain.shared.command_line import MOST_JOBS
+from pretrain.shared.paths import PROJECT
 from probe.command_line import add_checks, add_precision
 from probe.heads.settings import HEADS
 from probe.splits import PROTOCOLS
 
-ROWS = Path(__file__).resolve().parent.parent / "configs" / "table4"
+ROWS = PROJECT / "configs" / "table4"
 
 DESCRIPTION = """\
 Makes Table 4: pre-trains whatever is missing of its rows and seeds, probes whatever is missing of

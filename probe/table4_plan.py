@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pretrain.data.places import runs_folder
 from pretrain.engine.precision import BF16, Choice
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.shared.paths import runs_folder
 from probe.cells import Cell, Setting, inputs_of_corpus
 from probe.corpora.options import specs_of
 from probe.encoders import EncoderRun

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pretrain.durations import in_words
 from pretrain.engine.run_folder import RunFolder
-from pretrain.json_files import JsonError
+from pretrain.shared.durations import in_words
+from pretrain.shared.json_files import JsonError
 from probe.shared_work import Job
 from probe.table4_plan import CellJob, Plan
 from probe.table4_rows import PretrainedRow

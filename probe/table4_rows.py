@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
 
-from pretrain.config_files import SettingsError, read_tree
+from pretrain.config.files import SettingsError, read_tree
+from pretrain.config.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
 from pretrain.data.readers import LISTERS
 from pretrain.data.readers.spec import parse_spec, unknown_corpus
 from pretrain.engine.kept_precision import settle
 from pretrain.engine.launch import training_device
 from pretrain.engine.pretrain_run import widths_of
 from pretrain.engine.run_folder import WEIGHTS_FILE, RunFolder
-from pretrain.locks import lock
-from pretrain.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
-from pretrain.with_parent import for_child
+from pretrain.shared.locks import lock
+from pretrain.shared.paths import PROJECT
+from pretrain.shared.with_parent import for_child
 from probe.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.encoders import ROW, EncoderRun, read_encoder_run, with_equal_comparison
-
-PROJECT = Path(__file__).resolve().parents[1]
 
 BASELINES = (CONSTANT, LOG_MEL, UNTRAINED)
 """No row can be called so."""

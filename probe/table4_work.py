@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from pretrain.command_line import is_for_users
-from pretrain.engine.machine import keep_freed_memory
+from pretrain.engine.processor_tuning import keep_freed_memory
 from pretrain.engine.provenance import command_line
-from pretrain.locks import lock
-from pretrain.with_parent import for_child
+from pretrain.shared.command_line import is_for_users
+from pretrain.shared.locks import lock
+from pretrain.shared.with_parent import for_child
 from probe.cells import Kept
 from probe.contamination import check_rows
 from probe.encoders import EncoderRun, make_table, read_encoder_run

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from torch import Tensor
 
-from pretrain.data.audio import num_samples_16k, read_waveform
+from pretrain.data.audio.waveforms import num_samples_16k, read_waveform
 from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.data.whole_utterances import check_whole
+from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
 
 IndexArray = npt.NDArray[np.intp]

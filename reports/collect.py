@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.json_files import JsonError, Schema, changed_files, parse_object, read_object
+from pretrain.shared.json_files import JsonError, Schema, changed_files, parse_object, read_object
 from reports.codes.runs import CodesRun, read_codes
 from reports.ends import check_end
 from reports.fusion.collect import read_mfsn

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pretrain.config_files import SettingsTree, read_tree
-from pretrain.draws import generator
+from pretrain.config.files import SettingsTree, read_tree
+from pretrain.shared.random_streams import generator
 
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -7,7 +7,9 @@ import pytest
 
 from mfsn.command_line import DEFAULT_CONFIG as MFSN_CONFIG
 from mfsn.command_line import parse as parse_mfsn
-from pretrain import finetune, finetune_settings, grid, run, settings
+from pretrain import finetune, grid, run
+from pretrain.config import finetune as finetune_settings
+from pretrain.config import settings
 from probe.table4_command_line import parse as parse_table4
 from tests.conftest import PROJECT
 from tests.test_readme import PARSERS

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pretrain.draws import Draws
+from pretrain.shared.random_streams import Draws
 
 
 @dataclass(frozen=True, kw_only=True)

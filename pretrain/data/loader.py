@@ -12,11 +12,10 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from pretrain.data.audio import num_samples_16k, read_waveform, read_window
+from pretrain.data.audio.waveforms import num_samples_16k, read_waveform, read_window
 from pretrain.data.batch import Batch
-from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.sampler import PlanError, Shard, UpdatePlan
-from pretrain.draws import Draws
+from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.model.encoder_settings import (
     RECEPTIVE_FIELD_SAMPLES,
     SAMPLE_RATE_HZ,
@@ -24,7 +23,8 @@ from pretrain.model.encoder_settings import (
     num_frames_of,
 )
 from pretrain.model.masking import MaskSettings, draw_mask
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
+from pretrain.shared.random_streams import Draws
 
 FloatArray = npt.NDArray[np.float32]
 

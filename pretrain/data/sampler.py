@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 
 LENGTH_JITTER = 0.1
 """Utterances are bucketed by length times exp(uniform(-jitter, jitter)), so that batch mates

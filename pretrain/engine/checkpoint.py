@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from pretrain.json_files import JsonError, Schema, read_object
+from pretrain.shared.json_files import JsonError, Schema, read_object
 
 FORMAT = 2
 

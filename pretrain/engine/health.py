@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, NoReturn
 
 from pretrain.objectives.objective import CollapseRule
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
 
 
 @settings

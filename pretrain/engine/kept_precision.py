@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from pretrain.config_files import flatten
+from pretrain.config.files import flatten
+from pretrain.config.settings import RunSettings
 from pretrain.engine.precision import (
     ASKED,
     AUTO,
@@ -24,9 +25,8 @@ from pretrain.engine.precision import (
     why_slow,
 )
 from pretrain.engine.run_folder import RunFolder
-from pretrain.locks import lock
-from pretrain.replacing import replace_text
-from pretrain.settings import RunSettings
+from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.locks import lock
 
 Settings = TypeVar("Settings", bound=RunSettings)
 

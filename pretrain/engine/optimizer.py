@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
 
 CONV_STACK = "encoder.conv."
 """Beginning of the names of the conv stack's parameters in every objective."""

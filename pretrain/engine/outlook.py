@@ -9,8 +9,8 @@ from accelerate import Accelerator
 from torch import nn
 
 from pretrain.data.batch import Batch
-from pretrain.durations import in_words, per_step
 from pretrain.objectives.objective import ObjectiveOutput
+from pretrain.shared.durations import in_words, per_step
 
 MIN_UPDATES = 10
 """A shorter run is not measured: it is soon over, or its first update tells."""

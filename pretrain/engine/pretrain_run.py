@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.config.settings import ResolvedSettings
 from pretrain.data.loader import usable_utterances
 from pretrain.engine.kept_precision import settle
 from pretrain.engine.launch import agreed
@@ -14,7 +15,6 @@ from pretrain.engine.run_in_folder import run_in_folder
 from pretrain.model.encoder import build_encoder
 from pretrain.objectives import OBJECTIVES
 from pretrain.objectives.objective import Objective
-from pretrain.settings import ResolvedSettings
 
 
 def pretrain(settings: ResolvedSettings, path: Path, *, resume: bool) -> bool:

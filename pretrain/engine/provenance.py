@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from pretrain.shared.paths import PROJECT
+
 PACKAGES = (
     "torch",
     "torchaudio",
@@ -23,8 +25,6 @@ PACKAGES = (
     "soxr",
     "espeakng-loader",
 )
-
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 def command_line() -> str:

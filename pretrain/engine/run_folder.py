@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pretrain.config_files import flatten, to_toml
+from pretrain.config.files import flatten, to_toml
+from pretrain.config.settings import CHANGE_NO_NUMBER, RunSettings, hash_of
 from pretrain.engine.checkpoint import list_checkpoints
-from pretrain.json_files import FILES, JsonError, finite, read_object
-from pretrain.locks import lock
-from pretrain.replacing import replace_text
-from pretrain.run_record import RUN_FILE, EncoderRecord, RunRecord
-from pretrain.settings import CHANGE_NO_NUMBER, RunSettings, hash_of
+from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.json_files import FILES, JsonError, finite, read_object
+from pretrain.shared.locks import lock
+from pretrain.shared.run_record import RUN_FILE, EncoderRecord, RunRecord
 
 FORMAT = 1
 

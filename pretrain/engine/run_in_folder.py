@@ -9,19 +9,19 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
+from pretrain.config.settings import RunSettings
 from pretrain.data.readers import read_corpus
-from pretrain.data.table import save_table, table_hash
+from pretrain.data.tables.utterances import save_table, table_hash
 from pretrain.engine.launch import agreed, describe, make_accelerator
-from pretrain.engine.machine import MATMUL_PRECISION, choose_matmul_precision, tune_machine
 from pretrain.engine.precision import Widths
+from pretrain.engine.processor_tuning import MATMUL_PRECISION, choose_matmul_precision, tune_machine
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from pretrain.engine.run_folder import RunFolder, comparison_of
 from pretrain.engine.train import Trainer
-from pretrain.json_files import FILES, digests_of
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import INITIAL_WEIGHTS_FILE, save_encoder, weights_hash
 from pretrain.objectives.objective import Objective
-from pretrain.settings import RunSettings
+from pretrain.shared.json_files import FILES, digests_of
 
 
 class Recipe(Protocol):

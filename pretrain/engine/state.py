@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from pretrain.engine.health import HealthMonitor
 from pretrain.engine.tracking import MetricsLine, MetricsLog
-from pretrain.json_files import JsonError, Schema, made_of
+from pretrain.shared.json_files import JsonError, Schema, made_of
 
 
 @dataclass

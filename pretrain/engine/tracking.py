@@ -11,8 +11,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pretrain.json_files import JsonError, Schema, parse_object
-from pretrain.replacing import replace_text, writing
+from pretrain.shared.atomic_files import replace_text, writing
+from pretrain.shared.json_files import JsonError, Schema, parse_object
 
 SECONDS_BETWEEN_LINES = 20.0
 """How often a progress line is printed where there is no terminal to draw a bar on."""

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import nn
 
+from pretrain.config.settings import RunSettings
 from pretrain.data.batch import Batch
 from pretrain.data.loader import ShardReader, make_loader, make_plan
 from pretrain.data.sampler import Shard, UpdatePlan
@@ -31,7 +32,6 @@ from pretrain.engine.tracking import ProgressBar
 from pretrain.engine.update import UpdateLeft, UpdateResult, any_process, compute_update
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.objectives.objective import Objective
-from pretrain.settings import RunSettings
 
 
 class Trainer:

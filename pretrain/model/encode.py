@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from pretrain.data.audio import to_16k_mono
+from pretrain.data.audio.waveforms import to_16k_mono
 from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pretrain.draws import generator
 from pretrain.model.context import ContextNetwork
 from pretrain.model.encode import SoundEncoder
 from pretrain.model.encoder_settings import EncoderSettings, num_frames_of
 from pretrain.model.time_major_conv import TimeMajorConv
+from pretrain.shared.random_streams import generator
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 from torch import Tensor
 
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
 
 CONV_KERNELS = (10, 3, 3, 3, 3, 2, 2)
 """Kernel of each of the 7 convolutions (paper, Table 3)."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pretrain.draws import Draws
 from pretrain.model.masked_frames import MaskedFrames
+from pretrain.shared.random_streams import Draws
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ import torch
 from einops import einsum, rearrange
 from torch import Tensor, nn
 
-from pretrain.draws import Draws
 from pretrain.model.masked_frames import MaskedFrames
+from pretrain.shared.random_streams import Draws
 
 
 @dataclass(frozen=True, kw_only=True)

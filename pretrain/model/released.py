@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from pretrain.json_files import JsonError, Schema, read_object
 from pretrain.model.encode import SoundEncoder
 from pretrain.model.encoder import EncoderOutput
 from pretrain.model.encoder_settings import (
@@ -22,6 +21,7 @@ from pretrain.model.encoder_settings import (
     SAMPLES_PER_FRAME,
     num_frames_of,
 )
+from pretrain.shared.json_files import JsonError, Schema, read_object
 
 CLASSES = {
     "wav2vec2": "Wav2Vec2Model",

@@ -16,12 +16,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from pretrain.json_files import JsonError, Schema, changed_files, made_of, read_object
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.saved_shapes import Shapes, fault_of_shapes, shapes_in
-from pretrain.replacing import replace_text, replaced
-from pretrain.run_record import RUN_FILE, EncoderRecord
+from pretrain.shared.atomic_files import replace_text, replaced
+from pretrain.shared.json_files import JsonError, Schema, changed_files, made_of, read_object
+from pretrain.shared.run_record import RUN_FILE, EncoderRecord
 
 FORMAT = 1
 SETTINGS_FILE = "encoder.json"

@@ -14,10 +14,10 @@ from pretrain.data.batch import Batch
 from pretrain.model.encoder import Encoder, seeded_weights
 from pretrain.model.masked_frames import find_masked_frames
 from pretrain.model.teacher import Teacher
+from pretrain.objectives.annealing import between
 from pretrain.objectives.feature_statistics import variance
 from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
-from pretrain.objectives.progress import between
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
 
 
 @settings

@@ -17,8 +17,8 @@ from pretrain.model.encoder import Encoder, seeded_weights
 from pretrain.model.encoder_settings import num_frames_of
 from pretrain.objectives.feature_statistics import variance
 from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
-from pretrain.settings_class import settings, within
-from pretrain.text import BLANK, Vocabulary, collapse
+from pretrain.recognition.vocabulary import BLANK, Vocabulary, collapse
+from pretrain.shared.checked_settings import settings, within
 
 
 @settings

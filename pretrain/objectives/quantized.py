@@ -13,6 +13,7 @@ from pretrain.model.encoder import Encoder, seeded_weights
 from pretrain.model.masked_frames import find_masked_frames
 from pretrain.model.negatives import any_negatives, differing_negatives, draw_uniforms
 from pretrain.model.quantizer import GumbelQuantizer, centre_statistics, draw_gumbel_noise
+from pretrain.objectives.annealing import geometric_between
 from pretrain.objectives.contrastive import (
     bce_per_frame,
     contrastive_logits,
@@ -22,8 +23,7 @@ from pretrain.objectives.contrastive import (
 )
 from pretrain.objectives.feature_statistics import mean_square, variance
 from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
-from pretrain.objectives.progress import geometric_between
-from pretrain.settings_class import settings, within
+from pretrain.shared.checked_settings import settings, within
 
 LOSSES = {"bce": bce_per_frame, "infonce": infonce_per_frame}
 UNINFORMED = {"bce": uninformed_bce, "infonce": uninformed_infonce}

@@ -18,13 +18,13 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 from tqdm import tqdm
 
-from pretrain.data.audio import SAMPLE_RATE_HZ
-from pretrain.json_files import JsonError, read_object
+from pretrain.data.audio.waveforms import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
-from pretrain.recognizer import Recognizer, load_recognizer
-from pretrain.replacing import replaced
-from pretrain.run_record import RUN_FILE, EncoderRecord
-from pretrain.text import BLANK, frames_needed, normalize_text
+from pretrain.recognition.recognizer import Recognizer, load_recognizer
+from pretrain.recognition.vocabulary import BLANK, frames_needed, normalize_text
+from pretrain.shared.atomic_files import replaced
+from pretrain.shared.json_files import JsonError, read_object
+from pretrain.shared.run_record import RUN_FILE, EncoderRecord
 from probe.codes.quantizers import CodesError
 from probe.utterance_batches import batches, lengths_16k, longest_first, read_batch
 

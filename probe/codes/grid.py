@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array
 
-from pretrain.data.whole_utterances import check_whole
+from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.engine.provenance import git_state, package_versions
 from probe.codes.alignment import NO_CHARACTER, Aligner, kept_alignment
 from probe.codes.entropy import entropy_bits, perplexity

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.codes.entropy import entropy_bits, mutual_information_bits
 
 IntArray = npt.NDArray[np.int64]

@@ -9,12 +9,12 @@ from pretrain.engine.checkpoint import (
     list_checkpoints,
     load_file_of_checkpoint,
 )
-from pretrain.json_files import JsonError, made_of, read_object
 from pretrain.model.encoder import Encoder
 from pretrain.model.quantizer import GumbelQuantizer
 from pretrain.model.weights import load_encoder
 from pretrain.objectives.quantized import QuantizedSettings
-from pretrain.run_record import RUN_FILE, RunRecord
+from pretrain.shared.json_files import JsonError, made_of, read_object
+from pretrain.shared.run_record import RUN_FILE, RunRecord
 from probe.encoders import EncoderRun
 
 OBJECTIVE_FILE = "objective.safetensors"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.json_files import JsonError, read_object
+from pretrain.shared.json_files import JsonError, read_object
 from probe.results import replace_folder
 
 KIND = "codes"

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.columns import take_columns
-from pretrain.data.quarantine import MIN_SECONDS
 from pretrain.data.readers import LISTERS, read_corpus
 from pretrain.data.readers.assemble import assemble
 from pretrain.data.readers.spec import Lister
-from pretrain.data.table import COLUMNS
+from pretrain.data.scan.quarantine import MIN_SECONDS
+from pretrain.data.tables.columns import take_columns
+from pretrain.data.tables.utterances import COLUMNS
 from probe.corpora.audformat import is_audformat, list_audformat
 from probe.corpora.options import NORMS, READERS, Reader, split_options
 from probe.norms import with_norms

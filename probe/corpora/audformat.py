@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.delimited import SUFFIXES, header_of
 from pretrain.data.readers.manifest import list_manifest
+from pretrain.data.tables.delimited import SUFFIXES, header_of
 
 COLUMNS = {"path": "file", "id": ""}
 """A segment is known by its file and times; what the table may call `id` is something else."""
@@ -30,7 +30,7 @@ def list_audformat(
 ) -> pd.DataFrame:
     """Lists the rows of such a table; other columns mean what they mean in a manifest.
 
-    `columns` says what the table calls them, see `pretrain.data.columns`.
+    `columns` says what the table calls them, see `pretrain.data.tables.columns`.
 
     Raises:
         TableError: A time or a number is wrong, with file, line and column.

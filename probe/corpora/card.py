@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from pretrain.data.columns import take_columns
-from pretrain.data.delimited import header_of
-from pretrain.data.describe import hours_of
-from pretrain.data.quarantine import CorpusWarning, unusable_of
 from pretrain.data.readers.column_names import unread
-from pretrain.data.table import LABEL_COLUMNS
-from pretrain.data.whole_utterances import MAX_WHOLE_SECONDS
+from pretrain.data.scan.quarantine import CorpusWarning, unusable_of
+from pretrain.data.scan.whole_utterances import MAX_WHOLE_SECONDS
+from pretrain.data.tables.columns import take_columns
+from pretrain.data.tables.delimited import header_of
+from pretrain.data.tables.describe import hours_of
+from pretrain.data.tables.utterances import LABEL_COLUMNS
 from probe.corpora import read_with_extras
 from probe.corpora.audformat import COLUMNS as AUDFORMAT
 from probe.corpora.audformat import is_audformat

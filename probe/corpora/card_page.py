@@ -11,8 +11,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from pretrain.data.table import LABEL_COLUMNS
-from pretrain.replacing import replace_text
+from pretrain.data.tables.utterances import LABEL_COLUMNS
+from pretrain.shared.atomic_files import replace_text
 from probe.corpora.card import Card
 
 FILE_NAME = "corpora.html"

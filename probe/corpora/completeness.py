@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import CorpusWarning
 
 INCOMPLETE = "incomplete"
 """The option of a spec that lets an incomplete corpus pass, with a warning."""

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.delimited import read_delimited
-from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import existing_folder
+from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.tables.delimited import read_delimited
 from probe.corpora.completeness import count_lines, name_lines, settle
 from probe.corpora.file_names import parse_names
 

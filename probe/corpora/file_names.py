@@ -5,8 +5,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.readers.folder import audio_files, existing_folder
+from pretrain.data.scan.quarantine import CorpusWarning
 from probe.corpora.completeness import shown
 
 

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import audio_files, existing_folder
+from pretrain.data.scan.quarantine import CorpusWarning
 from probe.corpora.completeness import count_lines, settle, shown
 
 ALL, IMPROVISED, SCRIPTED = "all", "improvised", "scripted"

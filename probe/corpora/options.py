@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.columns import put_columns, take_columns, with_columns
-from pretrain.data.delimited import SUFFIXES
 from pretrain.data.readers import LISTERS
 from pretrain.data.readers.spec import MANIFESTS, parse_spec
+from pretrain.data.tables.columns import put_columns, take_columns, with_columns
+from pretrain.data.tables.delimited import SUFFIXES
 from probe.corpora import cremad, iemocap
 from probe.corpora.completeness import INCOMPLETE
 from probe.corpora.emodb import list_emodb

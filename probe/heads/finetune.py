@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pretrain.data.audio import Waveform, read_waveform
+from pretrain.data.audio.waveforms import Waveform, read_waveform
 from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.draws import generator
-from pretrain.durations import in_words
 from pretrain.model.encoder import Encoder, seeded_weights
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
+from pretrain.shared.durations import in_words
+from pretrain.shared.random_streams import generator
 from probe.evaluate import Evaluation, Part, labelled_part, pool
 from probe.heads.answers import answers, check_finite
 from probe.heads.settings import FINETUNE, FinetuneSettings

@@ -21,10 +21,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from pretrain.locks import lock
 from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
-from pretrain.replacing import replaced
+from pretrain.shared.atomic_files import replaced
+from pretrain.shared.locks import lock
 from probe.baselines import HOP_SAMPLES, LOG_MEL, NUM_MELS, WINDOW_SAMPLES, LogMelFeatures
 from probe.features import FrozenEncoder, ids_hash, recordings_hash
 from probe.utterance_batches import (

@@ -7,8 +7,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pretrain.config_files import read_tree
-from pretrain.settings_class import settings, within
+from pretrain.config.files import read_tree
+from pretrain.shared.checked_settings import settings, within
 
 LINEAR, SUPERB, FINETUNE = "linear", "superb", "finetune"
 

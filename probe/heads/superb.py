@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.evaluate import Evaluation, Part, labelled_part, pool
 from probe.heads.answers import answers, check_finite
 from probe.heads.fold_networks import (

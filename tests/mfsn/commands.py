@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pretrain.draws import generator
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder
+from pretrain.shared.random_streams import generator
 from tests.conftest import PROJECT
 
 SIZES = EncoderSettings(

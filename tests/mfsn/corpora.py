@@ -10,9 +10,9 @@ import soundfile
 import torch
 
 from mfsn.streams import LoadedEncoder, wrap_encoder
-from pretrain.draws import generator
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.shared.random_streams import generator
 
 CPU = torch.device("cpu")
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from mfsn.fold_data import FoldData, IntArray
 from mfsn.segment_batch import SegmentBatch
 from mfsn.training_settings import FitSettings
-from pretrain.draws import generator
 from pretrain.model.encoder import seeded_weights
+from pretrain.shared.random_streams import generator
 
 NUM_CLASSES = 3
 NUM_FRAMES = 150

@@ -12,7 +12,7 @@ from mfsn import prepare
 from mfsn.corpus import read_emotion_corpus
 from mfsn.evaluation import _corpus
 from mfsn.results import ResultsError, write_table
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from tests.probe.split_corpora import write_emobox
 
 NAMES = [f"{speaker}{number}" for speaker in "abcd" for number in range(3)]

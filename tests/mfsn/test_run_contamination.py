@@ -9,7 +9,7 @@ from mfsn import prepare as preparing
 from mfsn.results import read_run
 from mfsn.run import main
 from mfsn.workers import WORKER
-from pretrain.data.table import save_table
+from pretrain.data.tables.utterances import save_table
 from probe.contamination import contamination
 from probe.corpora import read_probe_corpus
 from tests.mfsn.commands import command

@@ -14,7 +14,7 @@ from mfsn.faults import FaultSettings
 from mfsn.inputs import InputSettings
 from mfsn.segment_cache import CutUtterance, halved, kept_tensors
 from mfsn.segments import Segments, make_segments
-from pretrain.locks import lock
+from pretrain.shared.locks import lock
 from tests.mfsn.corpora import corpus
 
 INPUTS, FAULTS = InputSettings(), FaultSettings()

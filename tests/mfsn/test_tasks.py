@@ -6,7 +6,7 @@ import pytest
 
 from mfsn.results import TaskOutput
 from mfsn.tasks import Task, list_tasks, work
-from pretrain.locks import lock
+from pretrain.shared.locks import lock
 
 
 def output_of(task: Task) -> TaskOutput:

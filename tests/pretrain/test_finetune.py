@@ -10,17 +10,18 @@ import torch
 from safetensors.torch import load_file
 
 from pretrain import finetune as command
-from pretrain.config_files import SettingsError
-from pretrain.data.table import read_csv
-from pretrain.draws import generator
-from pretrain.engine import machine, precision, train
+from pretrain.config.files import SettingsError
+from pretrain.data.tables.utterances import read_csv
+from pretrain.engine import precision, train
+from pretrain.engine import processor_tuning as machine
 from pretrain.engine.precision import Rates
 from pretrain.engine.run_folder import RunFolderError
-from pretrain.error_rates import error_rates
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import load_encoder, save_encoder, weights_hash
-from pretrain.recognizer import load_recognizer
+from pretrain.recognition.error_rates import error_rates
+from pretrain.recognition.recognizer import load_recognizer
+from pretrain.shared.random_streams import generator
 from tests.conftest import PROJECT
 
 SETTINGS = (
@@ -234,7 +235,7 @@ def test_a_corpus_without_a_test_split_cannot_be_tested_on(
 
 @pytest.mark.parametrize("file", sorted((PROJECT / "configs" / "finetune").glob("*.toml")))
 def test_configs_are_valid(file: Path) -> None:
-    from pretrain.config_files import read_tree
-    from pretrain.finetune_settings import resolve_finetune
+    from pretrain.config.files import read_tree
+    from pretrain.config.finetune import resolve_finetune
 
     assert resolve_finetune(read_tree([file], ["encoder=runs/x"])).name == "x-ctc-pretrained"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import soundfile
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 
 NUM_SPEAKERS = 6
 PER_SPEAKER = 4

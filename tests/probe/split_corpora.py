@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from hypothesis import strategies as st
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.leaks import normalized
 
 SENTENCES = ("", "Kids are talking.", "kids are TALKING", "Dogs sit")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from tests.conftest import PROJECT, TINY
 
 SCRIPT = PROJECT / "probe" / "table4.py"

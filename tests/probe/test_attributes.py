@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.attributes import Attribute, evaluate_attributes, find_attributes
 from probe.tasks import find_tasks
 

@@ -13,12 +13,12 @@ COVERED_OTHERWISE = {
     "probe.genders": "finds labels of attributes; these are hashed",
     "pretrain.data.batch": "batches of pre-training",
     "pretrain.data.sampler": "batches of pre-training",
-    "pretrain.config_files": "reads settings; the head's are hashed",
-    "pretrain.settings": "reads settings; the head's are hashed",
-    "pretrain.settings_class": "checks settings; the head's are hashed",
-    "pretrain.durations": "makes no numbers",
-    "pretrain.locks": "makes no numbers",
-    "pretrain.replacing": "makes no numbers",
+    "pretrain.config.files": "reads settings; the head's are hashed",
+    "pretrain.config.settings": "reads settings; the head's are hashed",
+    "pretrain.shared.checked_settings": "checks settings; the head's are hashed",
+    "pretrain.shared.durations": "makes no numbers",
+    "pretrain.shared.locks": "makes no numbers",
+    "pretrain.shared.atomic_files": "makes no numbers",
 }
 """What the covered files import, why it needs no cover; what it imports needs none either."""
 

@@ -12,9 +12,9 @@ import pytest
 import soundfile
 import soxr
 
-from pretrain.data.audio import Waveform, audio_hash
-from pretrain.data.table import save_table
-from pretrain.draws import generator
+from pretrain.data.audio.waveforms import Waveform, audio_hash
+from pretrain.data.tables.utterances import save_table
+from pretrain.shared.random_streams import generator
 from probe.contamination import contamination, heard_by, say
 from probe.fingerprint import FingerprintIndex, concatenate, fingerprint
 from probe.fingerprint_cache import fingerprints_of

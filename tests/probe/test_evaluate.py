@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.evaluate import Evaluation, evaluate, evaluate_constant, missing_classes, parts_of
 from probe.metrics import score_task
 from probe.splits import make_folds

@@ -9,11 +9,11 @@ import soundfile
 import torch
 from torch import Tensor
 
-from pretrain.data.audio import read_waveform
+from pretrain.data.audio.waveforms import read_waveform
 from pretrain.data.loader import normalize_waveform
-from pretrain.draws import generator
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.shared.random_streams import generator
 from probe.baselines import LogMelFeatures
 from probe.features import EncoderFeatures, extract
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.corpora import read_probe_corpus
 from probe.divided import Divided, divide, folds_hash
 from probe.leaks import check_folds

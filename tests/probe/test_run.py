@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from pretrain.data.table import save_table
-from pretrain.draws import generator
+from pretrain.data.tables.utterances import save_table
 from pretrain.engine import precision
 from pretrain.engine.precision import Rates
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder, weights_hash
+from pretrain.shared.random_streams import generator
 from probe.command_line import parse_arguments
 from probe.corpora import read_probe_corpus
 from probe.corpora.completeness import IncompleteCorpusError, IncompleteCorpusWarning

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pretrain.draws import generator
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder, weights_hash
+from pretrain.shared.random_streams import generator
 from probe.command_line import parse_arguments
 from probe.results import read_results
 from probe.run import run

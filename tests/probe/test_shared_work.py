@@ -7,7 +7,7 @@ from threading import Timer
 
 import pytest
 
-from pretrain.locks import lock
+from pretrain.shared.locks import lock
 from probe.shared_work import Board, Job, work_off
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pretrain.config_files import SettingsError
+from pretrain.config.files import SettingsError
 from pretrain.engine.run_folder import RunFolderError
 from probe.encoders import EncoderError
 from probe.table4_plan import make_heads

@@ -13,7 +13,7 @@ from tests.conftest import PROJECT
 
 TRAINING = """
 import hashlib, sys, time
-from pretrain.command_line import STOPPED, run_for_users
+from pretrain.shared.command_line import STOPPED, run_for_users
 from pretrain.engine import interrupts
 
 interrupts.SECONDS_TO_INSIST = interrupts.SECONDS_TO_UNWIND = 0.2

@@ -19,8 +19,8 @@ from pretrain.engine.run_folder import RunFolder
 from pretrain.model.encoder import build_encoder
 from pretrain.model.released import is_released
 from pretrain.model.weights import load_encoder, read_weights, save_encoder, weights_hash
-from pretrain.run_record import RunRecord
-from pretrain.text import load_vocabulary
+from pretrain.recognition.vocabulary import load_vocabulary
+from pretrain.shared.run_record import RunRecord
 from probe.codes.alignment import load_aligner
 from probe.contamination import heard_by
 from probe.encoders import read_encoder_run

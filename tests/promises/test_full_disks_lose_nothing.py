@@ -16,16 +16,16 @@ import pytest
 
 from mfsn.results import append_line, read_lines
 from mfsn.run_folder import RunFolder as MfsnFolder
-from pretrain.command_line import is_for_users
-from pretrain.config_files import SettingsTree
+from pretrain.config.files import SettingsTree
 from pretrain.data.synthetic.corpus import make_synthetic_corpus
-from pretrain.data.table import write_csv
+from pretrain.data.tables.utterances import write_csv
 from pretrain.engine import tracking
 from pretrain.engine.checkpoint import CheckpointError, list_checkpoints, load_checkpoint
 from pretrain.engine.pretrain_run import pretrain
 from pretrain.engine.run_folder import RunFolder
-from pretrain.locks import lock
-from pretrain.replacing import WriteError, replace_text
+from pretrain.shared.atomic_files import WriteError, replace_text
+from pretrain.shared.command_line import is_for_users
+from pretrain.shared.locks import lock
 from probe.features import _write
 from tests.probe.test_results import results
 from tests.promises.test_resume_is_exact import metrics_of, settings_of

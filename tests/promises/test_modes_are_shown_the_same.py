@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pretrain.config_files import SettingsTree
+from pretrain.config.files import SettingsTree
+from pretrain.config.settings import resolve
 from pretrain.engine.pretrain_run import pretrain
-from pretrain.settings import resolve
 from tests.conftest import PROJECT
 
 

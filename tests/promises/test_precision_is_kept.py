@@ -15,12 +15,13 @@ import pytest
 
 from pretrain import grid
 from pretrain import run as command
-from pretrain.config_files import SettingsTree
-from pretrain.engine import machine, precision, train
+from pretrain.config.files import SettingsTree
+from pretrain.config.settings import resolve
+from pretrain.engine import precision, train
+from pretrain.engine import processor_tuning as machine
 from pretrain.engine.precision import Rates
 from pretrain.engine.pretrain_run import pretrain
 from pretrain.engine.run_folder import RunFolderError
-from pretrain.settings import resolve
 from tests.conftest import PROJECT, TINY
 from tests.promises.test_processes_do_not_matter import TORCHRUN
 
@@ -159,7 +160,7 @@ def test_all_processes_take_what_the_first_one_decides(tmp_path: Path) -> None:
     script = tmp_path / "each.py"
     script.write_text(
         "import os, sys\n"
-        "from pretrain.config_files import SettingsError\n"
+        "from pretrain.config.files import SettingsError\n"
         "from pretrain.engine.launch import agreed, end_processes\n"
         "rank = int(os.environ['RANK'])\n"
         "decided = agreed(lambda device: f'{device.type} of process {rank}')\n"

@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load, load_file
 
-from pretrain.config_files import SettingsTree
+from pretrain.config.files import SettingsTree
+from pretrain.config.settings import ResolvedSettings, resolve
 from pretrain.engine import train
 from pretrain.engine.pretrain_run import pretrain
 from pretrain.engine.run_folder import RunFolderError
-from pretrain.settings import ResolvedSettings, resolve
 from tests.conftest import PROJECT
 
 ROWS = ["quantized-g4v8", "continuous-k4"]

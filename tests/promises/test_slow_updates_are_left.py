@@ -11,17 +11,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pretrain.config_files import SettingsTree
+from pretrain.config.files import SettingsTree
+from pretrain.config.settings import resolve
 from pretrain.engine import outlook
 from pretrain.engine.pretrain_run import pretrain
 from pretrain.objectives.continuous import ContinuousObjective
-from pretrain.settings import resolve
 from tests.conftest import PROJECT, TINY
 
 ONE_OF_TWO = """
 import os, signal, sys
 from pretrain import run
-from pretrain.command_line import run_for_users
+from pretrain.shared.command_line import run_for_users
 from pretrain.engine import outlook
 from pretrain.objectives.continuous import ContinuousObjective
 

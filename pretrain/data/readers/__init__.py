@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.quarantine import MIN_SECONDS
 from pretrain.data.readers.assemble import assemble
 from pretrain.data.readers.folder import list_folder
 from pretrain.data.readers.librispeech import list_librispeech
 from pretrain.data.readers.manifest import FILE_NAME, list_manifest
 from pretrain.data.readers.spec import Lister, parse_spec, unknown_corpus
 from pretrain.data.readers.synthetic import make_synthetic
+from pretrain.data.scan.quarantine import MIN_SECONDS
 
 LISTERS: dict[str, Lister] = {"folder": list_folder, "librispeech": list_librispeech}
 """Corpora read from their own layout: name to lister."""
@@ -35,7 +35,7 @@ def read_corpus(
       a manifest; `NAME[path=file,emotion=label]=FILE.csv` says what it calls its columns.
 
     Unusable files, among them those shorter than `min_seconds`, are set aside in
-    `quarantine_file` (see `pretrain.data.quarantine`); more than `max_bad_share` of them raise
+    `quarantine_file` (see `pretrain.data.scan.quarantine`); more than `max_bad_share` of them raise
     `QuarantineError`. Other wrong input raises `ValueError`.
     """
     parsed = parse_spec(spec, known=tuple(listers))

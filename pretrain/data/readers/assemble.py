@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.identities import canonical_identities
-from pretrain.data.other_names import FoundFiles, find_files
-from pretrain.data.overshoot import warn_of_overshoot
-from pretrain.data.quarantine import MIN_SECONDS, CorpusWarning, reasons, set_aside
-from pretrain.data.scan import scan
-from pretrain.data.table import COLUMNS, LABEL_COLUMNS, TableError, validate_table
+from pretrain.data.scan.other_names import FoundFiles, find_files
+from pretrain.data.scan.overshoot import warn_of_overshoot
+from pretrain.data.scan.quarantine import MIN_SECONDS, CorpusWarning, reasons, set_aside
+from pretrain.data.scan.scan import scan
+from pretrain.data.tables.identities import canonical_identities
+from pretrain.data.tables.utterances import COLUMNS, LABEL_COLUMNS, TableError, validate_table
 
 FOUND_BY_SCAN = ("sample_rate", "audio_hash")
 NUM_SHOWN = 5

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.columns import KNOWN_COLUMNS
-from pretrain.data.delimited import TableError
-from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.tables.columns import KNOWN_COLUMNS
+from pretrain.data.tables.delimited import TableError
 
 HARMLESS = ("id", "gender")
 """A look-alike of these changes nothing that is trained or tested on, so it is only told."""
@@ -42,7 +42,7 @@ def settle_columns(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) ->
 
     Args:
         raw: As `read_delimited` gives it.
-        columns: Known name -> the table's own, see `pretrain.data.columns`.
+        columns: Known name -> the table's own, see `pretrain.data.tables.columns`.
         path: For messages.
 
     Raises:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.endings import CONVERTED_FIRST, SUFFIXES, ending_of
-from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.audio.endings import CONVERTED_FIRST, SUFFIXES, ending_of
 from pretrain.data.readers.assemble import make_listing, path_ids
+from pretrain.data.scan.quarantine import CorpusWarning
 
 
 def existing_folder(path: Path, *, what: str) -> Path:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import audio_files, existing_folder
+from pretrain.data.scan.quarantine import CorpusWarning
 
 NAME = re.compile(r"(\d+)-(\d+)-(\d+)")
 

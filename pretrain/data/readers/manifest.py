@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.delimited import TableError, numbers, read_delimited
-from pretrain.data.quarantine import CorpusWarning
 from pretrain.data.readers.assemble import make_listing, path_ids
 from pretrain.data.readers.column_names import settle_columns
 from pretrain.data.readers.stretches import stretches
-from pretrain.data.table import LABEL_COLUMNS, STRIPPED_STRINGS
+from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.tables.delimited import TableError, numbers, read_delimited
+from pretrain.data.tables.utterances import LABEL_COLUMNS, STRIPPED_STRINGS
 
 FILE_NAME = "manifest.csv"
 
@@ -26,8 +26,8 @@ def list_manifest(
 
     Valence, arousal and dominance stay on the corpus's own scale. `offset` and `frames` (at the
     file's own rate) or `start` and `end` (in seconds) choose a stretch of a file. `columns` says
-    what the manifest calls them, see `pretrain.data.columns`. Raises `TableError` naming line and
-    column.
+    what the manifest calls them, see `pretrain.data.tables.columns`. Raises `TableError` naming
+    line and column.
     """
     manifest = Path(os.path.abspath(path.expanduser()))
     columns = columns or {}

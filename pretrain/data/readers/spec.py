@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.columns import take_columns
-from pretrain.data.delimited import SUFFIXES
+from pretrain.data.tables.columns import take_columns
+from pretrain.data.tables.delimited import SUFFIXES
 
 SYNTHETIC = "synthetic"
 
@@ -34,7 +34,7 @@ class Spec:
     """Of the synthetic corpus."""
 
     columns: dict[str, str] = field(default_factory=dict)
-    """Of a manifest: known name to its own, see `pretrain.data.columns`."""
+    """Of a manifest: known name to its own, see `pretrain.data.tables.columns`."""
 
     def manifest(self, known: Collection[str]) -> Path | None:
         """Returns the manifest that the spec names; None for corpora `known` by their own layout,

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pretrain.data.delimited import TableError, numbers
-from pretrain.data.other_names import find_files
-from pretrain.data.sound_file import AudioError, AudioFile
+from pretrain.data.audio.sound_file import AudioError, AudioFile
+from pretrain.data.scan.other_names import find_files
+from pretrain.data.tables.delimited import TableError, numbers
 
 UNKNOWN_RATE = 16_000
 

@@ -4,7 +4,7 @@ import difflib
 import math
 from pathlib import Path
 
-from pretrain.data.places import corpora_folder
+from pretrain.shared.paths import corpora_folder
 
 DEFAULTS = {"hours": "0.5", "seed": "0", "part": "pretrain"}
 PARTS = ("pretrain", "probe")

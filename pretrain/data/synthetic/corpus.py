@@ -32,8 +32,8 @@ from pretrain.data.synthetic.plan import Plan, mean_ratings, plan_part
 from pretrain.data.synthetic.prosody import PARAMETERS, to_request
 from pretrain.data.synthetic.settings import SyntheticSettings
 from pretrain.data.synthetic.speakers import Speaker, speakers_of
-from pretrain.json_files import read_object
-from pretrain.replacing import writing
+from pretrain.shared.atomic_files import writing
+from pretrain.shared.json_files import read_object
 
 SAMPLE_RATE_HZ = 16_000
 MAX_HOURS = 1000.0

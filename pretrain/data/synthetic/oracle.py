@@ -16,7 +16,7 @@ from pretrain.data.synthetic.emotions import EMOTIONS, Array, sample_points
 from pretrain.data.synthetic.plan import WORDED
 from pretrain.data.synthetic.prosody import noise_scale, rule_table
 from pretrain.data.synthetic.settings import SyntheticSettings
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 
 Indices = NDArray[np.int64]
 

@@ -15,7 +15,7 @@ from pretrain.data.synthetic.prosody import noise_scale, rule_table
 from pretrain.data.synthetic.sentences import sentences_of_speaker
 from pretrain.data.synthetic.settings import SyntheticSettings
 from pretrain.data.synthetic.speakers import PARTS, Speaker, all_speakers
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 
 WORDED = tuple(emotion for emotion in EMOTIONS if emotion != "neutral")
 

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 
 TEMPLATES = (
     "{who} {how}{feeling} about {topic}{when}.",

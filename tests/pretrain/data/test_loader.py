@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from pretrain.config_files import SettingsTree
+from pretrain.config.files import SettingsTree
 from pretrain.data.loader import (
     DataSettings,
     ShardReader,

@@ -8,12 +8,12 @@ import pytest
 import soundfile
 
 import pretrain.data.synthetic.corpus
-from pretrain.data.audio import num_samples_16k, read_waveform
-from pretrain.data.places import runs_folder
-from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.audio.waveforms import num_samples_16k, read_waveform
 from pretrain.data.readers import read_corpus
 from pretrain.data.readers.manifest import list_manifest
-from pretrain.data.table import TableError, read_csv, table_hash
+from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.tables.utterances import TableError, read_csv, table_hash
+from pretrain.shared.paths import runs_folder
 
 
 @pytest.fixture(autouse=True)

@@ -9,17 +9,23 @@ import pytest
 import soundfile
 import torch
 
+import pretrain.data.audio.sound_file as sound_file
 import pretrain.data.loader as loader_module
-import pretrain.data.sound_file as sound_file
-from pretrain.data.audio import AudioError, Waveform, num_samples_16k, read_waveform, read_window
+from pretrain.data.audio.waveforms import (
+    AudioError,
+    Waveform,
+    num_samples_16k,
+    read_waveform,
+    read_window,
+)
 from pretrain.data.loader import (
     DataSettings,
     ShardReader,
     make_plan,
     usable_utterances,
 )
-from pretrain.data.quarantine import CorpusWarning
-from pretrain.data.scan import look
+from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.scan.scan import look
 from pretrain.model.masking import MaskSettings
 from tests.pretrain.data.voices import voice, with_flac_length
 
@@ -71,7 +77,7 @@ def test_a_window_at_16_khz_is_the_same_to_the_bit(
 def test_a_window_at_another_rate_is_what_the_whole_would_give(
     tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pretrain.data.audio.WHOLE_SECONDS", 1.0)
+    monkeypatch.setattr("pretrain.data.audio.waveforms.WHOLE_SECONDS", 1.0)
     sound = np.stack([voice(0, 5.0, rate), voice(1, 5.0, rate)], 1)
     soundfile.write(tmp_path / "a.wav", sound, rate, subtype="FLOAT")
     odd = rate == 15_999

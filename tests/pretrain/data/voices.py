@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from pretrain.data.audio import Waveform
+from pretrain.data.audio.waveforms import Waveform
 
 
 def voice(seed: int, seconds: float = 2.0, rate: int = 16_000) -> Waveform:

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from pretrain.draws import generator
 from pretrain.engine.checkpoint import (
     CheckpointError,
     list_checkpoints,
     load_checkpoint,
     save_checkpoint,
 )
+from pretrain.shared.random_streams import generator
 
 Tensors = dict[str, dict[str, Tensor]]
 

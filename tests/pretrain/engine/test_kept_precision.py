@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from pretrain.config_files import SettingsTree, read_tree
+from pretrain.config.files import SettingsTree, read_tree
+from pretrain.config.settings import ResolvedSettings, resolve
 from pretrain.engine import precision
 from pretrain.engine.kept_precision import DECISION_FILE, settle
 from pretrain.engine.precision import COMMON, Rates
-from pretrain.settings import ResolvedSettings, resolve
 from tests.conftest import TINY
 
 

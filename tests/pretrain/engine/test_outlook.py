@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from pretrain.config_files import SettingsTree
+from pretrain.config.files import SettingsTree
+from pretrain.config.settings import resolve
 from pretrain.engine import outlook, train
 from pretrain.engine.outlook import Pace, advice, in_for
 from pretrain.engine.pretrain_run import pretrain
-from pretrain.settings import resolve
 
 
 def test_what_a_run_is_in_for_is_said_in_words() -> None:

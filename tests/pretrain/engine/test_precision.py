@@ -9,7 +9,8 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from pretrain.engine import machine, precision
+from pretrain.engine import precision
+from pretrain.engine import processor_tuning as machine
 from pretrain.engine.precision import Rates, Widths, choose_precision, faster_path
 from tests.conftest import PROJECT
 

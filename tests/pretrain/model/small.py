@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from pretrain.data.batch import Batch
-from pretrain.draws import Draws, generator
 from pretrain.model.encoder_settings import EncoderSettings, num_frames_of
+from pretrain.shared.random_streams import Draws, generator
 
 SETTINGS = EncoderSettings(
     conv_dim=24,

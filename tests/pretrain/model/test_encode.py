@@ -10,10 +10,10 @@ import soundfile
 import torch
 
 from pretrain.data.readers import read_corpus
-from pretrain.draws import generator
 from pretrain.model.encode import SoundError
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.weights import load_encoder, save_encoder
+from pretrain.shared.random_streams import generator
 from probe.features import EncoderFeatures
 from probe.utterance_batches import read_batch
 from tests.pretrain.model.small import SETTINGS

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pretrain.draws import generator
 from pretrain.model.masking import MaskSettings, draw_mask
+from pretrain.shared.random_streams import generator
 
 
 def test_spans_at_the_default_rate_mask_about_half_of_the_frames() -> None:

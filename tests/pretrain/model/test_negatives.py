@@ -1,9 +1,9 @@
 import numpy as np
 import torch
 
-from pretrain.draws import Draws
 from pretrain.model.masked_frames import find_masked_frames
 from pretrain.model.negatives import any_negatives, differing_negatives, draw_uniforms
+from pretrain.shared.random_streams import Draws
 
 # Rows of 8, 5 and 3 masked frames; the last row has one centre only.
 MASK = torch.tensor([[1] * 8, [0, 1, 1, 0, 1, 1, 1, 0], [1, 0, 0, 0, 1, 0, 0, 1]]).bool()

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pretrain.draws import Draws
 from pretrain.model.masked_frames import MaskedFrames, find_masked_frames
 from pretrain.model.quantizer import GumbelQuantizer, centre_statistics, draw_gumbel_noise
+from pretrain.shared.random_streams import Draws
 
 
 def all_valid(rows: int, frames: int) -> MaskedFrames:

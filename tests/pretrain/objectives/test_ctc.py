@@ -15,7 +15,7 @@ from pretrain.objectives.ctc import (
     ctc_loss,
     greedy,
 )
-from pretrain.text import Vocabulary, collapse
+from pretrain.recognition.vocabulary import Vocabulary, collapse
 from tests.pretrain.model.small import LENGTHS, SETTINGS, make_batch
 
 VOCABULARY = Vocabulary((" ", "A", "B"))

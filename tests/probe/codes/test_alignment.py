@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from pretrain.draws import generator
-from pretrain.text import collapse
+from pretrain.recognition.vocabulary import collapse
+from pretrain.shared.random_streams import generator
 from probe.codes.alignment import align
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.codes.entropy import entropy_bits, mutual_information_bits, perplexity
 
 

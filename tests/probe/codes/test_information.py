@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 from scipy.sparse import csr_array
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.codes.information import blocks_of, frame_information, utterance_information
 
 NUM_UTTERANCES, NUM_FRAMES, NUM_CENTRES = 120, 100, 64

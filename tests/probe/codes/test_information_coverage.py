@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.codes import information
 from probe.codes.information import utterance_information
 from reports.codes.knowledge import half_width

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.codes import usage as measured
 from probe.codes.frames import FrameCodes
 from probe.codes.usage import rates, usage

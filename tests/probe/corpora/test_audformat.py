@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pretrain.data.quarantine import CorpusWarning
-from pretrain.data.table import TableError, table_hash
+from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.tables.utterances import TableError, table_hash
 from probe.corpora import read_probe_corpus
 
 TABLE = """file,start,end,emotion,speaker,valence

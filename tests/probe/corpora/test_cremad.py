@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import CorpusWarning
 from probe.corpora.completeness import IncompleteCorpusError
 from probe.corpora.cremad import PUBLISHED_NAMES, PUBLISHED_SPEAKERS, list_cremad
 

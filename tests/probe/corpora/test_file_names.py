@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pretrain.data.quarantine import CorpusWarning
-from pretrain.data.table import read_csv, table_hash
+from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.tables.utterances import read_csv, table_hash
 from probe.corpora import read_probe_corpus
 
 RAVDESS_TWINS = "ravdess/03-01-03-01-02-01-07 = ravdess/03-01-03-01-02-02-07"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import CorpusWarning
 from probe.corpora import read_probe_corpus
 from probe.divided import divide
 from probe.splits import SplitError

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pretrain.data.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import CorpusWarning
 from probe.corpora import read_probe_corpus
 from probe.corpora.completeness import IncompleteCorpusError
 from probe.corpora.iemocap import PUBLISHED_LABELS, PUBLISHED_SPEAKERS, list_iemocap

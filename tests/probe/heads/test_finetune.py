@@ -9,10 +9,10 @@ import pytest
 import soundfile
 import torch
 
-from pretrain.draws import generator
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import weights_hash
+from pretrain.shared.random_streams import generator
 from probe.evaluate import Evaluation, Part
 from probe.heads.finetune import FinetunedNetwork, evaluate_finetuned
 from probe.heads.settings import FinetuneSettings

@@ -10,11 +10,11 @@ import soundfile
 import torch
 from torch import Tensor
 
-from pretrain.data.audio import read_waveform
+from pretrain.data.audio.waveforms import read_waveform
 from pretrain.data.loader import normalize_waveform
-from pretrain.draws import generator
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.shared.random_streams import generator
 from probe.heads import frames as frames_module
 from probe.heads.frames import EncoderFrames, LogMelFrames, kept_frames
 

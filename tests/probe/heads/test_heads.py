@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 from probe.heads.logistic import fit_logistic
 from probe.heads.ridge import fit_ridge
 from probe.heads.rotation import rotate

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pretrain.draws import generator
 from pretrain.model.encoder import seeded_weights
+from pretrain.shared.random_streams import generator
 from probe.evaluate import Part
 from probe.heads.fold_networks import fold_batch, initial_parameters, outputs
 from probe.heads.frames import Frames

@@ -9,7 +9,7 @@ from pretrain.data.synthetic.emotions import (
     ratings,
     sample_points,
 )
-from pretrain.draws import generator
+from pretrain.shared.random_streams import generator
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS)

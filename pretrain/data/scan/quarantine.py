@@ -1,0 +1,129 @@
+"""Sets unusable files aside with their reasons, and stops when they are too many."""
+
+import math
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from pretrain.data.tables.utterances import read_csv, write_csv
+from pretrain.shared.paths import corpora_folder
+
+MIN_SECONDS = 0.25
+"""A mask span is 10 frames of 20 ms; something must be left beside it."""
+
+SILENCE_DEVIATION = 1e-4
+"""-80 dB of full scale; the dither of a silent 16-bit recording lies at 3e-5."""
+
+MIN_MIX_SHARE = 0.01
+"""Least variance of the mean of the channels, as a share of what unrelated channels, or a single
+one that is not silent, would leave (-20 dB). Below it channels cancel each other, and what is left
+is not what was recorded."""
+
+COLUMNS = ["source", "path", "offset", "reason"]
+NUM_SHOWN = 5
+
+
+class QuarantineError(ValueError):
+    """Too many files of a corpus are unusable."""
+
+
+class CorpusWarning(UserWarning):
+    """Something about a corpus that its user should know, but that does not stop the run."""
+
+
+def reasons(facts: pd.DataFrame, *, min_seconds: float = MIN_SECONDS) -> pd.Series:
+    """Returns for every row of a scan why it cannot be used, or the empty string."""
+    reason = facts["error"].astype("str").copy()
+    seconds = facts["frames"] / facts["sample_rate"].clip(lower=1)
+    for row in facts.index[(reason == "") & _cancelling(facts)]:
+        reason[row] = _tell_cancelling(facts.loc[row])
+    silent = (reason == "") & (facts["deviation"] < SILENCE_DEVIATION)
+    reason = reason.mask(silent, f"silent: below {SILENCE_DEVIATION:g} of full scale")
+    short = (reason == "") & (seconds < min_seconds)
+    spoken = seconds.map(lambda value: f"too short: {value:.3f} s, needed are {min_seconds:g} s")
+    return reason.mask(short, spoken)
+
+
+def _cancelling(facts: pd.DataFrame) -> "pd.Series[bool]":
+    """Tells where the mean of the channels is next to nothing beside them."""
+    unrelated = facts["channel_deviation"] ** 2 / facts["num_channels"].clip(lower=1)
+    heard = facts["channel_deviation"] >= SILENCE_DEVIATION
+    return heard & (facts["mixed_deviation"] ** 2 < MIN_MIX_SHARE * unrelated)
+
+
+def _tell_cancelling(facts: "pd.Series[float]") -> str:
+    below = 20 * math.log10(
+        max(facts["channel_deviation"], 1e-9) / max(facts["mixed_deviation"], 1e-9)
+    )
+    limit = 10 * math.log10(max(1, facts["num_channels"]) / MIN_MIX_SHARE)
+    return (
+        f"channels cancel each other: their mean is {below:.0f} dB below them (at most {limit:.0f} "
+        "dB are taken); one is inverted: keep one channel, for example with ffmpeg"
+    )
+
+
+def set_aside(
+    listing: pd.DataFrame,
+    reason: pd.Series,
+    *,
+    source: str,
+    max_bad_share: float = 0.05,
+    quarantine_file: Path | None = None,
+) -> pd.DataFrame:
+    """Returns the usable rows of `listing`; the others go to a CSV list with their reasons.
+
+    The list is `quarantine_file`, or `list_of(source)`. Lines of other sources
+    in it are kept. Raises `QuarantineError`, with the list's path and first lines, when more than
+    `max_bad_share` of the rows are unusable, or all.
+    """
+    if not 0.0 <= max_bad_share <= 1.0:
+        raise ValueError(
+            f"`max_bad_share` must be between 0 and 1, but is {max_bad_share} instead."
+        )
+    bad = reason != ""
+    num_bad, num_all = int(bad.sum()), len(listing)
+    place = quarantine_file or list_of(source)
+    if num_bad or quarantine_file is not None or place.exists():
+        rows = listing.loc[bad, ["path", "offset"]].assign(source=source, reason=reason[bad])
+        _write(place, rows.loc[:, COLUMNS], source=source)
+    if not num_bad:
+        return listing
+    told = f"{num_bad} of {num_all} files of {source} ({num_bad / num_all:.1%}) cannot be used"
+    named = zip(listing.loc[bad, "path"].tolist(), reason[bad].tolist(), strict=True)
+    shown = [f"  {path}: {why}" for path, why in named][:NUM_SHOWN]
+    if num_bad > NUM_SHOWN:
+        shown.append(f"  ... and {num_bad - NUM_SHOWN} more")
+    told = "\n".join([f"{told}; the list with reasons is {place}", *shown])
+    if num_bad == num_all or num_bad / num_all > max_bad_share:
+        most = f"At most {max_bad_share:.1%} may be unusable. " if num_bad < num_all else ""
+        remedy = "Repair these files, or give others."
+        if num_bad < num_all:
+            remedy = "Repair or remove these files; pre-training takes more of them if "
+            remedy += "`data.max_bad_share` says so."
+        raise QuarantineError(f"{told}\n{most}{remedy}")
+    warnings.warn(f"{told}\nThey are left out.", CorpusWarning, stacklevel=2)
+    return listing.loc[~bad]
+
+
+def list_of(source: str) -> Path:
+    """Returns where the list of a corpus's unusable files is, if there are any."""
+    return corpora_folder() / "quarantine" / f"{source}.csv"
+
+
+def unusable_of(source: str) -> pd.DataFrame:
+    """Returns the lines of `list_of(source)`; none if there is no list."""
+    place = list_of(source)
+    if not place.is_file():
+        return pd.DataFrame(columns=COLUMNS)
+    lines = read_csv(place, encoding_errors="surrogateescape")
+    return lines.loc[lines["source"] == source]
+
+
+def _write(place: Path, rows: pd.DataFrame, *, source: str) -> None:
+    try:
+        others = read_csv(place, encoding_errors="surrogateescape").loc[:, COLUMNS]
+        others = others.loc[others["source"] != source]
+    except (OSError, ValueError, KeyError):
+        others = pd.DataFrame(columns=COLUMNS)
+    write_csv(pd.concat([others, rows], ignore_index=True), place)
