@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pretrain.shared.random_streams import generator
-from probe.evaluate import evaluate, parts_of
-from probe.splits import make_folds
-from probe.tasks import find_tasks
+from probe.corpora.targets import find_tasks
+from probe.folds.protocols import make_folds
+from probe.heads.linear import evaluate, parts_of
 
 
 def made_up_corpus(num_utterances: int, num_speakers: int) -> pd.DataFrame:

@@ -16,11 +16,11 @@ import torch
 
 from pretrain.engine.processor_tuning import tune_machine
 from pretrain.shared.random_streams import generator
-from probe.evaluate import Part
-from probe.heads.frames import Frames
+from probe.corpora.targets import EMOTION, Task
+from probe.features.frame_states import Frames
+from probe.heads.linear import Part
 from probe.heads.settings import SuperbSettings
 from probe.heads.superb import train_folds
-from probe.tasks import EMOTION, Task
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 NUM_CLASSES = 7

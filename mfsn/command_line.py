@@ -7,7 +7,7 @@ from pathlib import Path
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import MOST_JOBS
 from pretrain.shared.paths import PROJECT
-from probe.splits import SplitError, parse_protocol
+from probe.folds.protocols import SplitError, parse_protocol
 
 DEFAULT_CONFIG = PROJECT / "configs" / "mfsn" / "reduced.toml"
 

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from pretrain.data.tables.utterances import table_hash
-from probe.evaluate import Part, parts_of
-from probe.grid import describe, read_corpus
-from probe.leaks import Overlap, drop_duplicates
-from probe.splits import PARTS
-from probe.tasks import EMOTION, Task, find_tasks
+from probe.corpora.targets import EMOTION, Task, find_tasks
+from probe.folds.leaks import Overlap, drop_duplicates
+from probe.folds.protocols import PARTS
+from probe.heads.linear import Part, parts_of
+from probe.rows.all_rows import describe, read_corpus
 
 WHOLE = "all"
 """Name of the only fold of a corpus that is tested as a whole."""
@@ -46,7 +46,7 @@ def read_emotion_corpus(
 
     Args:
         spec: As given to `--corpus`.
-        protocol: As `probe.splits.parse_protocol` reads it.
+        protocol: As `probe.folds.protocols.parse_protocol` reads it.
         folds: Only these, or all.
 
     Raises:

@@ -28,8 +28,8 @@ from pretrain.data.tables.utterances import table_hash
 from pretrain.shared.json_files import changed_files
 from pretrain.shared.paths import runs_folder
 from probe.corpora import read_probe_corpus
-from probe.divided import divide, folds_hash
-from probe.evaluate import Part
+from probe.folds.divide import divide, folds_hash
+from probe.heads.linear import Part
 
 
 def prepare_evaluation(

@@ -28,8 +28,8 @@ from mfsn.workers import (
 )
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
 from pretrain.engine.processor_tuning import tune_machine
+from pretrain.shared.worker_processes import stopped_by_signals
 from probe.corpora.options import specs_of
-from probe.workers import stopped_by_signals
 
 
 def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:

@@ -41,8 +41,8 @@ from pretrain.config.files import flatten
 from pretrain.engine.processor_tuning import MATMUL_PRECISION
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from pretrain.shared.paths import runs_folder
-from probe.contamination import contamination, heard_by
-from probe.splits import EMOBOX, parse_protocol, protocol_name
+from probe.contamination.check import contamination, heard_by
+from probe.folds.protocols import EMOBOX, parse_protocol, protocol_name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ from pretrain.data.audio.waveforms import Waveform, read_waveform
 from pretrain.data.tables.utterances import table_hash
 from pretrain.shared.atomic_files import replaced
 from pretrain.shared.locks import lock
-from probe.features import ids_hash
+from probe.features.utterance_features import ids_hash
 
 BATCH_SEGMENTS = 20
 """Segments that are computed together: one minute of audio."""

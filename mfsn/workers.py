@@ -5,9 +5,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
+from pretrain.shared import worker_processes as workers
 from pretrain.shared.with_parent import for_child
-from probe import workers
-from probe.workers import WorkerError, refuse_jobs_of_a_launcher, stop_workers
+from pretrain.shared.worker_processes import WorkerError, refuse_jobs_of_a_launcher, stop_workers
 
 __all__ = [
     "WORKER", "WorkerError", "refuse_jobs_of_a_launcher", "run_workers", "shares_terminal",
@@ -31,7 +31,7 @@ def shares_terminal(environment: Mapping[str, str]) -> bool:
 def worker_environment(
     environment: Mapping[str, str], number: int, *, num_jobs: int, num_cores: int, num_gpus: int
 ) -> dict[str, str]:
-    """Returns the environment of worker `number`, see `probe.workers`."""
+    """Returns the environment of worker `number`, see `pretrain.shared.worker_processes`."""
     return workers.worker_environment(
         environment,
         number,

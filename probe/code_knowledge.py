@@ -71,7 +71,7 @@ def run(parsed: argparse.Namespace) -> None:
     from pretrain.engine.provenance import command_line
     from pretrain.shared.paths import runs_folder
     from probe.codes.results import check_codes_folder, write_codes
-    from probe.encoders import make_table, read_encoder_run
+    from probe.rows.comparable import make_table, read_encoder_run
 
     # All that can be wrong with the command is found before minutes of computing.
     check_codes_folder(parsed.out)
@@ -81,7 +81,7 @@ def run(parsed: argparse.Namespace) -> None:
 
     from pretrain.engine.processor_tuning import tune_machine
     from probe.codes.alignment import load_aligner
-    from probe.codes.grid import (
+    from probe.codes.all_rows import (
         code_knowledge,
         quantized_rows,
         read_labelled_corpora,

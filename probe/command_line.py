@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from pretrain.data.tables.columns import add_columns_argument
+from probe.folds.protocols import SplitError, parse_protocol
 from probe.heads.settings import HEADS, LINEAR, make_head
-from probe.splits import SplitError, parse_protocol
 
 EXAMPLE = """example:
   python probe/run.py --encoder runs/quantized-g2v2 --encoder runs/continuous-k1 \\

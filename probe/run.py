@@ -10,9 +10,9 @@ from probe.command_line import parse_arguments
 
 def run(parsed: argparse.Namespace) -> None:
     """Probes and writes the results folder."""
-    from probe.encoders import make_table, read_encoder_run
     from probe.heads.settings import LINEAR, make_head
     from probe.results import can_reuse, check_out_folder, inputs_in, read_results, write_results
+    from probe.rows.comparable import make_table, read_encoder_run
 
     # All that can be wrong with the command is found before minutes of computing.
     check_out_folder(parsed.out)
@@ -27,11 +27,11 @@ def run(parsed: argparse.Namespace) -> None:
     from pretrain.engine.provenance import command_line
     from pretrain.model.weights import encoder_settings_in
     from pretrain.shared.paths import runs_folder
-    from probe.check_weights import check_weights
     from probe.corpora.options import specs_of
-    from probe.grid import check_corpora, inputs_of, probe, read_corpus, with_baselines
-    from probe.precision import choose_for_probe, precision_of_inputs, say_precision
-    from probe.text_table import text_tables
+    from probe.rows.all_rows import check_corpora, inputs_of, probe, read_corpus, with_baselines
+    from probe.rows.check_weights import check_weights
+    from probe.rows.precision import choose_for_probe, precision_of_inputs, say_precision
+    from probe.rows.text_table import text_tables
 
     specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
     # Curves by layer need layers, which only the linear head tells apart.

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from pretrain.shared.command_line import STOPPED, WRONG_INPUT, is_first_process, is_for_users
 from pretrain.shared.with_parent import end_with_parent
-from probe.table4_command_line import parse
-from probe.workers import refuse_jobs_of_a_launcher, stopped_by_signals
+from pretrain.shared.worker_processes import refuse_jobs_of_a_launcher, stopped_by_signals
+from probe.whole_table.command_line import parse
 
 
 def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
@@ -19,13 +19,13 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         ValueError, RuntimeError: Something that the user has to correct.
         KeyboardInterrupt: A signal came; what is finished stays.
     """
-    from probe.check_weights import check_weights
-    from probe.precision import say_precision
+    from pretrain.shared.job_queue import Board
     from probe.results import read_results
-    from probe.shared_work import Board
-    from probe.table4_plan import make_plan
-    from probe.table4_work import CALL, WORKER, compute_jobs, run_workers, write_tables
-    from probe.text_table import text_tables
+    from probe.rows.check_weights import check_weights
+    from probe.rows.precision import say_precision
+    from probe.rows.text_table import text_tables
+    from probe.whole_table.plan import make_plan
+    from probe.whole_table.work import CALL, WORKER, compute_jobs, run_workers, write_tables
 
     refuse_jobs_of_a_launcher(parsed.jobs, os.environ)
     call = os.environ.get(CALL) or f"{time.time_ns()}-{os.getpid()}"

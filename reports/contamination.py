@@ -1,6 +1,6 @@
 """Whether encoders had heard the tested recordings in training: notes and marks for the tables.
 
-The probe and MFSN count it, as `probe/contamination.py` says; here it is only told. What was not
+The probe and MFSN count it, as `probe/contamination/` says; here it is only told. What was not
 checked is said to be unknown, never to be clean.
 """
 

@@ -10,7 +10,7 @@ from mfsn.command_line import parse as parse_mfsn
 from pretrain import finetune, grid, run
 from pretrain.config import finetune as finetune_settings
 from pretrain.config import settings
-from probe.table4_command_line import parse as parse_table4
+from probe.whole_table.command_line import parse as parse_table4
 from tests.conftest import PROJECT
 from tests.test_readme import PARSERS
 

@@ -14,8 +14,8 @@ from pretrain import finetune, grid
 from pretrain import run as pretrain_run
 from probe import check_corpora, code_knowledge
 from probe.command_line import parse_arguments as parse_probe
-from probe.table4_command_line import ROWS
-from probe.table4_command_line import parse as parse_table4
+from probe.whole_table.command_line import ROWS
+from probe.whole_table.command_line import parse as parse_table4
 from reports import run as reports_run
 from tests.conftest import PROJECT
 

@@ -26,7 +26,7 @@ from pretrain.shared.atomic_files import replaced
 from pretrain.shared.json_files import JsonError, read_object
 from pretrain.shared.run_record import RUN_FILE, EncoderRecord
 from probe.codes.quantizers import CodesError
-from probe.utterance_batches import batches, lengths_16k, longest_first, read_batch
+from probe.features.batches import batches, lengths_16k, longest_first, read_batch
 
 NO_CHARACTER = -1
 """Blanks, spaces, and frames of utterances that were not aligned."""

@@ -21,8 +21,8 @@ from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.shared.atomic_files import replaced
 from probe.codes.quantizers import CodesError, RowQuantizer
-from probe.features import recordings_hash
-from probe.utterance_batches import batches, lengths_16k, longest_first, read_batch
+from probe.features.batches import batches, lengths_16k, longest_first, read_batch
+from probe.features.utterance_features import recordings_hash
 
 FORMAT = "codes1"
 

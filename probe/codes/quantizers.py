@@ -15,7 +15,7 @@ from pretrain.model.weights import load_encoder
 from pretrain.objectives.quantized import QuantizedSettings
 from pretrain.shared.json_files import JsonError, made_of, read_object
 from pretrain.shared.run_record import RUN_FILE, RunRecord
-from probe.encoders import EncoderRun
+from probe.rows.comparable import EncoderRun
 
 OBJECTIVE_FILE = "objective.safetensors"
 

@@ -11,8 +11,8 @@ from pretrain.data.scan.quarantine import MIN_SECONDS
 from pretrain.data.tables.columns import take_columns
 from pretrain.data.tables.utterances import COLUMNS
 from probe.corpora.audformat import is_audformat, list_audformat
+from probe.corpora.norms import with_norms
 from probe.corpora.options import NORMS, READERS, Reader, split_options
-from probe.norms import with_norms
 
 
 def read_probe_corpus(
@@ -37,7 +37,7 @@ def read_probe_corpus(
 
     Each of the named ones is refused when it differs from what was published, unless it is
     `NAME:incomplete=PATH`. `NAME:norms=PATH`, of manifests too, puts the category norms of
-    `probe.norms` for valence, arousal and dominance. Options are joined by commas.
+    `probe.corpora.norms` for valence, arousal and dominance. Options are joined by commas.
 
     `synthetic` is the part whose voices and sentences pre-training never hears.
     """

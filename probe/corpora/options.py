@@ -36,7 +36,7 @@ class Reader:
 
 
 NORMS = "norms"
-"""The option of every corpus, manifests too, that puts `probe.norms` for V, A and D."""
+"""The option of every corpus, manifests too, that puts `probe.corpora.norms` for V, A and D."""
 
 READERS: dict[str, Reader] = {
     "emodb": Reader(list_files=list_emodb, sample_rate=16_000),

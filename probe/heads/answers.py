@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from probe.tasks import Task
+from probe.corpora.targets import Task
 
 Values = npt.NDArray[np.float64]
 

@@ -25,12 +25,12 @@ from pretrain.model.encoder import Encoder, seeded_weights
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.shared.durations import in_words
 from pretrain.shared.random_streams import generator
-from probe.evaluate import Evaluation, Part, labelled_part, pool
+from probe.corpora.targets import Task
 from probe.heads.answers import answers, check_finite
+from probe.heads.linear import Evaluation, Part, labelled_part, pool
 from probe.heads.settings import FINETUNE, FinetuneSettings
 from probe.heads.superb import losses_of, scale_of
 from probe.metrics import mse, ua
-from probe.tasks import Task
 
 IndexArray = npt.NDArray[np.intp]
 Values = npt.NDArray[np.float64]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pretrain.model.encoder import seeded_weights
-from probe.heads.frames import Frames
+from probe.features.frame_states import Frames
 
 IndexArray = npt.NDArray[np.intp]
 Parameters = dict[str, Tensor]

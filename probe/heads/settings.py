@@ -1,6 +1,6 @@
 """Which head the probe trains, and its settings. Nothing heavy is imported here.
 
-The linear head has no settings: its strengths are `probe.evaluate.STRENGTHS`.
+The linear head has no settings: its strengths are `probe.heads.linear.STRENGTHS`.
 """
 
 import dataclasses

@@ -17,10 +17,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from probe.corpora.targets import Task
 from probe.heads.logistic import fit_logistic
 from probe.heads.ridge import fit_ridge
 from probe.heads.rotation import Rotated, rotate
-from probe.tasks import Task
 
 IndexArray = npt.NDArray[np.intp]
 Values = npt.NDArray[np.float64]

@@ -19,7 +19,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pretrain.shared.random_streams import generator
-from probe.evaluate import Evaluation, Part, labelled_part, pool
+from probe.corpora.targets import Task
+from probe.features.frame_states import Frames
 from probe.heads.answers import answers, check_finite
 from probe.heads.fold_networks import (
     FoldAdam,
@@ -28,10 +29,9 @@ from probe.heads.fold_networks import (
     initial_parameters,
     outputs,
 )
-from probe.heads.frames import Frames
+from probe.heads.linear import Evaluation, Part, labelled_part, pool
 from probe.heads.settings import SUPERB, SuperbSettings
 from probe.metrics import mse, ua
-from probe.tasks import Task
 
 IndexArray = npt.NDArray[np.intp]
 Values = npt.NDArray[np.float64]

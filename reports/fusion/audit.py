@@ -78,5 +78,5 @@ def _refuse(run: MfsnRun, folds: pd.DataFrame, column: str) -> None:
             f"A {'test utterance' if column == 'id' else column} must be in one part of its fold "
             f"only, but in {run.folder} {len(leaks)} are in two instead (first: "
             f"{leaks[column].iloc[0]}, fold {leaks['fold'].iloc[0]}). Run it again with folds of "
-            "probe/splits.py."
+            "probe/folds/protocols.py."
         )

@@ -10,7 +10,7 @@ from mfsn.results import read_run
 from mfsn.run import main
 from mfsn.workers import WORKER
 from pretrain.data.tables.utterances import save_table
-from probe.contamination import contamination
+from probe.contamination.check import contamination
 from probe.corpora import read_probe_corpus
 from tests.mfsn.commands import command
 

@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from pretrain.shared.random_streams import generator
-from probe.leaks import normalized
+from probe.folds.leaks import normalized
 
 SENTENCES = ("", "Kids are talking.", "kids are TALKING", "Dogs sit")
 SPLITS = ("train", "dev", "test", "Validation", "eval-2")
@@ -67,8 +67,8 @@ def write_emobox(folder: Path, folds: dict[int, dict[str, list[str]]], name: str
 
 
 def in_two_parts(table: pd.DataFrame, folds: pd.DataFrame, column: str) -> int | None:
-    """Counts different values by brute force, without anything of `probe.leaks` but what a sentence
-    is; None where the corpus has no value."""
+    """Counts different values by brute force, without anything of `probe.folds.leaks` but what a
+    sentence is; None where the corpus has no value."""
     values = dict(zip(table["id"], table[column], strict=True))
     if not any(normalized(value) if column == "text" else value for value in values.values()):
         return None

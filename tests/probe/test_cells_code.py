@@ -4,13 +4,13 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from probe.cells import CODE
+from probe.whole_table.cell_store import CODE
 from tests.conftest import PROJECT
 
 COVERED_OTHERWISE = {
-    "probe.encoders": "describes runs; the weights are hashed",
-    "probe.splits": "makes folds; these are hashed",
-    "probe.genders": "finds labels of attributes; these are hashed",
+    "probe.rows.comparable": "describes runs; the weights are hashed",
+    "probe.folds.protocols": "makes folds; these are hashed",
+    "probe.attributes.genders": "finds labels of attributes; these are hashed",
     "pretrain.data.batch": "batches of pre-training",
     "pretrain.data.sampler": "batches of pre-training",
     "pretrain.config.files": "reads settings; the head's are hashed",

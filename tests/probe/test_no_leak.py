@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from pretrain.shared.random_streams import generator
 from probe.corpora import read_probe_corpus
-from probe.divided import Divided, divide, folds_hash
-from probe.leaks import check_folds
-from probe.splits import LEAVE_OUT, PARTS, SplitError
+from probe.folds.divide import Divided, divide, folds_hash
+from probe.folds.leaks import check_folds
+from probe.folds.protocols import LEAVE_OUT, PARTS, SplitError
 from tests.probe.split_corpora import corpora, in_two_parts, write_emobox
 
 SPEECH_DATA = os.environ.get("SPEECH_DATA", "")

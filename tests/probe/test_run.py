@@ -185,7 +185,7 @@ def test_an_encoder_that_cannot_be_loaded_is_found_before_the_baselines(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("computed before it was found")
 
-    monkeypatch.setattr("probe.grid.evaluate_row", never)
+    monkeypatch.setattr("probe.rows.all_rows.evaluate_row", never)
     (encoder / name).write_bytes((encoder / name).read_bytes()[:-8])
     arguments = ["--encoder", str(encoder), "--corpus", f"mine={corpus}"]
     arguments += ["--out", str(tmp_path / "out"), "--features", str(tmp_path / "features")]

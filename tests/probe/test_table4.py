@@ -8,14 +8,14 @@ from unittest.mock import Mock
 
 import pytest
 
-from probe import table4_work
+from pretrain.shared.job_queue import Board
 from probe.command_line import parse_arguments
-from probe.contamination import check_rows
+from probe.contamination.check import check_rows
 from probe.results import read_results
 from probe.run import run
-from probe.shared_work import Board
 from probe.table4 import main
-from probe.table4_plan import Plan
+from probe.whole_table import work as table4_work
+from probe.whole_table.plan import Plan
 from tests.conftest import PROJECT
 from tests.probe.table4_places import command, make_corpus, make_rows, run_to_end, start
 

@@ -13,11 +13,11 @@ from typing import Any, cast
 
 import pytest
 
-from probe.shared_work import Board
+from pretrain.shared.job_queue import Board
+from pretrain.shared.worker_processes import WorkerError
 from probe.table4 import main
-from probe.table4_plan import Plan
-from probe.table4_work import run_workers
-from probe.workers import WorkerError
+from probe.whole_table.plan import Plan
+from probe.whole_table.work import run_workers
 from tests.probe.table4_places import command, make_corpus, make_rows, start
 
 
@@ -108,7 +108,7 @@ class Killed:
 def killed_call(
     missing: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[Path]:
-    monkeypatch.setattr("probe.table4_work.subprocess.Popen", Killed)
+    monkeypatch.setattr("probe.whole_table.work.subprocess.Popen", Killed)
     jobs = [SimpleNamespace(name=name, is_finished=False) for name in missing]
     plan = SimpleNamespace(jobs=[], rows=[], missing=lambda: jobs)
     board = Board(folder=tmp_path / "work", call="1-1")

@@ -22,9 +22,9 @@ from pretrain.model.weights import load_encoder, read_weights, save_encoder, wei
 from pretrain.recognition.vocabulary import load_vocabulary
 from pretrain.shared.run_record import RunRecord
 from probe.codes.alignment import load_aligner
-from probe.contamination import heard_by
-from probe.encoders import read_encoder_run
+from probe.contamination.check import heard_by
 from probe.results import read_results
+from probe.rows.comparable import read_encoder_run
 from tests.pretrain.model.small import SETTINGS
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {

@@ -14,8 +14,8 @@ from pretrain.model.encode import SoundError
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.weights import load_encoder, save_encoder
 from pretrain.shared.random_streams import generator
-from probe.features import EncoderFeatures
-from probe.utterance_batches import read_batch
+from probe.features.batches import read_batch
+from probe.features.utterance_features import EncoderFeatures
 from tests.pretrain.model.small import SETTINGS
 
 FloatArray = npt.NDArray[np.float64]

@@ -26,7 +26,7 @@ from probe.codes.frames import frame_codes
 from probe.codes.quantizers import CodesError, load_quantizer
 from probe.codes.results import COLUMNS, CodesResultsError
 from probe.corpora import read_probe_corpus
-from probe.encoders import read_encoder_run
+from probe.rows.comparable import read_encoder_run
 
 SIZES = EncoderSettings(
     conv_dim=8, model_dim=16, ffn_dim=16, num_layers=1, num_heads=2, position_groups=2

@@ -9,9 +9,9 @@ import soundfile
 
 from pretrain.data.scan.quarantine import CorpusWarning
 from probe.corpora import read_probe_corpus
-from probe.divided import divide
-from probe.splits import SplitError
-from probe.tasks import find_tasks
+from probe.corpora.targets import find_tasks
+from probe.folds.divide import divide
+from probe.folds.protocols import SplitError
 
 JUERGEN = "J\u00fcrgen"
 

@@ -12,7 +12,7 @@ import pretrain.grid
 import pretrain.run
 import probe.code_knowledge
 import probe.command_line
-import probe.table4_command_line
+import probe.whole_table.command_line
 from probe.corpora import read_probe_corpus
 from probe.corpora.completeness import IncompleteCorpusError
 from probe.corpora.options import allow_incomplete, specs_of, split_options
@@ -68,7 +68,7 @@ def test_columns_are_of_corpora_with_a_manifest_alone(tmp_path: Path) -> None:
     [
         lambda rest: probe.command_line.parse_arguments(["--encoder", "e", *rest]),
         lambda rest: probe.code_knowledge.parse_arguments(["--encoder", "e", *rest]),
-        lambda rest: probe.table4_command_line.parse(["--runs", "r", *rest[:-2]]),
+        lambda rest: probe.whole_table.command_line.parse(["--runs", "r", *rest[:-2]]),
         lambda rest: mfsn.command_line.parse(["evaluate", "--run", "r", *rest]),
         lambda rest: pretrain.run.parse(rest),
         lambda rest: pretrain.grid.parse(["--rows", "r", *rest]),

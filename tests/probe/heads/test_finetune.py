@@ -13,10 +13,10 @@ from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import weights_hash
 from pretrain.shared.random_streams import generator
-from probe.evaluate import Evaluation, Part
+from probe.corpora.targets import Task
 from probe.heads.finetune import FinetunedNetwork, evaluate_finetuned
+from probe.heads.linear import Evaluation, Part
 from probe.heads.settings import FinetuneSettings
-from probe.tasks import Task
 
 SIZES = EncoderSettings(
     conv_dim=8, model_dim=16, ffn_dim=16, num_layers=2, num_heads=2, position_groups=2

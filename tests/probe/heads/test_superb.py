@@ -12,13 +12,13 @@ from torch import nn
 
 from pretrain.model.encoder import seeded_weights
 from pretrain.shared.random_streams import generator
-from probe.evaluate import Part
+from probe.corpora.targets import Task
+from probe.features.frame_states import Frames
 from probe.heads.fold_networks import fold_batch, initial_parameters, outputs
-from probe.heads.frames import Frames
+from probe.heads.linear import Part
 from probe.heads.settings import SuperbSettings, make_head
 from probe.heads.superb import FoldResult, evaluate_superb, predict, train_folds
 from probe.metrics import ua
-from probe.tasks import Task
 
 NUM, LAYERS, DIM = 48, 3, 6
 SETTINGS = SuperbSettings(hidden_dim=8, lr=1e-2, batch_size=5, epochs=4)

@@ -11,9 +11,9 @@ from pretrain.data.readers import read_corpus
 from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.recognition.transcribed import TranscribedParts, split_transcribed
 from probe.corpora.card import make_card
-from probe.grid import check_corpora
-from probe.grid import read_corpus as read_probe_corpus
-from probe.utterance_batches import lengths_16k
+from probe.features.batches import lengths_16k
+from probe.rows.all_rows import check_corpora
+from probe.rows.all_rows import read_corpus as read_probe_corpus
 from tests.pretrain.data.voices import voice
 
 SAID = (

@@ -1,0 +1,252 @@
+"""All quantized rows on all corpora: usage, bits per frame, information on labels."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.sparse import csr_array
+
+from pretrain.data.scan.whole_utterances import check_whole
+from pretrain.engine.provenance import git_state, package_versions
+from probe.codes.alignment import NO_CHARACTER, Aligner, kept_alignment
+from probe.codes.entropy import entropy_bits, perplexity
+from probe.codes.frames import FrameCodes, frame_codes
+from probe.codes.information import (
+    MAX_BLOCKS,
+    Information,
+    blocks_of,
+    frame_information,
+    utterance_information,
+)
+from probe.codes.quantizers import CodesError, RowQuantizer, load_quantizer
+from probe.codes.results import CodesResults
+from probe.codes.usage import rates, usage
+from probe.corpora import read_probe_corpus
+from probe.folds.leaks import drop_duplicates
+from probe.rows.all_rows import describe
+from probe.rows.comparable import ROW, EncoderRun
+
+IntArray = npt.NDArray[np.int64]
+
+SHIFTED = "frames of one utterance (shifted)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledCorpus:
+    """A corpus with what its codes are compared to."""
+
+    name: str
+    table: pd.DataFrame
+    described: dict[str, Any]
+    blocks: IntArray
+    """(N,) groups of speakers, see `blocks_of`."""
+
+    characters: IntArray | None = None
+    """(F,) class of each frame, or `NO_CHARACTER`; None without aligner."""
+
+
+def read_labelled_corpora(specs: Sequence[str]) -> list[LabelledCorpus]:
+    """Reads corpora without their exact copies.
+
+    Raises:
+        ValueError: A corpus cannot be read, has too long utterances, or two have one name.
+    """
+    corpora = []
+    for spec in specs:
+        table, notes = drop_duplicates(read_probe_corpus(spec))
+        check_whole(table)
+        described: dict[str, Any] = {**describe(table, spec), "notes": notes}
+        for note in notes:
+            print(f"{described['name']}: {note}")
+        corpora.append(
+            LabelledCorpus(
+                name=str(described["name"]),
+                table=table,
+                described=described,
+                blocks=blocks_of(table["speaker"].astype(str).tolist()),
+            )
+        )
+    names = [corpus.name for corpus in corpora]
+    if len(set(names)) < len(names):
+        raise CodesError(f"Every --corpus needs a name of its own, but they are {names}.")
+    return corpora
+
+
+def with_characters(corpus: LabelledCorpus, aligner: Aligner, folder: Path) -> LabelledCorpus:
+    """Returns the corpus with its transcripts laid over the frames; `folder` keeps that."""
+    characters, aligned = kept_alignment(corpus.table, aligner, corpus.name, folder)
+    left_out = len(corpus.table) - aligned
+    notes = list(corpus.described["notes"])
+    if left_out:
+        notes.append(
+            f"{left_out} of {len(corpus.table)} utterances have no transcript that the recognizer "
+            "can write; characters are of the others."
+        )
+        print(f"{corpus.name}: {notes[-1]}")
+    counts = {"utterances": aligned, "left_out": left_out}
+    return replace(
+        corpus,
+        described={**corpus.described, "notes": notes, "aligned": counts},
+        characters=characters if aligned else None,
+    )
+
+
+def quantized_rows(runs: Sequence[EncoderRun]) -> tuple[list[RowQuantizer], list[EncoderRun]]:
+    """Loads the quantizers of the quantized rows among `runs`, before anything is computed.
+
+    Raises:
+        CodesError: There are none, or a checkpoint is gone.
+    """
+    chosen = [run for run in runs if run.mode == "quantized"]
+    if not chosen:
+        raise CodesError(
+            "`--encoder` must name at least one quantized run, but there is none instead."
+        )
+    for run in runs:
+        if run not in chosen:
+            print(f"{run.name}, seed {run.seed}: {run.mode or 'no'} targets, so it has no codes.")
+    return [load_quantizer(run) for run in chosen], chosen
+
+
+def code_knowledge(
+    quantizers: Sequence[RowQuantizer],
+    runs: Sequence[EncoderRun],
+    corpora: Sequence[LabelledCorpus],
+    folder: Path,
+    aligner: Aligner | None,
+) -> CodesResults:
+    """Measures every row on every corpus; `folder` keeps the codes of frames."""
+    results = CodesResults()
+    started, total = time.monotonic(), len(runs) * len(corpora)
+    for number, (corpus, run, row) in enumerate(
+        (corpus, run, row) for corpus in corpora for run, row in zip(runs, quantizers, strict=True)
+    ):
+        spent = (time.monotonic() - started) / max(number, 1) * (total - number)
+        left = f", about {spent:.0f} s left" if number else ""
+        print(f"{corpus.name}: {number + 1}/{total} {run.name}, seed {run.seed}{left}", flush=True)
+        key = {"row": run.name, "seed": run.seed, "corpus": corpus.name}
+        codes = frame_codes(corpus.table, row, run.name, folder)
+        _add_usage(results, key, codes, corpus)
+        for label, (found, among) in _information(codes, corpus).items():
+            _add_information(results, {**key, "label": label}, found, among, _units(corpus))
+    results.run = {
+        "rows": [{**run.described(), "group": run.group or ROW} for run in runs],
+        "corpora": [corpus.described for corpus in corpora],
+        "aligner": aligner.described if aligner else None,
+        "packages": package_versions(),
+        "git": git_state(),
+    }
+    return results
+
+
+def _add_usage(
+    results: CodesResults, key: dict[str, object], codes: FrameCodes, corpus: LabelledCorpus
+) -> None:
+    counts = usage(codes)
+    for group, own in enumerate(counts):
+        results.lines["usage"] += [
+            {**key, "group": group, "entry": entry, "frames": int(frames)}
+            for entry, frames in enumerate(own)
+        ]
+        results.lines["groups"].append(
+            {
+                **key,
+                "group": group,
+                "entries": len(own),
+                "used": int((own > 0).sum()),
+                "dead": int((own == 0).sum()),
+                "perplexity": perplexity(own),
+                "bits": entropy_bits(own),
+                "drawn_bits": float(codes.drawn_bits[group]),
+            }
+        )
+    found = rates(codes, corpus.blocks)
+    num_codebooks = codes.codes.shape[1]
+    results.lines["codes"].append(
+        {
+            **key,
+            "frames": len(codes.codes),
+            "codebooks": num_codebooks,
+            "entries": codes.num_entries,
+            "nominal_bits": num_codebooks * math.log2(codes.num_entries),
+            "centres": codes.num_entries**num_codebooks,
+            "centres_used": found.centres_used,
+            "perplexity": 2.0**found.joint_bits,
+            "bits": found.joint_bits,
+            "seen_once": found.seen_once,
+            "held_out_bits": found.held_out_bits,
+            "held_out_over": found.held_out_over,
+            "rate_bits": found.rate_bits,
+            "drawn_bits": float(codes.drawn_bits.sum()),
+        }
+    )
+
+
+def _information(codes: FrameCodes, corpus: LabelledCorpus) -> dict[str, tuple[Information, str]]:
+    """Returns, by label, what was found, and among what the labels were shuffled."""
+    _, compact = np.unique(codes.centres, return_inverse=True)
+    compact = compact.astype(np.int64)
+    utterances = codes.utterances
+    table = corpus.table
+    columns = {name: table[name].astype(str).to_numpy() for name in ("emotion", "speaker")}
+    found = {}
+    for label, other in (("emotion", "speaker"), ("speaker", "emotion")):
+        known = columns[label] != ""
+        if len(set(columns[label][known])) < 2:
+            continue
+        counts = csr_array(
+            (np.ones(len(compact), dtype=np.int64), (utterances, compact)),
+            shape=(len(table), int(compact.max()) + 1),
+        )[np.flatnonzero(known)]
+        counts.sum_duplicates()
+        strata = _numbered(columns[other][known])
+        information = utterance_information(
+            counts, _numbered(columns[label][known]), strata, corpus.blocks[known]
+        )
+        among = f"utterances of one {other}" if strata.any() else "all utterances"
+        found[label] = information, among
+    if corpus.characters is not None:
+        assert len(corpus.characters) == len(compact)
+        said = corpus.characters != NO_CHARACTER
+        information = frame_information(
+            compact[said], corpus.characters[said], utterances[said], corpus.blocks
+        )
+        found["character"] = information, SHIFTED
+    return found
+
+
+def _units(corpus: LabelledCorpus) -> str:
+    """Says what is left out for the intervals."""
+    many = corpus.table["speaker"].nunique() > MAX_BLOCKS
+    return "groups of speakers" if many else "speakers"
+
+
+def _numbered(values: npt.NDArray[np.object_]) -> IntArray:
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+
+def _add_information(
+    results: CodesResults, key: dict[str, object], found: Information, among: str, units: str
+) -> None:
+    results.lines["information"].append(
+        {
+            **key,
+            "shuffled_over": among,
+            "units": units,
+            "frames": found.num_frames,
+            "label_bits": found.label_bits,
+            "bits": found.bits,
+            "shuffled_bits": found.shuffled_bits,
+            "excess_bits": found.excess,
+            "p_value": found.p_value,
+        }
+    )
+    results.lines["blocks"] += [
+        {**key, "block": block, "excess_bits": value} for block, value in enumerate(found.blocks)
+    ]

@@ -1,0 +1,166 @@
+"""Fingerprints of a corpus, computed once and kept under the hashes of its recordings."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from tqdm import tqdm
+
+from pretrain.data.audio.waveforms import AudioError, Utterance, audio_hash, read_waveform
+from pretrain.data.scan.scan import num_threads
+from pretrain.shared.atomic_files import replaced
+from pretrain.shared.locks import lock
+from probe.contamination.fingerprint import FORMAT, Bits, Fingerprints, concatenate, fingerprint
+
+CHUNK_SECONDS = 1_800.0
+"""Most audio per file: an interrupted call loses less than this, and no more is in memory at once.
+(Only a single recording, or copies of one, can be longer.)"""
+
+HASH_BITS = 64
+
+
+class HashedUtterance(Utterance, Protocol):
+    """What is read of a row of the utterance table, and what it must sound like."""
+
+    @property
+    def audio_hash(self) -> Any: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """Some recordings of a corpus."""
+
+    ids: list[str]
+    """Of N utterances."""
+
+    prints: Fingerprints
+    """Of the same N, in the same order."""
+
+    num_unreadable: int
+    """Of the N: their files are gone, damaged, or hold another sound than the table says. Their
+    fingerprints are empty, like those of recordings shorter than a window."""
+
+
+def fingerprints_of(table: pd.DataFrame, folder: Path) -> Iterator[Chunk]:
+    """Yields the fingerprints of all utterances, each in one chunk.
+
+    They are kept in `folder`, a file per half hour of audio at most, under the audio hashes in it,
+    so that a later call, or a corpus with the same recordings under other names, reads them. Where
+    one chunk ends does not depend on the others: of a corpus that has grown by a recording, one is
+    computed again. A chunk with an unreadable recording is not kept.
+
+    Args:
+        table: An utterance table. Labels and paths do not matter to the cache.
+        folder: Where fingerprints are kept.
+    """
+    name = str(table["source"].iloc[0])
+    with tqdm(
+        total=float(_seconds(table).sum()) + 1e-3,
+        unit="s",
+        desc=f"fingerprints of {name}",
+        bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio, "
+        "{elapsed}<{remaining}",
+    ) as progress:
+        for chunk in _chunks(table):
+            path = folder / f"{_key(chunk)}.safetensors"
+            prints, num_unreadable = _read(path, len(chunk)), 0
+            if prints is None:
+                # Several processes of one command ask for the same corpus at once.
+                with lock(path.with_suffix(".lock"), wait=True):
+                    prints = _read(path, len(chunk))
+                    if prints is None:
+                        prints, num_unreadable = _compute(chunk, path, progress)
+                path.with_suffix(".lock").unlink(missing_ok=True)
+            else:
+                progress.update(float(_seconds(chunk).sum()))
+            ids = chunk["id"].astype(str).tolist()
+            yield Chunk(ids=ids, prints=prints, num_unreadable=num_unreadable)
+
+
+def _chunks(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Cuts a table into parts that begin with the same bits of a hash, as few as fit."""
+    ordered = table.sort_values(["audio_hash", "id"], kind="stable").reset_index(drop=True)
+    # Hashed again: every bit is even then, whatever wrote the table.
+    hashes = [
+        int.from_bytes(blake2b(str(name).encode(), digest_size=HASH_BITS // 8).digest())
+        for name in ordered["audio_hash"]
+    ]
+    bits = np.array(hashes, dtype=np.uint64)
+    seconds = _seconds(ordered).to_numpy()
+    chunks = []
+    left = [(np.arange(len(ordered)), 0)]
+    while left:
+        rows, depth = left.pop()
+        if not len(rows):
+            continue
+        if seconds[rows].sum() <= CHUNK_SECONDS or depth == HASH_BITS:
+            chunks.append(ordered.iloc[rows])
+            continue
+        is_one = (bits[rows] >> np.uint64(HASH_BITS - 1 - depth)) & np.uint64(1) == 1
+        left += [(rows[is_one], depth + 1), (rows[~is_one], depth + 1)]
+    return chunks
+
+
+def _seconds(table: pd.DataFrame) -> "pd.Series[float]":
+    return table["frames"] / table["sample_rate"]
+
+
+def _key(chunk: pd.DataFrame) -> str:
+    return blake2b("\n".join([FORMAT, *chunk["audio_hash"]]).encode(), digest_size=16).hexdigest()
+
+
+def _compute(chunk: pd.DataFrame, path: Path, progress: "tqdm[None]") -> tuple[Fingerprints, int]:
+    """Computes what is not kept, and counts the utterances that cannot be read."""
+    parts: list[tuple[Bits, npt.NDArray[np.bool_]] | None] = []
+    # Threads, not processes: decoding, resampling and transforming release the interpreter lock.
+    pool = ThreadPoolExecutor(num_threads())
+    try:
+        found = pool.map(_fingerprint, chunk.itertuples())
+        for one, duration in zip(found, _seconds(chunk), strict=True):
+            parts.append(one)
+            progress.update(float(duration))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    empty = np.empty(0, np.uint32), np.empty(0, np.bool_)
+    prints = concatenate([one or empty for one in parts])
+    num_unreadable = parts.count(None)
+    if not num_unreadable:
+        with replaced(path) as beside:
+            save_file(
+                {"bits": prints.bits, "heard": prints.heard, "lengths": prints.lengths}, beside
+            )
+    return prints, num_unreadable
+
+
+def _fingerprint(row: HashedUtterance) -> tuple[Bits, npt.NDArray[np.bool_]] | None:
+    """Returns the fingerprint of one utterance, or None if its file no longer holds it.
+
+    A coded file that another processor's decoder reads a bit differently (see `audio_hash`) counts
+    as changed: whether it is what was heard, nobody can say.
+    """
+    try:
+        waveform = read_waveform(row)
+    except AudioError:
+        return None
+    return fingerprint(waveform) if audio_hash(waveform) == str(row.audio_hash) else None
+
+
+def _read(path: Path, num_utterances: int) -> Fingerprints | None:
+    """Returns what `_compute` kept, or None if it is absent or damaged."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            prints = Fingerprints(
+                **{name: file.get_tensor(name) for name in ("bits", "heard", "lengths")}
+            )
+    except (OSError, SafetensorError, KeyError):
+        return None
+    fits = len(prints.lengths) == num_utterances and prints.lengths.sum() == len(prints.bits)
+    return prints if fits and len(prints.bits) == len(prints.heard) else None

@@ -1,0 +1,55 @@
+"""What a pre-trained encoder has to beat.
+
+- `constant`: the training mean, or the majority class: no features at all (`probe.heads.linear`)
+- `log-mel`: mean and deviation over time of the log-mel spectrogram, as features of one layer
+- `untrained`: the encoder at the weights from which every row started
+"""
+
+import torch
+from torch import Tensor
+from torchaudio.transforms import MelSpectrogram
+
+from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
+
+CONSTANT = "constant"
+LOG_MEL = "log-mel"
+UNTRAINED = "untrained"
+
+NUM_MELS = 80
+WINDOW_SAMPLES = 400
+HOP_SAMPLES = 160
+
+
+class LogMelFeatures:
+    """Mean and standard deviation over valid frames of 80 log-mel bands (25 ms, 10 ms).
+
+    It hears the same normalised waveform as the encoders do, so it does not know an utterance's
+    overall level either.
+    """
+
+    name = LOG_MEL
+    key = "log-mel-80-400-160"
+
+    def __init__(self) -> None:
+        self._mel = MelSpectrogram(
+            SAMPLE_RATE_HZ,
+            n_fft=WINDOW_SAMPLES,
+            hop_length=HOP_SAMPLES,
+            n_mels=NUM_MELS,
+            center=False,
+        )
+
+    def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
+        """(B, S), (B,) -> (B, 1, 160)"""
+        num_frames = (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES + 1
+        logs = self.logs(waveforms)  # (B, 80, T)
+        valid = torch.arange(logs.shape[2]) < num_frames[:, None]
+        weights = (valid / num_frames[:, None])[:, None]  # (B, 1, T)
+        mean = (logs * weights).sum(2)
+        variance = ((logs - mean[:, :, None]).square() * weights).sum(2)
+        return torch.cat([mean, variance.sqrt()], dim=1)[:, None]
+
+    def logs(self, waveforms: Tensor) -> Tensor:
+        """(B, S) -> (B, 80, T), frames beyond an utterance's end included."""
+        logs: Tensor = self._mel(waveforms).clamp(min=1e-6).log()
+        return logs

@@ -1,0 +1,146 @@
+"""A kept cell comes back as it was, and is found only for exactly its inputs."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from pretrain.engine.provenance import git_state, package_versions
+from pretrain.model.encoder import build_encoder
+from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.weights import save_encoder
+from probe.features.baselines import CONSTANT, UNTRAINED
+from probe.folds.divide import folds_hash
+from probe.heads.linear import Evaluation
+from probe.heads.settings import make_head
+from probe.rows.all_rows import read_corpus
+from probe.rows.comparable import BASELINE, ROW, EncoderRun
+from probe.rows.evaluate_row import Corpus, evaluate_row
+from probe.whole_table import cell_store as cells_module
+from probe.whole_table.cell_store import Cell, CellError, Setting, inputs_of_corpus
+from tests.probe.table4_places import make_corpus
+
+SIZES = EncoderSettings(
+    conv_dim=8, model_dim=16, ffn_dim=16, num_layers=2, num_heads=2, position_groups=2
+)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
+    monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
+    return read_corpus(make_corpus(tmp_path / "mine"), "speaker")
+
+
+@pytest.fixture
+def cell(corpus: Corpus, tmp_path: Path) -> Cell:
+    encoder = tmp_path / "encoder"
+    encoder.mkdir()
+    save_encoder(encoder, build_encoder(SIZES, seed=1))
+    save_encoder(encoder, build_encoder(SIZES, seed=2), initial=True)
+    return Cell(
+        run=EncoderRun(name="row", group=ROW, seed=0, folder=encoder),
+        setting=Setting(corpus=corpus, protocol="speaker", head=make_head("linear"), bf16=False),
+        corpus_inputs=inputs_of_corpus(corpus),
+        folder=tmp_path / "cells",
+    )
+
+
+def test_a_cell_comes_back_to_the_last_digit(cell: Cell, tmp_path: Path) -> None:
+    setting = cell.setting
+    made = evaluate_row(cell.run, setting.corpus, setting.head, tmp_path / "features", False)
+    cell.write(made, 1.5)
+    kept = cell.read()
+    read = kept.evaluation
+    assert read.scores == made.scores
+    assert read.selection == made.selection
+    assert read.warnings == made.warnings
+    assert len(read.predictions) == len(made.predictions)
+    for ours, theirs in zip(read.predictions, made.predictions, strict=True):
+        assert ours.to_csv() == theirs.to_csv()
+    assert json.loads(cell.path.read_text())["seconds"] == 1.5
+    assert kept.git == git_state()
+    assert kept.packages == package_versions()
+
+
+def test_other_weights_of_the_encoder_are_another_cell(cell: Cell) -> None:
+    assert cell.run.folder is not None
+    before, untrained = cell.path, untrained_of(cell).path
+    save_encoder(cell.run.folder, build_encoder(SIZES, seed=3))
+    assert cell.path != before
+    assert untrained_of(cell).path == untrained
+    save_encoder(cell.run.folder, build_encoder(SIZES, seed=1))
+    assert cell.path == before
+
+
+def untrained_of(cell: Cell) -> Cell:
+    run = EncoderRun(name=UNTRAINED, group=BASELINE, seed=0, folder=cell.run.folder)
+    return replace(cell, run=run)
+
+
+def test_other_labels_folds_head_precision_and_code_are_other_cells(
+    cell: Cell, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_corpus(other: Corpus) -> Cell:
+        return replace(cell, corpus_inputs=inputs_of_corpus(other))
+
+    moved = corpus.folds.assign(part=corpus.folds["part"].replace({"dev": "train", "train": "dev"}))
+    task = corpus.tasks[0]
+    flipped = replace(task, targets=task.targets[::-1].copy())
+    superb = make_head("superb", ["superb.epochs=3"])
+    others = [
+        cell,
+        with_corpus(with_folds(corpus, moved)),
+        with_corpus(replace(corpus, tasks=(flipped, *corpus.tasks[1:]))),
+        with_corpus(replace(corpus, described={**corpus.described, "table_hash": "x"})),
+        replace(cell, setting=replace(cell.setting, bf16=True)),
+        replace(cell, setting=replace(cell.setting, head=superb)),
+        replace(cell, setting=replace(cell.setting, head=make_head("superb"))),
+        replace(cell, run=replace(cell.run, seed=1)),
+    ]
+    paths = [other.path for other in others]
+    monkeypatch.setattr(cells_module, "code_hash", lambda: "other")
+    paths.append(cell.path)
+    monkeypatch.setattr(cells_module, "device", lambda: torch.device("meta"))
+    paths.append(cell.path)
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    paths.append(cell.path)
+    assert len(set(paths)) == len(paths)
+
+
+def with_folds(corpus: Corpus, folds: pd.DataFrame) -> Corpus:
+    described = {**corpus.described, "folds_hash": folds_hash(folds)}
+    return replace(corpus, folds=folds, described=described)
+
+
+def test_folds_in_another_order_and_other_notes_are_the_same_cell(
+    cell: Cell, corpus: Corpus
+) -> None:
+    shuffled = corpus.folds.sample(frac=1, random_state=1)
+    described = {**corpus.described, "notes": ["other"], "spec": "elsewhere"}
+    other = with_folds(replace(corpus, described=described), shuffled)
+    assert replace(cell, corpus_inputs=inputs_of_corpus(other)).path == cell.path
+
+
+def test_what_has_no_weights_is_one_cell_for_all_seeds(cell: Cell) -> None:
+    first, second = (
+        replace(cell, run=EncoderRun(name=CONSTANT, group=BASELINE, seed=seed)) for seed in (0, 1)
+    )
+    assert first.path == second.path
+
+
+def test_a_damaged_cell_is_named(cell: Cell) -> None:
+    cell.path.parent.mkdir(parents=True)
+    cell.path.write_text('{"inputs": ')
+    with pytest.raises(CellError, match="remove it, and the same command computes it again"):
+        cell.read()
+
+
+def test_frames_of_predictions_stay_frames(cell: Cell) -> None:
+    frame = pd.DataFrame({"task": ["valence"], "target": [0.1], "prediction": [1 / 3]})
+    made = Evaluation(predictions=[frame])
+    text = json.dumps(cells_module.to_plain(made))
+    (read,) = cells_module.from_plain(json.loads(text)).predictions
+    pd.testing.assert_frame_equal(read, frame)
