@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from mfsn.command_line import parse
-from mfsn.workers import WORKER
+from mfsn.experiment.workers import WORKER
 from pretrain.shared.command_line import STOPPED, WRONG_INPUT, is_for_users
 from pretrain.shared.with_parent import end_with_parent
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     parsed = parse(arguments)
     # Heavy imports come after the command line is known to be right.
     try:
-        from mfsn.execute import execute
+        from mfsn.experiment.execute import execute
 
         execute(parsed, arguments)
     except (ValueError, RuntimeError, OSError) as error:

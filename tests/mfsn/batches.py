@@ -5,8 +5,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mfsn.coattention import HeadSettings
-from mfsn.segment_batch import SegmentBatch
+from mfsn.data.segment_batch import SegmentBatch
+from mfsn.model.coattention import HeadSettings
 
 DIM = 8
 NUM_CLASSES = 4

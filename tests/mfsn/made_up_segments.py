@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mfsn.fold_data import FoldData, IntArray
-from mfsn.segment_batch import SegmentBatch
-from mfsn.training_settings import FitSettings
+from mfsn.data.fold_data import FoldData, IntArray
+from mfsn.data.segment_batch import SegmentBatch
+from mfsn.search.training_settings import FitSettings
 from pretrain.model.encoder import seeded_weights
 from pretrain.shared.random_streams import generator
 

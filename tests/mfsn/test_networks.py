@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mfsn.cells import FusionSettings
-from mfsn.coattention import HeadSettings
-from mfsn.genotype import Genotype, all_structures
-from mfsn.network import DerivedNetwork, DualStream, SingleStream
-from mfsn.operations import OPERATIONS
-from mfsn.segment_batch import SegmentBatch
-from mfsn.supernet import Supernet
+from mfsn.data.segment_batch import SegmentBatch
+from mfsn.model.cells import FusionSettings
+from mfsn.model.coattention import HeadSettings
+from mfsn.model.genotype import Genotype, all_structures
+from mfsn.model.network import DerivedNetwork, DualStream, SingleStream
+from mfsn.model.operations import OPERATIONS
+from mfsn.model.supernet import Supernet
 from tests.mfsn.batches import DIM, HEAD, NUM_CLASSES, make_batch, row, with_beyond
 
 Forward = Callable[[SegmentBatch], Tensor]

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfsn.fold import Fold
-from mfsn.predict import FloatArray, NetworkFunction
-from mfsn.results import COLUMNS, read_run, read_table
+from mfsn.experiment.fold_task import Fold
+from mfsn.experiment.results import COLUMNS, read_run, read_table
 from mfsn.run import main
+from mfsn.search.predict import FloatArray, NetworkFunction
 from tests.mfsn.commands import command, make_corpus, run_script, start_script, wait_for
 
 pytestmark = pytest.mark.usefixtures("runs")

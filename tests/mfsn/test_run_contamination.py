@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mfsn import prepare as preparing
-from mfsn.results import read_run
+from mfsn.experiment import prepare as preparing
+from mfsn.experiment.results import read_run
+from mfsn.experiment.workers import WORKER
 from mfsn.run import main
-from mfsn.workers import WORKER
 from pretrain.data.tables.utterances import save_table
 from probe.contamination.check import contamination
 from probe.corpora import read_probe_corpus

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mfsn.results import COLUMNS, read_table
+from mfsn.experiment.results import COLUMNS, read_table
 from mfsn.run import main
 from tests.mfsn.commands import command
 

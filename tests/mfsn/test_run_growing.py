@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mfsn.results import read_run, read_table
+from mfsn.experiment.results import read_run, read_table
 from mfsn.run import main
 from tests.mfsn.commands import command
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mfsn.results import read_run, read_table
+from mfsn.experiment.results import read_run, read_table
 from mfsn.run import main
 from tests.mfsn.commands import command
 

@@ -9,11 +9,18 @@ import pandas as pd
 import pytest
 import torch
 
-from mfsn.encoders import describe_encoder
-from mfsn.genotype import Genotype
-from mfsn.normalization import BinRange
-from mfsn.results import RESULT_FILE, TaskOutput, merge, read_lines, read_run, write_output
-from mfsn.saved import load_network, save_network
+from mfsn.data.normalization import BinRange
+from mfsn.experiment.encoders import describe_encoder
+from mfsn.experiment.results import (
+    RESULT_FILE,
+    TaskOutput,
+    merge,
+    read_lines,
+    read_run,
+    write_output,
+)
+from mfsn.model.genotype import Genotype
+from mfsn.model.saved import load_network, save_network
 from pretrain.data.synthetic.corpus import check_finished
 from pretrain.engine.run_folder import RunFolder
 from pretrain.model.encoder import build_encoder

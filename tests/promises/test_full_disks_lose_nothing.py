@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfsn.results import append_line, read_lines
-from mfsn.run_folder import RunFolder as MfsnFolder
+from mfsn.experiment.results import append_line, read_lines
+from mfsn.experiment.run_folder import RunFolder as MfsnFolder
 from pretrain.config.files import SettingsTree
 from pretrain.data.synthetic.corpus import make_synthetic_corpus
 from pretrain.data.tables.utterances import write_csv

@@ -112,7 +112,7 @@ def test_a_fault_of_several_keys_names_the_place_of_each(tmp_path: Path) -> None
 
 
 def test_a_fault_inside_a_list_names_who_set_the_list(tmp_path: Path) -> None:
-    from mfsn.settings import read_settings
+    from mfsn.search.settings import read_settings
 
     with pytest.raises(SettingsError) as caught:
         read_settings([], ["head.channels=[1, 2, 0, 4, 5]"])
@@ -186,7 +186,7 @@ def settings_classes(cls: Any) -> Iterator[Any]:
 
 
 def test_every_number_of_every_settings_class_has_bounds() -> None:
-    from mfsn.settings import MfsnSettings
+    from mfsn.search.settings import MfsnSettings
     from pretrain.config.finetune import FinetuneSettings
     from pretrain.config.settings import PretrainSettings
     from pretrain.data.synthetic.settings import SyntheticSettings

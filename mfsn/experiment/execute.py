@@ -1,0 +1,145 @@
+"""Runs a command of MFSN: alone, or as several processes that share its tasks."""
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+
+from mfsn.experiment.evaluation import evaluate_saved, prepare_evaluation
+from mfsn.experiment.experiment import Experiment
+from mfsn.experiment.fold_task import compute
+from mfsn.experiment.prepare import Place, prepare
+from mfsn.experiment.results import KEY, read_run
+from mfsn.experiment.run_folder import RunFolder
+from mfsn.experiment.tasks import Task, work
+from mfsn.experiment.workers import (
+    WORKER,
+    WorkerError,
+    refuse_jobs_of_a_launcher,
+    run_workers,
+    speaks_for_all,
+)
+from mfsn.search.precision import check_precision, matmul_precision_in
+from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
+from pretrain.engine.processor_tuning import tune_machine
+from pretrain.shared.worker_processes import stopped_by_signals
+from probe.corpora.options import specs_of
+
+
+def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
+    """Computes all tasks of a command that no other process works on.
+
+    Raises:
+        ValueError: Something that the user has to correct.
+        LaunchError: A launcher did not start what it was told to start.
+        KeyboardInterrupt: A signal came; finished tasks stay.
+    """
+    prepare_environment()
+    refuse_jobs_of_a_launcher(parsed.jobs, os.environ)
+    wants_cpu = os.environ.get("ACCELERATE_USE_CPU") == "true"
+    with stopped_by_signals():
+        state = PartialState(cpu=wants_cpu or not torch.cuda.is_available())
+        try:
+            use_all_cores_if_alone(state.device, state.num_processes)
+            place = Place(device=state.device, num_processes=max(state.num_processes, parsed.jobs))
+            _execute(parsed, arguments, place)
+        finally:
+            end_processes()
+
+
+def _execute(parsed: argparse.Namespace, arguments: Sequence[str], place: Place) -> None:
+    # As exact as the other, but not equal to the bit: a run that is continued keeps its own.
+    tune_machine(path=matmul_precision_in(parsed.out))
+    (parsed.corpus,) = specs_of([parsed.corpus], parsed.columns)
+    with _quiet_unless_first():
+        if parsed.action == "evaluate":
+            experiment, tasks, folder, is_finished = prepare_evaluation(parsed, place)
+        else:
+            experiment, tasks, folder, is_finished = prepare(parsed, place)
+    if is_finished:
+        print(f"Already finished with these settings: {parsed.out.resolve()}", flush=True)
+        return
+    with folder.at_work():
+        if parsed.action != "evaluate":
+            check_precision(experiment.settings, place.device)
+        _work(parsed, arguments, place, experiment, tasks)
+        is_merged = _finish(experiment, folder)
+    if WORKER not in os.environ:
+        print(
+            f"Results{_which_folds(parsed.out)}: {parsed.out.resolve()}"
+            if is_merged
+            else "Other processes work on what is left; the last of them writes the results.",
+            flush=True,
+        )
+
+
+def _work(
+    parsed: argparse.Namespace,
+    arguments: Sequence[str],
+    place: Place,
+    experiment: Experiment,
+    tasks: Sequence[Task],
+) -> None:
+    """Computes what is left, here or in processes of their own."""
+    num_before = sum(task.is_finished for task in tasks)
+    if num_before and WORKER not in os.environ:
+        print(f"{num_before} of {len(tasks)} tasks were finished before.", flush=True)
+    if parsed.jobs > 1:
+        # Here, with all cores at once; the workers then map what is kept.
+        for variant in experiment.variants.values():
+            experiment.data_of(variant)
+        num_gpus = torch.cuda.device_count() if place.device.type == "cuda" else 0
+        try:
+            run_workers(arguments, parsed.jobs, num_gpus)
+        except WorkerError:
+            if not all(task.is_finished for task in tasks):
+                raise
+            print("A process failed, but all tasks are finished: others did its work.", flush=True)
+    else:
+        one = evaluate_saved if parsed.action == "evaluate" else compute
+        work(tasks, partial(one, experiment=experiment), experiment.say)
+
+
+def _finish(experiment: Experiment, folder: RunFolder) -> bool:
+    """Writes the tables of the run, if all its tasks are finished; returns whether they are."""
+
+    def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
+        parameters = {result["variant"]: result.get("parameters", 0) for result in results}
+        return {
+            "variants": [
+                {**variant.described(), "parameters": parameters[name]}
+                for name, variant in experiment.variants.items()
+            ],
+            "constant_networks": [
+                {key: result[key] for key in (*KEY, "constant_answer")}
+                for result in results
+                if result.get("constant_answer")
+            ],
+            "seconds": round(sum(result["seconds"] for result in results), 1),
+            "tasks": results,
+        }
+
+    return folder.finish(list(experiment.variants), experiment.corpus, summary)
+
+
+def _which_folds(out: Path) -> str:
+    """Returns which share of the protocol the scores are of, where it is not all of it."""
+    run = read_run(out)
+    done, there = len(run["folds"]), len(run.get("protocol_folds", run["folds"]))
+    return f" of {done} of {there} folds" if done < there else ""
+
+
+@contextlib.contextmanager
+def _quiet_unless_first() -> Iterator[None]:
+    """Keeps processes from repeating what the first one says."""
+    if speaks_for_all(os.environ):
+        yield
+    else:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            yield

@@ -1,0 +1,241 @@
+"""A run folder of MFSN: who may write into it, and its self-description."""
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from shutil import rmtree
+from typing import Any, TextIO
+
+from mfsn.data.corpus import EmotionCorpus
+from mfsn.experiment.results import (
+    COLUMNS,
+    FAILED,
+    FINISHED,
+    FORMAT,
+    KIND,
+    RUNNING,
+    STOPPED,
+    ResultsError,
+    merge,
+    read_run,
+    write_json,
+    write_table,
+)
+from mfsn.experiment.tasks import list_tasks
+from pretrain.shared.json_files import FILES, digests_of, parse_object
+from pretrain.shared.locks import lock
+
+GROWING = ("seeds", "folds")
+"""Inputs to which a later command may add."""
+
+FOUND = "found"
+"""What a search found, by seed and fold: it grows with them, but where both know, it must agree."""
+
+
+def as_read(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns plain values as they come back from a file: tuples are lists."""
+    return parse_object(json.dumps(values), "the inputs")
+
+
+class RunFolder:
+    """The folder given by --out; several processes may have it open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = path / ".lock"
+        self._at_work: TextIO | None = None
+
+    def joined(self, key: str, wanted: Sequence[Any], order: Sequence[Any] = ()) -> list[Any]:
+        """Returns `wanted` and what the folder has of `key` already, one of `GROWING`.
+
+        Args:
+            key: Its name among the inputs.
+            wanted: What the command asks for.
+            order: All that there could be, in order; others are not taken from the folder.
+        """
+        known: list[Any] = []
+        if (self.path / "run.json").is_file():
+            known = read_run(self.path).get("inputs", {}).get(key, [])
+        if order:
+            return [value for value in order if value in wanted or value in known]
+        return sorted({*wanted, *known})
+
+    def open(self, inputs: Mapping[str, Any], description: Mapping[str, Any]) -> bool:
+        """Makes the folder, or checks that it holds a run of the same inputs; seeds and folds are
+        added to those that it has.
+
+        Unless the run is finished, this process counts as at work on it from here on.
+
+        Args:
+            inputs: Everything that a number depends on, by name, in plain values.
+            description: The rest of run.json; kept as it is in a folder that has one.
+
+        Returns:
+            Whether the run is already finished.
+
+        Raises:
+            ResultsError: The folder holds something else, or a run of other inputs.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise ResultsError(f"`--out` must be a folder, but {self.path} is a file instead.")
+        is_new = not (self.path / "run.json").is_file()
+        files = self.path.iterdir() if self.path.is_dir() else ()
+        foreign = [file.name for file in files if not file.name.startswith(".")]
+        if is_new and foreign:
+            raise ResultsError(
+                f"{self.path} holds something else than a run of MFSN ({foreign[0]}): choose "
+                "another --out."
+            )
+        with lock(self._lock, wait=True):
+            if (self.path / "run.json").is_file():
+                run = read_run(self.path)
+                before, now = run.get("inputs", {}), as_read(inputs)
+                self._check_same(before, now)
+                grown = _grown(before, now)
+                if grown == before and run["status"] == FINISHED:
+                    return True
+                if grown != before:
+                    command = description.get("command", "")
+                    run["grown_by"] = [*run.get("grown_by", []), command]
+                    run.update({key: grown[key] for key in GROWING if key in grown})
+                self._write({**run, "inputs": grown, "status": RUNNING})
+            else:
+                self._write({**description, "status": RUNNING, "inputs": dict(inputs)})
+            # Held to the end of the process, however it ends.
+            self._at_work = (self.path / ".at-work").open("w")
+            fcntl.flock(self._at_work, fcntl.LOCK_SH)
+        return False
+
+    def complete(self, key: str, compute: Callable[[], Any]) -> None:
+        """Adds an entry that takes long to compute to run.json, unless it is there; after `open`.
+
+        When an error or a signal ends this, run.json says so, as `at_work` does.
+        """
+        try:
+            # Several commands may come at once: one computes, the others wait for what it found.
+            with lock(self.path / f".{key}", wait=True):
+                if key not in read_run(self.path):
+                    entry = {key: compute()}
+                    with lock(self._lock, wait=True):
+                        self._write({**read_run(self.path), **entry})
+        except BaseException as error:
+            if self._at_work is not None:
+                with suppress(OSError):
+                    self._leave(_status_after(error))
+            raise
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Inside, this process computes what `open` found unfinished. When an error or a signal
+        ends it, run.json says so, unless other processes go on."""
+        try:
+            yield
+        except BaseException as error:
+            with suppress(OSError):  # the disk may be what ended it
+                self._leave(_status_after(error))
+            raise
+        self._leave(None)
+
+    def _leave(self, status: str | None) -> None:
+        """Ends this process's work; the last one to leave writes the status."""
+        assert self._at_work is not None, "`open` comes first"
+        with lock(self._lock, wait=True):
+            try:
+                if status is not None:
+                    fcntl.flock(self._at_work, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            else:
+                run = read_run(self.path)
+                if status is not None and run["status"] == RUNNING:
+                    self._write({**run, "status": status})
+            finally:
+                self._at_work.close()
+                self._at_work = None
+
+    def finish(
+        self,
+        variants: Sequence[str],
+        corpus: EmotionCorpus,
+        summary: Callable[[list[dict[str, Any]]], dict[str, Any]],
+    ) -> bool:
+        """Joins the tables of all tasks; one process does it, later ones find it done.
+
+        Args:
+            variants: Names of all of them.
+            corpus: With all its folds.
+            summary: From the tasks' results to further entries of run.json.
+
+        Returns:
+            Whether all tasks are finished, those too that other commands have added.
+        """
+        with lock(self._lock, wait=True):
+            run = read_run(self.path)
+            tasks = list_tasks(self.path, variants, run["seeds"], run["folds"])
+            if not all(task.is_finished for task in tasks):
+                return False
+            if run["status"] != FINISHED:
+                folds = corpus.folds[corpus.folds["fold"].isin(run["folds"])]
+                results = merge(self.path, [(task.names, task.folder) for task in tasks], folds)
+                known = corpus.table[["id", "speaker", "session", "audio_hash"]]
+                write_table(self.path / "utterances.csv", known)
+                written = [f"{name}.csv" for name in (*COLUMNS, "utterances")]
+                there = [name for name in written if (self.path / name).is_file()]
+                digests = {FILES: digests_of(self.path, there)}
+                self._write({**run, **summary(results), **digests, "status": FINISHED})
+                for task in tasks:
+                    # Left by a process that was killed just behind its result.
+                    rmtree(task.checkpoints, ignore_errors=True)
+        return True
+
+    def _write(self, run: Mapping[str, Any]) -> None:
+        write_json(self.path / "run.json", {"kind": KIND, "format": FORMAT, **run})
+
+    def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        unequal = [
+            f"  {key}: {before.get(key, 'absent')!r} in the folder, {now.get(key, 'absent')!r} now"
+            for key in sorted({*before, *now} - {*GROWING, FOUND})
+            if before.get(key, "absent") != now.get(key, "absent")
+        ]
+        there, here = before.get(FOUND, {}), now.get(FOUND, {})
+        both = [place for place in _places(before) if place in _places(now)]
+        for place in both:
+            if there.get(place) != here.get(place):
+                unequal.append(
+                    f"  {FOUND}, seed and fold {place}: {there.get(place)!r} in the folder, "
+                    f"{here.get(place)!r} now"
+                )
+        if bool(there) != bool(here) and not both:
+            unequal.append(f"  {FOUND}: with --search on one side only")
+        if unequal:
+            raise ResultsError(
+                f"{self.path} holds a run of other settings. Choose another --out, or set these "
+                "back:\n" + "\n".join(unequal)
+            )
+
+
+def _status_after(error: BaseException) -> str:
+    return STOPPED if isinstance(error, KeyboardInterrupt) else FAILED
+
+
+def _places(inputs: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{seed}/{fold}" for seed in inputs.get("seeds", ()) for fold in inputs.get("folds", ())
+    ]
+
+
+def _grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the inputs of the folder with the seeds and folds of both."""
+    grown = dict(before)
+    for key in GROWING:
+        if key in before:
+            # As `joined` has ordered them; but another process may have added some meanwhile.
+            others = [value for value in before[key] if value not in now[key]]
+            is_known = all(value in before[key] for value in now[key])
+            union = sorted([*now[key], *others]) if key == "seeds" else [*now[key], *others]
+            grown[key] = before[key] if is_known else union
+    if FOUND in before:
+        grown[FOUND] = {**now[FOUND], **before[FOUND]}
+    return grown

@@ -1,0 +1,241 @@
+"""Searches the structure of MFSN: weights and architecture weights alpha in one training process.
+
+Paper, section 2; DARTS for the relaxation, 3-decisions for what the paper leaves open. In every
+mini-batch the Choice Cell's level is drawn uniformly; after every epoch the leading operations
+are scored on the dev part as a structure of their own, at each of the three levels.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mfsn.data.fold_data import FoldData, IntArray, halves_of, in_batches, labels_of, shuffled
+from mfsn.data.segment_batch import SegmentBatch
+from mfsn.model.genotype import Genotype
+from mfsn.model.network import DerivedNetwork
+from mfsn.model.operations import OPERATIONS
+from mfsn.model.supernet import Supernet
+from mfsn.search.epochs import (
+    Epochs,
+    LossMeter,
+    OnEpoch,
+    OnRow,
+    epoch_noise,
+    fingerprint_of,
+    make_weight_optimizer,
+    run_epochs,
+    segment_loss,
+    step,
+)
+from mfsn.search.fit import FitResult, fit
+from mfsn.search.training_settings import FitSettings, SearchSettings
+from mfsn.search.training_state import TrainingState, copy_of_trained_state, restore
+from pretrain.shared.random_streams import generator
+
+NUM_LEVELS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """What a search gave; supernet and streams have the weights of `best_epoch`, or, after a
+    retraining, the streams those of its best epoch."""
+
+    genotype: Genotype
+
+    network: nn.Module
+    """The derived network, in evaluation mode."""
+
+    best_epoch: int
+    """Of the search, counted from 1."""
+
+    dev_ua: float
+    dev_wa: float
+    dev_loss: float
+
+    epochs: list[dict[str, Any]]
+    """epoch, train_loss, dev_ua, dev_wa, dev_loss, seconds, entropy, leading"""
+
+    alphas: list[dict[str, Any]]
+    """epoch (0: as initialized), cell, operation, weight"""
+
+    levels: list[dict[str, Any]]
+    """level, layer, dev_ua, dev_wa of the three levels at the kept epoch"""
+
+    observed: dict[str, Any]
+    """What `on_epoch` returned, by epoch (of the retraining, if there was one)."""
+
+    retrained: FitResult | None
+    """The retraining under `after` = 'retrain'; the dev scores above are the search's."""
+
+
+def search(
+    supernet: Supernet,
+    streams: nn.Module,
+    fold: FoldData,
+    settings: FitSettings,
+    search_settings: SearchSettings,
+    *,
+    layers: Sequence[int],
+    seed: int,
+    checkpoint: Path | None = None,
+    device: torch.device | str = "cpu",
+    on_epoch: OnEpoch | None = None,
+    on_row: OnRow | None = None,
+    make_network: Callable[[Genotype], nn.Module] | None = None,
+) -> SearchResult:
+    """Finds a structure and its weights.
+
+    Args:
+        layers: Which layers of the SEC encoder the levels early, middle and last are.
+        checkpoint: A folder of this search alone; the same call continues what is there.
+        make_network: Builds a structure with initial weights; needed for `after` = 'retrain' only.
+
+    Raises:
+        What `mfsn.search.fit.fit` raises.
+    """
+    supernet.to(device)
+    streams.to(device)
+    initial_streams = copy_of_trained_state(streams)
+    weights = make_weight_optimizer(supernet.weight_parameters(), streams, settings)
+    alphas = supernet.alpha_parameters()
+    alpha = torch.optim.SGD(
+        alphas, lr=search_settings.alpha_lr, momentum=search_settings.alpha_momentum
+    )
+    bilevel = search_settings.method == "bilevel"
+    state = TrainingState(
+        network=supernet,
+        streams=streams,
+        optimizers={"optimizer": weights, "alpha_optimizer": alpha},
+    )
+    segments = fold.data.segments_of(fold.train)
+    selection = fold.dev
+    if bilevel:
+        alpha_rows, selection = halves_of(fold.dev, labels_of(fold.data, fold.dev), seed)
+        alpha_segments = fold.data.segments_of(alpha_rows)
+
+    def alpha_batches(epoch: int) -> Iterator[IntArray]:
+        order = shuffled(alpha_segments, seed, "alpha order", epoch)
+        return cycle(list(in_batches(order, settings.batch_size)))
+
+    def step_alpha_alone(chosen: IntArray, level: int) -> None:
+        """One first-order step of alpha on dev segments; nothing else gets a gradient."""
+        batch = fold.data.batch(chosen)
+        loss = segment_loss(at_level(supernet, level), streams, batch, settings, device)
+        gradients = torch.autograd.grad(loss, alphas)
+        for parameter, gradient in zip(alphas, gradients, strict=True):
+            parameter.grad = gradient
+        alpha.step()
+
+    def train(epoch: int, meter: LossMeter) -> None:
+        order = shuffled(segments, seed, "order", epoch)
+        held_out = alpha_batches(epoch) if bilevel else None
+        with epoch_noise(seed, epoch, device):
+            for number, chosen in enumerate(in_batches(order, settings.batch_size)):
+                if held_out is not None:
+                    step_alpha_alone(
+                        next(held_out), drawn_level(seed, epoch, number, "alpha level")
+                    )
+                network = at_level(supernet, drawn_level(seed, epoch, number))
+                batch = fold.data.batch(chosen)
+                loss = segment_loss(network, streams, batch, settings, device)
+                meter.add(loss, len(chosen))
+                supernet.zero_grad(set_to_none=True)
+                streams.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                step(weights, settings.max_gradient_norm)
+                if not bilevel:
+                    alpha.step()
+                meter.stop_if_asked()
+
+    def leading() -> tuple[str, ...]:
+        return supernet.leading(search_settings.zero_may_win)
+
+    def structure(level: int) -> Genotype:
+        return Genotype(level=level, layer=layers[level], operations=leading())
+
+    run_epochs(
+        state,
+        Epochs(
+            train=train,
+            candidates=lambda: [
+                partial(supernet.forward_structure, genotype=structure(level))
+                for level in range(NUM_LEVELS)
+            ],
+            describe=lambda: {
+                "entropy": float(supernet.entropy()),
+                "leading": "+".join(leading()),
+            },
+            trajectory=lambda epoch: _weights_at(supernet, epoch),
+        ),
+        fold,
+        selection,
+        settings,
+        device=device,
+        fingerprint=fingerprint_of(fold, settings, search_settings, seed),
+        checkpoint=checkpoint,
+        on_epoch=None if search_settings.after == "retrain" else on_epoch,
+        on_row=on_row,
+    )
+    history = state.history
+    # The supernet has the weights of the best epoch again, alpha among them.
+    genotype = structure(history.best["choice"])
+    network: nn.Module = DerivedNetwork.from_supernet(supernet, genotype).to(device).eval()
+    retrained = None
+    if search_settings.after == "retrain":
+        assert make_network is not None, "`after` = 'retrain' needs `make_network`"
+        restore(streams, initial_streams)
+        network = make_network(genotype)
+        retrained = fit(
+            network,
+            streams,
+            fold,
+            settings,
+            seed=seed,
+            checkpoint=None if checkpoint is None else checkpoint / "retrain",
+            device=device,
+            on_epoch=on_epoch,
+            on_row=on_row,
+        )
+    return SearchResult(
+        genotype=genotype,
+        network=network,
+        best_epoch=history.best_epoch,
+        dev_ua=history.best["ua"],
+        dev_wa=history.best["wa"],
+        dev_loss=history.best["loss"],
+        epochs=history.epochs,
+        alphas=history.trajectory,
+        levels=[
+            {"level": level, "layer": layers[level], "dev_ua": at["ua"], "dev_wa": at["wa"]}
+            for level, at in enumerate(history.best["candidates"])
+        ],
+        observed=history.observed if retrained is None else retrained.observed,
+        retrained=retrained,
+    )
+
+
+def drawn_level(seed: int, epoch: int, number: int, purpose: str = "level") -> int:
+    """Returns the level that the Choice Cell hands on in mini-batch `number` of `epoch`: each of
+    the three with equal probability (paper, section 2)."""
+    return int(generator(seed, "mfsn", purpose, epoch, number).integers(NUM_LEVELS))
+
+
+def at_level(supernet: Supernet, level: int) -> Callable[[SegmentBatch], torch.Tensor]:
+    """Returns the supernet with this level drawn, as a function of the batch."""
+    return partial(supernet, level=level)
+
+
+def _weights_at(supernet: Supernet, epoch: int) -> list[dict[str, Any]]:
+    """Returns the rows of alpha.csv after `epoch`."""
+    weights = supernet.weights_of_operations().detach().cpu()
+    return [
+        {"epoch": epoch, "cell": cell, "operation": operation, "weight": float(weight)}
+        for cell, row in enumerate(weights)
+        for operation, weight in zip(OPERATIONS, row, strict=True)
+    ]
