@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.certainty import signed
-from reports.evidence import Difference, Evidence
-from reports.health import COLLAPSED, NOT_LEARNED, is_flagged
-from reports.questions import FAMILIES
-from reports.records import row_words
-from reports.scores import Grid, corpus_words
-from reports.statistics import BETTER, CANNOT_BE_DECIDED, WORSE
+from reports.read.health import COLLAPSED, NOT_LEARNED, is_flagged
+from reports.read.records import row_words
+from reports.read.scores import Grid, corpus_words
+from reports.uncertainty.certainty import signed
+from reports.uncertainty.evidence import Difference, Evidence
+from reports.uncertainty.intervals import BETTER, CANNOT_BE_DECIDED, WORSE
+from reports.uncertainty.questions import FAMILIES
 
 METRIC = "ua"
 """In which the question is answered; the tables answer it in the other metrics, too."""

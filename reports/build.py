@@ -6,14 +6,9 @@ from pathlib import Path
 
 from reports import page
 from reports.again import SCRIPT, commands, script
-from reports.certainty import difference_tables, interval_table, variance_table
 from reports.codes.bits import bits_per_frame
 from reports.codes.runs import merged
 from reports.codes.section import codes_section
-from reports.collect import collect
-from reports.contamination import alarms, heard_in, notes, with_marks
-from reports.evidence import evidence
-from reports.fairness import Check, check_probes, check_rows
 from reports.figures.confusion import confusion_figure
 from reports.figures.drawing import SavedFigure, save, write_bytes
 from reports.figures.layers import layer_figure
@@ -24,13 +19,18 @@ from reports.formats import save_table
 from reports.fusion.grouping import mfsn_grids
 from reports.fusion.recognition import recognition_table
 from reports.fusion.section import fusion
-from reports.health import findings, flags
 from reports.layer_weights import layer_weight_tables
-from reports.one_class import one_class
-from reports.records import Collection, PretrainRun, row_words
-from reports.scores import Grid, grids
+from reports.read.collect import collect
+from reports.read.contamination import alarms, heard_in, notes, with_marks
+from reports.read.fairness import Check, check_probes, check_rows
+from reports.read.health import findings, flags
+from reports.read.one_class import one_class
+from reports.read.records import Collection, PretrainRun, row_words
+from reports.read.scores import Grid, grids
 from reports.sweep import sweep_table
 from reports.tables import layer_tables, paper_table, run_table, table_4
+from reports.uncertainty.certainty import difference_tables, interval_table, variance_table
+from reports.uncertainty.evidence import evidence
 
 
 def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] = ()) -> Path:

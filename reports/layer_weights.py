@@ -6,8 +6,8 @@ import pandas as pd
 
 from reports.cells import Cell, Column, Line, Table
 from reports.figures.palette import colours
-from reports.records import ProbeRun, row_words
-from reports.scores import Grid
+from reports.read.records import ProbeRun, row_words
+from reports.read.scores import Grid
 
 HEAD = "superb"
 

@@ -14,14 +14,14 @@ from reports.again import Command, left_out
 from reports.answer import answer
 from reports.cells import WORSE, Table
 from reports.codes.section import CodesSection
-from reports.evidence import Evidence
-from reports.fairness import Check
 from reports.figures.drawing import SavedFigure, write_bytes
 from reports.fusion.section import Fusion
 from reports.fusion.sentences import design as fusion_design
-from reports.health import Finding
-from reports.records import Collection
-from reports.scores import Grid
+from reports.read.fairness import Check
+from reports.read.health import Finding
+from reports.read.records import Collection
+from reports.read.scores import Grid
+from reports.uncertainty.evidence import Evidence
 
 TEMPLATE = "template.html.jinja"
 

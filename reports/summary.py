@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence, Set
 
-from reports.certainty import METRIC_WORDS, reach
-from reports.evidence import Evidence
-from reports.health import COLLAPSED, is_flagged
-from reports.records import PretrainRun, Row, row_words
-from reports.scores import CCC, MSE, Grid, corpus_words, protocol_words
-from reports.verdicts import verdicts
+from reports.read.health import COLLAPSED, is_flagged
+from reports.read.records import PretrainRun, Row, row_words
+from reports.read.scores import CCC, MSE, Grid, corpus_words, protocol_words
+from reports.uncertainty.certainty import METRIC_WORDS, reach
+from reports.uncertainty.evidence import Evidence
+from reports.uncertainty.verdicts import verdicts
 
 
 def design(pretrain: Sequence[PretrainRun], grids: Sequence[Grid]) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from reports.cells import Cell, Column, Line, Table
-from reports.health import COLLAPSED, findings
-from reports.records import PretrainRun, row_order
+from reports.read.health import COLLAPSED, findings
+from reports.read.records import PretrainRun, row_order
 
 COLUMNS = {
     "row": "row",

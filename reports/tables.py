@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from reports.cells import Cell, Column, Line, Table
 from reports.figures.palette import colours
-from reports.health import COLLAPSED, is_flagged
-from reports.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
-from reports.records import PretrainRun, num_centres, row_order, setting_label
-from reports.scores import ATTRIBUTES, CCC, MSE, Grid
+from reports.read.health import COLLAPSED, is_flagged
+from reports.read.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
+from reports.read.records import PretrainRun, num_centres, row_order, setting_label
+from reports.read.scores import ATTRIBUTES, CCC, MSE, Grid
 
 TITLES = {
     "mse_valence": "V",

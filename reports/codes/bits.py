@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import log2
 
 from reports.codes.runs import Codes
-from reports.scores import Grid
+from reports.read.scores import Grid
 
 NOMINAL = (
     "nominal bits per frame, G log2 V, the most that a code could take, since no run of "

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.ends import check_end
+from reports.read.ends import check_end
 
 _KEY = ("row", "seed", "corpus")
 _NUMBERS = ("bits", "perplexity", "entries", "drawn_bits")

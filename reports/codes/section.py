@@ -9,8 +9,8 @@ from reports.codes.runs import Codes
 from reports.codes.tables import group_table, information_table, usage_table
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.information import information_figure
-from reports.records import Row, row_from, row_order
-from reports.scores import corpus_words, slug
+from reports.read.records import Row, row_from, row_order
+from reports.read.scores import corpus_words, slug
 
 
 @dataclass(frozen=True, kw_only=True)

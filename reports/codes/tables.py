@@ -8,8 +8,8 @@ from reports.cells import Cell, Column, Line, Table
 from reports.codes.knowledge import Knowledge, units_words
 from reports.codes.runs import Codes
 from reports.figures.palette import colours
-from reports.records import Row, row_words
-from reports.scores import slug
+from reports.read.records import Row, row_words
+from reports.read.scores import slug
 
 PART = "Quantized rows"
 

@@ -11,8 +11,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from reports.figures.drawing import INK, Drawing
-from reports.records import setting_label
-from reports.scores import Grid
+from reports.read.records import setting_label
+from reports.read.scores import Grid
 
 RAMPS = {"quantized": "#0a3d78", "continuous": "#a94400"}
 """Dark end by family: one ramp in a family, so that its matrices can be compared by eye."""

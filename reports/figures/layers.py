@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from reports.figures.drawing import Drawing
 from reports.figures.palette import LINES, colours
-from reports.records import setting_label
-from reports.scores import ATTRIBUTES, CCC, SELECTED, Grid
+from reports.read.records import setting_label
+from reports.read.scores import ATTRIBUTES, CCC, SELECTED, Grid
 
 TITLES = {
     "ua": "UA, %",

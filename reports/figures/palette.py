@@ -7,7 +7,7 @@ row has more centres (or a larger K). Baselines are grey.
 import math
 from collections.abc import Iterable
 
-from reports.records import Row, num_centres
+from reports.read.records import Row, num_centres
 
 BLUES = ("#7dbbe8", "#3d8ecb", "#1b62a5", "#0a2f5c")
 ORANGES = ("#f2973f", "#a94400")

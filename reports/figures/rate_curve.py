@@ -6,11 +6,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from reports.codes.bits import BitsPerFrame
-from reports.evidence import Evidence
 from reports.figures.drawing import Drawing
 from reports.figures.palette import LINES, colours
-from reports.records import row_words
-from reports.scores import MSE, Grid
+from reports.read.records import row_words
+from reports.read.scores import MSE, Grid
+from reports.uncertainty.evidence import Evidence
 
 TITLES = {
     "mse_valence": "MSE, valence",

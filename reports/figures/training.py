@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from reports.figures.drawing import INK, Drawing, smooth, spread_labels
 from reports.figures.palette import colours, readable
-from reports.health import COLLAPSED, MIN_CENTRE_PERPLEXITY, has_collapsed
-from reports.records import PretrainRun, num_centres, row_order, row_words, setting_label
+from reports.read.health import COLLAPSED, MIN_CENTRE_PERPLEXITY, has_collapsed
+from reports.read.records import PretrainRun, num_centres, row_order, row_words, setting_label
 
 SEED_LINES: tuple[str | tuple[float, tuple[float, ...]], ...] = (
     "-",

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from reports.fairness import Check, UnfairComparisonError
 from reports.fusion.grid import MfsnGrid
 from reports.fusion.runs import DEV, MfsnRun
+from reports.read.fairness import Check, UnfairComparisonError
 
 HELD_OUT = {"speaker": "speaker", "session": "session"}
 """Protocol -> what a test fold shares with no training part."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.ends import check_end
 from reports.fusion.runs import DEV, LEVELS, OPTIMISTIC, MfsnRun, Variant
+from reports.read.ends import check_end
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "scores": ("variant", "seed", "selection", "metric", "value"),

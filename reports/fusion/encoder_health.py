@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reports.collect import read_pretrain_folder
 from reports.fusion.grid import MfsnGrid, percent
 from reports.fusion.runs import TEC_ALONE, FinetuneRun, Variant
-from reports.health import COLLAPSED, NOT_LEARNED, Finding, findings
-from reports.records import PretrainRun
+from reports.read.collect import read_pretrain_folder
+from reports.read.health import COLLAPSED, NOT_LEARNED, Finding, findings
+from reports.read.records import PretrainRun
 
 Run = TypeVar("Run", PretrainRun, FinetuneRun)
 

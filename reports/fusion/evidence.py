@@ -1,6 +1,6 @@
 """How sure the numbers are: the interval of each variant, and the searched one against the others.
 
-Speakers are the units; see reports/statistics.py.
+Speakers are the units; see reports/uncertainty/intervals.py.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.fusion.grid import MfsnGrid
 from reports.fusion.runs import SEARCHED
-from reports.statistics import Comparison, Interval, compare, decide, interval
+from reports.uncertainty.intervals import Comparison, Interval, compare, decide, interval
 
 METRICS = ("ua", "wa")
 

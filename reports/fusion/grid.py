@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from reports.fusion.runs import DEV, MfsnRun, Variant
-from reports.scores import corpus_words, protocol_words
+from reports.read.scores import corpus_words, protocol_words
 
 ORDER = ("tec", "sec-quantized", "sec-continuous", "sec", "both", "derived", "mfsn")
 """Lines of Table 5, from the top; unknown variants come before the searched one."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from reports.fusion.grid import MfsnGrid
 from reports.fusion.runs import MfsnRun
 from reports.fusion.same_encoders import same_encoders
-from reports.scores import slug
+from reports.read.scores import slug
 
 IGNORED_SETTINGS = ("seeds", "seed")
 """Settings in which runs of one table may differ."""

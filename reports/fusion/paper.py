@@ -6,7 +6,7 @@ UA and WA in percent as printed.
 
 from dataclasses import dataclass
 
-from reports.paper import SAVEE, SESSION, SPEAKER
+from reports.read.paper import SAVEE, SESSION, SPEAKER
 
 TABLE_1_SOURCE = "arXiv 2306.09361 v3, Table 1"
 TABLE_5_SOURCE = "arXiv 2306.09361 v3, Table 5"

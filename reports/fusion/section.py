@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.cells import Table
-from reports.contamination import alarms, heard_in, notes
-from reports.fairness import Check
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.exhaustive import exhaustive_figure
 from reports.figures.fusion_confusion import fusion_confusion
@@ -26,8 +24,10 @@ from reports.fusion.searches import search_sentences, search_table, searches
 from reports.fusion.sentences import sentences
 from reports.fusion.table1 import table_1
 from reports.fusion.table5 import table_5
-from reports.one_class import OneClass, one_class
-from reports.records import PretrainRun
+from reports.read.contamination import alarms, heard_in, notes
+from reports.read.fairness import Check
+from reports.read.one_class import OneClass, one_class
+from reports.read.records import PretrainRun
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from reports.fusion.evidence import METRICS, Evidence
 from reports.fusion.grid import MfsnGrid, percent
 from reports.fusion.runs import OPTIMISTIC, SEARCHED, TEC_ALONE
 from reports.fusion.table5 import bounds, p_words, signed
-from reports.statistics import (
+from reports.uncertainty.intervals import (
     BETTER,
     CANNOT_BE_DECIDED,
     NO_DIFFERENCE,

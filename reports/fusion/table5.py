@@ -9,8 +9,8 @@ from reports.fusion.evidence import Evidence
 from reports.fusion.grid import MfsnGrid, percent
 from reports.fusion.paper import TABLE_5, TABLE_5_SOURCE
 from reports.fusion.runs import OPTIMISTIC, SEARCHED, Variant
-from reports.paper import SESSION
-from reports.records import setting_label
+from reports.read.paper import SESSION
+from reports.read.records import setting_label
 
 OURS = "ours: selected on the dev part"
 

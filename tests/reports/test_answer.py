@@ -12,15 +12,15 @@ from reports import build as building
 from reports.again import commands, left_out, script
 from reports.answer import NOTHING_PROBED, answer
 from reports.build import build
-from reports.collect import collect
-from reports.evidence import evidence
 from reports.figures.drawing import Drawing, SavedFigure
-from reports.health import COLLAPSED, NOT_LEARNED
-from reports.scores import Grid, grids
+from reports.read.collect import collect
+from reports.read.health import COLLAPSED, NOT_LEARNED
+from reports.read.scores import Grid, grids
 from reports.summary import design
+from reports.uncertainty.evidence import evidence
 from tests.reports.conftest import ROWS, MakeRuns, make_pretrain, make_probe
 from tests.reports.mfsn_folders import make_mfsn
-from tests.reports.test_evidence import answer as answers
+from tests.reports.uncertainty.test_evidence import answer as answers
 
 TWO = ("quantized-g2v2", "continuous-k4")
 

@@ -16,10 +16,10 @@ from reports.codes.bits import bits_per_frame
 from reports.codes.knowledge import half_width, knowledge
 from reports.codes.runs import Codes, merged
 from reports.codes.section import codes_section
-from reports.collect import collect
-from reports.evidence import evidence
 from reports.figures.rate_curve import rate_figure
-from reports.scores import grids
+from reports.read.collect import collect
+from reports.read.scores import grids
+from reports.uncertainty.evidence import evidence
 from tests.reports.conftest import ROWS, hash_of, make_probe
 
 NAMES = ("quantized-g2v2", "quantized-g4v8", "continuous-k4")

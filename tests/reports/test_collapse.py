@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from reports.collect import collect
-from reports.evidence import evidence
 from reports.figures.drawing import Drawing
 from reports.figures.training import SEED_LINES, training_figures
-from reports.health import COLLAPSED, findings, flags
-from reports.records import PretrainRun
-from reports.scores import grids
+from reports.read.collect import collect
+from reports.read.health import COLLAPSED, findings, flags
+from reports.read.records import PretrainRun
+from reports.read.scores import grids
 from reports.summary import conclusions
 from reports.sweep import sweep_table
 from reports.tables import table_4
+from reports.uncertainty.evidence import evidence
 from tests.reports.conftest import make_pretrain, make_probe
 
 TWO = ("quantized-g2v2", "continuous-k4")

@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.crossed import half_width, influence_values, mean_squares, t_p_value
-from reports.sign_flips import sign_flip_p, smallest_p
-from reports.speaker_sums import METRICS
-from reports.statistics import limits
+from reports.uncertainty.crossed import half_width, influence_values, mean_squares, t_p_value
+from reports.uncertainty.intervals import limits
+from reports.uncertainty.sign_flips import sign_flip_p, smallest_p
+from reports.uncertainty.speaker_sums import METRICS
 from tests.reports.simulated_tables import (
     CLASSES,
     NUMBERS,

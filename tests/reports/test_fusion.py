@@ -12,8 +12,6 @@ import pytest
 from reports import build as building
 from reports.build import build
 from reports.cells import Table
-from reports.collect import collect
-from reports.fairness import UnfairComparisonError
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.names import shorten, without_prefix
 from reports.fusion.audit import audit
@@ -24,7 +22,9 @@ from reports.fusion.grouping import mfsn_grids
 from reports.fusion.sentences import sentences
 from reports.fusion.table1 import table_1
 from reports.fusion.table5 import p_words, table_5
-from reports.statistics import BETTER
+from reports.read.collect import collect
+from reports.read.fairness import UnfairComparisonError
+from reports.uncertainty.intervals import BETTER
 from tests.reports.conftest import make_pretrain, make_probe
 from tests.reports.mfsn_folders import OPTIMISTIC, make_mfsn
 

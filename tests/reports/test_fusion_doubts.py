@@ -9,7 +9,6 @@ import pytest
 
 from reports import build as building
 from reports.build import build
-from reports.collect import collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.fusion.encoder_health import doubts
 from reports.fusion.evidence import evidence
@@ -17,7 +16,8 @@ from reports.fusion.grid import MfsnGrid
 from reports.fusion.grouping import mfsn_grids
 from reports.fusion.section import Fusion, fusion
 from reports.fusion.sentences import sentences
-from reports.records import Collection
+from reports.read.collect import collect
+from reports.read.records import Collection
 from tests.reports.conftest import make_pretrain, make_probe
 from tests.reports.mfsn_folders import make_mfsn
 from tests.reports.test_collapse import collapse

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports.collect import collect
 from reports.figures.drawing import Drawing
 from reports.figures.structure import formula, structure_figure
 from reports.figures.trajectories import trajectory_figures
@@ -21,6 +20,7 @@ from reports.fusion.searches import (
     search_table,
     searches,
 )
+from reports.read.collect import collect
 from tests.reports.mfsn_folders import make_mfsn
 
 SMALL: dict[str, Any] = {"per_speaker": 16, "seeds": (0, 1)}

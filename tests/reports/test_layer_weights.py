@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.collect import collect
 from reports.layer_weights import layer_weight_tables
-from reports.scores import grids
+from reports.read.collect import collect
+from reports.read.scores import grids
 from tests.reports.conftest import make_probe
 
 

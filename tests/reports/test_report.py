@@ -12,13 +12,13 @@ import pytest
 
 from reports import build as building
 from reports.build import build
-from reports.collect import collect
 from reports.figures.confusion import confusion
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.palette import colours
-from reports.health import findings
+from reports.read.collect import collect
+from reports.read.health import findings
+from reports.read.scores import grids
 from reports.run import main
-from reports.scores import grids
 from tests.reports.conftest import ROWS, MakeRuns, make_pretrain, make_probe
 
 TWO = ("quantized-g2v2", "continuous-k4")

@@ -7,7 +7,7 @@ import pytest
 
 from probe.results import read_results
 from probe.rows.text_table import interval, text_tables
-from reports.statistics import interval as reported
+from reports.uncertainty.intervals import interval as reported
 from tests.reports.conftest import make_probe, write_csv
 
 

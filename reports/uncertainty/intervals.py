@@ -1,7 +1,7 @@
 """What a number of a table, or a difference between two, is worth.
 
 Speakers are the units, and few; every seed meets every speaker. An interval is a t interval on
-speaker-level influence values (`reports/crossed.py`) that says how far the number would move with
+speaker-level influence values (`crossed.py`) that says how far the number would move with
 other speakers *and* other seeds. Simulated coverage of 95 % intervals of a row / of a paired
 difference (3,000 to 8,000 tables each, speakers and classes of uneven size; the settings are in
 `tests/reports/simulated_tables.py`):
@@ -43,9 +43,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from reports.crossed import half_width, influence_values, mean_squares, t_p_value
-from reports.sign_flips import sign_flip_p, smallest_p
-from reports.speaker_sums import (
+from reports.uncertainty.crossed import half_width, influence_values, mean_squares, t_p_value
+from reports.uncertainty.sign_flips import sign_flip_p, smallest_p
+from reports.uncertainty.speaker_sums import (
     Array,
     Metric,
     SpeakerSums,
@@ -113,7 +113,7 @@ class Comparison:
     few speakers nor one of these few seeds passes for one of the rows."""
 
     p_speakers: float
-    """Of the permutation test over speakers (`reports/sign_flips.py`), given these seeds."""
+    """Of the permutation test over speakers (`sign_flips.py`), given these seeds."""
 
     smallest_p: float
     """The smallest p that so many speakers can give."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.records import PretrainRun
+from reports.read.records import PretrainRun
 
 COLLAPSED = "collapsed"
 """Flag of a row whose scores say nothing about its target, however high they are."""

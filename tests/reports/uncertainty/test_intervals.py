@@ -6,10 +6,10 @@ import pytest
 from scipy import stats
 
 from probe import metrics
-from reports.crossed import standard_error
-from reports.sign_flips import exchanges, sign_flip_p, smallest_p
-from reports.speaker_sums import METRICS, metric_named, speaker_sums
-from reports.statistics import compare, decide, holm, interval, variance_split
+from reports.uncertainty.crossed import standard_error
+from reports.uncertainty.intervals import compare, decide, holm, interval, variance_split
+from reports.uncertainty.sign_flips import exchanges, sign_flip_p, smallest_p
+from reports.uncertainty.speaker_sums import METRICS, metric_named, speaker_sums
 
 
 def hits(shares: list[list[int]], out_of: int = 4) -> pd.DataFrame:

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from math import sqrt
 
 from reports.cells import Cell, Column, Line, Table
-from reports.evidence import TESTED, Difference, Evidence
 from reports.figures.palette import colours
 from reports.fusion.table5 import p_words
-from reports.questions import KINDS
-from reports.records import row_words
-from reports.scores import CCC, MSE, Grid
-from reports.statistics import Interval, VarianceSplit
+from reports.read.records import row_words
+from reports.read.scores import CCC, MSE, Grid
 from reports.tables import PARTS, PERCENT, TITLES, number
+from reports.uncertainty.evidence import TESTED, Difference, Evidence
+from reports.uncertainty.intervals import Interval, VarianceSplit
+from reports.uncertainty.questions import KINDS
 
 METRIC_WORDS = {
     "ua": "UA",

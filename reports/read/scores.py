@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from reports.fairness import Check, check_rows
-from reports.records import ProbeRun, Row, row_order
+from reports.read.fairness import Check, check_rows
+from reports.read.records import ProbeRun, Row, row_order
 
 SELECTED = "selected"
 MSE = ("mse_valence", "mse_arousal", "mse_dominance")

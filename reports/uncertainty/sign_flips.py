@@ -11,7 +11,7 @@ Shapes: S seeds, C speakers, M sums, P exchanges; leading dimensions `...` are f
 
 import numpy as np
 
-from reports.speaker_sums import Array, Score
+from reports.uncertainty.speaker_sums import Array, Score
 
 MAX_EXACT = 16
 """Speakers up to which all exchanges are tried."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports.scores import Grid
+from reports.read.scores import Grid
 
 AGAINST_UNTRAINED = "untrained"
 AGAINST_LOG_MEL = "log-mel"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from reports.speaker_sums import Array, Score
+from reports.uncertainty.speaker_sums import Array, Score
 
 SEEDS_EXPONENT = 1 / 3
 """Chosen by simulation (`tests/reports/test_coverage.py`): with 1 the interval of a paired

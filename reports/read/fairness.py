@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.records import ProbeRun, Row
+from reports.read.records import ProbeRun, Row
 
 
 class UnfairComparisonError(ValueError):

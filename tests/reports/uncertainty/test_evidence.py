@@ -10,14 +10,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.build import build
-from reports.certainty import difference_tables, interval_table, variance_table
-from reports.collect import collect
-from reports.evidence import Evidence, evidence
 from reports.figures.overview import overview_figure
 from reports.formats import to_csv, to_latex, to_markdown
-from reports.questions import KINDS, questions
-from reports.scores import Grid, grids
-from reports.statistics import (
+from reports.read.collect import collect
+from reports.read.scores import Grid, grids
+from reports.summary import conclusions
+from reports.uncertainty.certainty import difference_tables, interval_table, variance_table
+from reports.uncertainty.evidence import Evidence, evidence
+from reports.uncertainty.intervals import (
     BETTER,
     CANNOT_BE_DECIDED,
     NO_DIFFERENCE,
@@ -27,7 +27,7 @@ from reports.statistics import (
     interval,
     variance_split,
 )
-from reports.summary import conclusions
+from reports.uncertainty.questions import KINDS, questions
 from tests.reports.conftest import ROWS, make_probe
 
 TWO = ("quantized-g2v2", "continuous-k4")

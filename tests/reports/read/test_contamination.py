@@ -9,8 +9,8 @@ import pytest
 
 from reports import build as building
 from reports.build import build
-from reports.contamination import MARK, heard_in, notes, with_marks
 from reports.figures.drawing import Drawing, SavedFigure
+from reports.read.contamination import MARK, heard_in, notes, with_marks
 from tests.reports.conftest import make_probe
 from tests.reports.mfsn_folders import make_mfsn
 

@@ -12,10 +12,10 @@ import pandas as pd
 
 from pretrain.shared.json_files import JsonError, Schema, changed_files, parse_object, read_object
 from reports.codes.runs import CodesRun, read_codes
-from reports.ends import check_end
 from reports.fusion.collect import read_mfsn
 from reports.fusion.runs import FinetuneRun, MfsnRun
-from reports.records import Collection, PretrainRun, ProbeRun, Row, row_from
+from reports.read.ends import check_end
+from reports.read.records import Collection, PretrainRun, ProbeRun, Row, row_from
 
 FORMAT = 1
 """Format of run.json that is read, for all kinds."""

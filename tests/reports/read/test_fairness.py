@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.collect import collect
-from reports.fairness import UnfairComparisonError, check_probes
-from reports.scores import grids
+from reports.read.collect import collect
+from reports.read.fairness import UnfairComparisonError, check_probes
+from reports.read.scores import grids
 from tests.reports.conftest import COMPARISON, ROWS, make_probe
 
 TWO = ("quantized-g2v2", "continuous-k1")

@@ -1,7 +1,7 @@
 """How sure the probes' numbers are: intervals, tests and the variance split of one grid.
 
 Computed from predictions.csv, pooled over folds, at the selected layer. Speakers are the units;
-see `reports/statistics.py`. Everything that cannot be computed is named, never left out in silence.
+see `intervals.py`. Everything that cannot be computed is named, never left out in silence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.questions import Question, questions
-from reports.scores import CCC, MSE, Grid
-from reports.speaker_sums import SpeakerSums, metric_named, speaker_sums
-from reports.statistics import (
+from reports.read.scores import CCC, MSE, Grid
+from reports.uncertainty.intervals import (
     Comparison,
     Interval,
     VarianceSplit,
@@ -21,6 +19,8 @@ from reports.statistics import (
     interval_of,
     split_of,
 )
+from reports.uncertainty.questions import Question, questions
+from reports.uncertainty.speaker_sums import SpeakerSums, metric_named, speaker_sums
 
 TASKS: Mapping[str, tuple[str, ...]] = {
     "emotion": ("ua", "wa", "macro_f1"),
