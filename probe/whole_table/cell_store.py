@@ -147,10 +147,6 @@ class Cell:
         }
         replace_text(self.path, json.dumps(content, default=_as_python) + "\n")
 
-    def content(self) -> dict[str, Any]:
-        """Returns the file as it is; raises a `JsonError` when it is missing or damaged."""
-        return read_object(self.path, CellRecord, allow_nan=True)  # scores may be undefined
-
     def read(self) -> Kept:
         """Returns what `write` has kept.
 
@@ -158,7 +154,7 @@ class Cell:
             CellError: The file is missing or damaged.
         """
         try:
-            content = self.content()
+            content = read_object(self.path, CellRecord, allow_nan=True)  # scores may be undefined
             if content["inputs"] != self.inputs:
                 raise ValueError("it is of other inputs than its name says")
             return Kept(

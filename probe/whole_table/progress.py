@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pretrain.engine.run_folder import RunFolder
 from pretrain.shared.durations import in_words
 from pretrain.shared.job_queue import Job
-from pretrain.shared.json_files import JsonError
+from pretrain.shared.json_files import JsonError, read_object
+from probe.whole_table.cell_store import CellRecord
 from probe.whole_table.plan import CellJob, Plan
 from probe.whole_table.rows import PretrainedRow
 
@@ -97,7 +98,8 @@ class Progress:
             elif isinstance(job, CellJob):
                 # A damaged cell is refused when the table is joined, in words.
                 with suppress(JsonError):
-                    self._seconds[job.name] = float(job.cell.content()["seconds"])
+                    content = read_object(job.cell.path, CellRecord, allow_nan=True)
+                    self._seconds[job.name] = float(content["seconds"])
         return self._seconds[job.name] or None
 
     def _share_done(self, job: Job, known: dict[Kind, list[float]]) -> float:

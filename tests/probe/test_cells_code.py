@@ -19,6 +19,8 @@ COVERED_OTHERWISE = {
     "pretrain.shared.durations": "makes no numbers",
     "pretrain.shared.locks": "makes no numbers",
     "pretrain.shared.atomic_files": "makes no numbers",
+    "pretrain.shared.json_files": "reads what is checked against hashes, or refuses it",
+    "pretrain.shared.run_record": "checks the form of run.json",
 }
 """What the covered files import, why it needs no cover; what it imports needs none either."""
 

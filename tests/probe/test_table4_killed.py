@@ -53,7 +53,7 @@ def test_workers_and_their_trainings_end_with_a_killed_parent(
         time.sleep(0.05)
     (row,) = (table / "rows").iterdir()
     assert json.loads((row / "run.json").read_text())["status"] == "stopped"
-    assert len(list((row / "checkpoints").glob("update-*"))) == 1
+    assert list((row / "checkpoints").glob("update-*"))
     # What it could not take away any more goes with the next call.
     assert len(list((table / "logs").glob("worker-*"))) == 1
     Board(folder=table / ".work", call="next").forget_ended_calls(table / "logs")
