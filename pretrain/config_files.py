@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from pretrain.data.columns import with_columns
-from pretrain.json_files import MAX_DEPTH
+from pretrain.json_files import MAX_DEPTH, shown
 from pretrain.overrides import OverrideError, flatten, keys_in_other_base, parse_override
 from pretrain.settings_faults import dotted_keys, explain
 from pretrain.toml_files import TomlDepthError, TomlError, parse_toml
@@ -65,7 +65,7 @@ class SettingsTree:
         try:
             key, value, toml = parse_override(text)
         except OverrideError as error:
-            given = text if text.isprintable() else repr(text)
+            given = shown(text) if len(text) > 200 or not text.isprintable() else text
             raise SettingsError(f"{option} {given}: {error}") from None
         self.put(key, value, f"{option} {text}")
         self._other_base |= {key + name.removeprefix("value") for name in keys_in_other_base(toml)}

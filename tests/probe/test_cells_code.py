@@ -8,6 +8,9 @@ from probe.cells import CODE
 from tests.conftest import PROJECT
 
 COVERED_OTHERWISE = {
+    "pretrain.data.whole_utterances": "refuses or lets pass; makes no numbers",
+    "pretrain.data.sound_file": "decodes; the sound that comes out is hashed",
+    "pretrain.data.quarantine": "names the list of unusable files; what is left is hashed",
     "probe.encoders": "describes runs; the weights are hashed",
     "probe.splits": "makes folds; these are hashed",
     "probe.genders": "finds labels of attributes; these are hashed",
