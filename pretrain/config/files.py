@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pretrain.config.faults import dotted_keys, explain
 from pretrain.config.overrides import OverrideError, flatten, keys_in_other_base, parse_override
 from pretrain.data.tables.columns import with_columns
-from pretrain.shared.json_files import MAX_DEPTH
+from pretrain.shared.json_files import MAX_DEPTH, shown
 from pretrain.shared.toml_files import TomlDepthError, TomlError, parse_toml
 
 __all__ = ["SettingsError", "SettingsTree", "flatten", "read_tree", "to_toml"]
@@ -65,7 +65,7 @@ class SettingsTree:
         try:
             key, value, toml = parse_override(text)
         except OverrideError as error:
-            given = text if text.isprintable() else repr(text)
+            given = shown(text) if len(text) > 200 or not text.isprintable() else text
             raise SettingsError(f"{option} {given}: {error}") from None
         self.put(key, value, f"{option} {text}")
         self._other_base |= {key + name.removeprefix("value") for name in keys_in_other_base(toml)}

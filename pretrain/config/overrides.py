@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pretrain.shared.json_files import MAX_DEPTH, shown
 from pretrain.shared.toml_files import TomlDepthError, TomlError, parse_toml
 
 KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -31,10 +32,12 @@ def parse_override(text: str) -> tuple[str, object, str]:
             f"must be one key and one value on one line, but has the character {broken!r} in it. "
             "Give the option once for every key."
         )
+    if key.count(".") >= MAX_DEPTH:
+        raise OverrideError(f"the key is nested deeper than {MAX_DEPTH} levels.")
     if not KEY.fullmatch(key):
         raise OverrideError(
             "the key must be names of letters, digits and _ with single dots between, as in "
-            f"optimizer.lr, but is {key!r} instead."
+            f"optimizer.lr, but is {shown(key)} instead."
         )
     toml = f"value = {value}"
     try:
