@@ -4,7 +4,7 @@ Speakers are the units, and few; every seed meets every speaker. An interval is 
 speaker-level influence values (`crossed.py`) that says how far the number would move with
 other speakers *and* other seeds. Simulated coverage of 95 % intervals of a row / of a paired
 difference (3,000 to 8,000 tables each, speakers and classes of uneven size; the settings are in
-`tests/reports/simulated_tables.py`):
+`tests/reports/uncertainty/simulated_tables.py`):
 
     metric, seeds   4 speakers    10            24
     UA, 1           .943 / .954   .942 / .949   .946 / .948
