@@ -169,6 +169,7 @@ print(hash_of(Cell(run=run, setting=setting, corpus_inputs={}, folder=Path()).in
 """
 
 
+@pytest.mark.slow
 def test_another_comment_in_the_code_is_the_same_cell(tmp_path: Path) -> None:
     for package in ("probe", "pretrain"):
         copytree(PROJECT / package, tmp_path / package, ignore=ignore_patterns("__pycache__"))

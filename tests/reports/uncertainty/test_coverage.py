@@ -23,6 +23,8 @@ from tests.reports.uncertainty.simulated_tables import (
     number_rows,
 )
 
+pytestmark = pytest.mark.slow
+
 Rows = list[tuple[Array, Array]]
 CHUNK = 500
 
