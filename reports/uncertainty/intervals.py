@@ -187,15 +187,8 @@ def limits(metric: Metric, value: Array, values: Array, level: float) -> tuple[A
     return np.clip(value - width, metric.low, None), np.clip(value + width, None, metric.high)
 
 
-def variance_split(table: pd.DataFrame, metric: str) -> VarianceSplit:
-    """Returns what share seeds and speakers have in a metric's variance; see `interval`."""
-    chosen = metric_named(metric)
-    (sums,) = speaker_sums(chosen, [table])
-    return split_of(chosen, sums)
-
-
 def split_of(chosen: Metric, sums: SpeakerSums) -> VarianceSplit:
-    """Like `variance_split`, from speaker sums."""
+    """Returns what share seeds and speakers have in a metric's variance; see `interval`."""
     num_seeds, num_speakers, _ = sums.values.shape
     if num_speakers == 1:
         return VarianceSplit(speakers=np.nan, seeds=np.nan, residual=np.nan)
