@@ -23,6 +23,7 @@ def test_files_that_are_named_exist(folder: str) -> None:
     for file in files:
         text = file.read_text(encoding="utf-8")
         for path in PATH.findall(text):
-            assert (PROJECT / path).is_file(), f"{file} names {path}"
+            there = PROJECT / path, file.parent / path  # tests/README.md names its own
+            assert any(place.is_file() for place in there), f"{file} names {path}"
         for name in NAME.findall(text):
             assert name in known, f"{file} names {name}"
