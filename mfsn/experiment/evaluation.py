@@ -78,7 +78,7 @@ def prepare_evaluation(
                 "Restore it, or train again."
             )
     warnings = said_doubts(described)
-    corpus = corpus_to_test(parsed, run)
+    corpus = _corpus(parsed, run)
     experiment = Experiment(
         corpus=corpus,
         variants={entry["name"]: _variant(entry) for entry in run["variants"]},
@@ -161,7 +161,7 @@ def _variant(entry: dict[str, Any]) -> Variant:
     )
 
 
-def corpus_to_test(parsed: argparse.Namespace, run: dict[str, Any]) -> EmotionCorpus:
+def _corpus(parsed: argparse.Namespace, run: dict[str, Any]) -> EmotionCorpus:
     """Returns what each fold's network is to be tested on."""
     protocol = run.get("protocol_spec", run["protocol"])
     table = read_probe_corpus(parsed.corpus)

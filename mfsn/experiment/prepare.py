@@ -146,7 +146,7 @@ def prepare(
         "name": parsed.out.resolve().name,
         **origin(place),
         "protocol": protocol_name(parsed.protocol),
-        "protocol_spec": from_anywhere(parsed.protocol),
+        "protocol_spec": _from_anywhere(parsed.protocol),
         "corpus": corpus.described,
         "encoders": described,
         "settings": settings.tree(),
@@ -192,7 +192,7 @@ def note_contamination(
         folder.complete("contamination", heard)
 
 
-def from_anywhere(protocol: str) -> str:
+def _from_anywhere(protocol: str) -> str:
     """Returns the protocol as other folders' commands can give it, with an absolute folder."""
     chosen = parse_protocol(protocol)
     return f"{chosen.name}={chosen.folder.resolve()}" if chosen.folder else protocol

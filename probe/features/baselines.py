@@ -40,7 +40,7 @@ class LogMelFeatures:
         )
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
-        """(B, S), (B,) -> (B, 1, 160)."""
+        """(B, S), (B,) -> (B, 1, 160)"""
         num_frames = (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES + 1
         logs = self.logs(waveforms)  # (B, 80, T)
         valid = torch.arange(logs.shape[2]) < num_frames[:, None]

@@ -107,7 +107,7 @@ class LogMelFrames:
         return (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES + 1
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> tuple[list[Tensor], Tensor]:
-        """(B, S), (B,) -> [(B, T, 80)], (B,)."""
+        """(B, S), (B,) -> [(B, T, 80)], (B,)"""
         return [self._mel.logs(waveforms).mT], self.num_frames(num_samples)
 
 

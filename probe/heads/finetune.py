@@ -48,7 +48,7 @@ class FinetunedNetwork(nn.Module):
         self.output = nn.Linear(encoder.settings.model_dim, num_outputs)
 
     def forward(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
-        """(B, S), (B,) -> (B, C) float32."""
+        """(B, S), (B,) -> (B, C) float32"""
         output = self.encoder(waveforms, num_samples)
         last = output.layers[-1].float()
         valid = torch.arange(last.shape[1], device=last.device) < output.num_frames[:, None]

@@ -76,7 +76,7 @@ class _Problems:
         return replace(self, **by_problem, **by_both)
 
     def logits(self, parameters_PRKC: Tensor) -> Tensor:
-        """(P, R, K, C) -> (P, N, K, C)."""
+        """(P, R, K, C) -> (P, N, K, C)"""
         product = self.inputs @ parameters_PRKC.flatten(2)
         return rearrange(product, "p n (k c) -> p n k c", k=parameters_PRKC.shape[2])
 
