@@ -13,9 +13,6 @@ DIMENSIONS = ("valence", "arousal", "dominance")
 ATTRIBUTES = ("speaker", "gender")
 """Tasks that are not emotion: what else a layer knows. Never part of a table's headline."""
 
-LOWER_IS_BETTER = frozenset(f"mse_{dimension}" for dimension in DIMENSIONS)
-"""Metrics in which the smaller number is the better one."""
-
 
 def _numbers(target: ArrayLike, prediction: ArrayLike) -> tuple[NDArray[np.float64], ...]:
     pair = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)

@@ -130,19 +130,23 @@ def check_out_folder(folder: Path, *, option: str = "--out") -> None:
 
 
 def can_reuse(folder: Path, inputs: dict[str, Any]) -> bool:
-    """Tells whether `folder` holds complete results of exactly these `inputs`.
+    """Tells whether `folder` holds complete results of exactly these `inputs`, made by whichever
+    commit: code counts by the versions of its numbers.
 
     Never for encoders of unknown origin or for code that differs from its commit.
     """
-    if inputs["git"]["dirty"] or not all(hashes for *_, hashes in inputs["rows"]):
+    if not all(hashes for *_, hashes in inputs["rows"]):
         return False
     try:
         run = _read_run(folder)
     except ResultsError:
         return False
+    there = run.get("inputs") or {}
+    if inputs["git"]["dirty"] or there.get("git", {}).get("dirty"):
+        return False
+    texts = [json.dumps({**one, "git": None}, sort_keys=True) for one in (there, inputs)]
     complete = all((folder / f"{name}.csv").is_file() for name in COLUMNS)
-    same = json.dumps(run.get("inputs"), sort_keys=True) == json.dumps(inputs, sort_keys=True)
-    return complete and same and not changed_files(folder, run)
+    return complete and texts[0] == texts[1] and not changed_files(folder, run)
 
 
 def inputs_in(folder: Path) -> Any:

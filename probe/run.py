@@ -46,7 +46,7 @@ def run(parsed: argparse.Namespace) -> None:
     inputs = inputs_of(runs, corpora, parsed.protocol, head, **how)
     if can_reuse(parsed.out, inputs):
         print(text_tables(read_results(parsed.out)))
-        print(f"\nAlready there, from the same encoders, corpora and code: {parsed.out.resolve()}")
+        print(f"\nAlready there, from the same encoders and corpora: {parsed.out.resolve()}")
         return
     check_weights(with_baselines(runs, head))
     say_precision(choice, encoder)

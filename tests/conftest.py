@@ -1,5 +1,7 @@
-"""A tiny made-up corpus and tiny settings for whatever trains in a test."""
+"""What any test may ask for: a tiny made-up corpus, tiny settings, and real speech."""
 
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,32 @@ from pretrain.shared.random_streams import generator
 PROJECT = Path(__file__).resolve().parent.parent
 
 TINY = PROJECT / "configs" / "size" / "tiny.toml"
+
+RealSpeech = Callable[[str], Path]
+"""Gives the folder of a corpus by its name."""
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Marks what needs real recordings, so that `-m "not real_speech"` leaves it out."""
+    for item in items:
+        if "real_speech" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.real_speech)
+
+
+@pytest.fixture
+def real_speech() -> RealSpeech:
+    """Gives folders of real corpora in $SPEECH_DATA; skips the test where there is none."""
+
+    def folder_of(corpus: str) -> Path:
+        given = os.environ.get("SPEECH_DATA")
+        if not given:
+            pytest.skip(f"SPEECH_DATA is not set: give the folder that holds {corpus}/")
+        folder = Path(given) / corpus
+        if not folder.is_dir():
+            pytest.skip(f"SPEECH_DATA has no folder {corpus}: {given}")
+        return folder
+
+    return folder_of
 
 
 @pytest.fixture(scope="session")

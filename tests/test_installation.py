@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import PROJECT
 
+pytestmark = pytest.mark.slow
+
 STUB = """#!/bin/sh
 case "$*" in
 *version_info*)

@@ -27,6 +27,7 @@ from pretrain.data.audio.waveforms import Waveform, read_waveform
 from pretrain.data.tables.utterances import table_hash
 from pretrain.shared.atomic_files import replaced
 from pretrain.shared.locks import lock
+from pretrain.shared.numbers_version import kept_as
 from probe.features.utterance_features import ids_hash
 
 BATCH_SEGMENTS = 20
@@ -35,7 +36,7 @@ BATCH_SEGMENTS = 20
 SAVE_EVERY_SECONDS = 20.0
 """What is computed is kept at least this often, so that Ctrl-C loses little."""
 
-FORMAT = "1"
+FORMAT = kept_as("audio", "encoder", "segments")
 """Part of every file name: numbers of another way of computing are not reused."""
 
 LARGEST_HALF = torch.finfo(torch.float16).max

@@ -40,6 +40,7 @@ from mfsn.search.settings import MfsnSettings, read_settings
 from pretrain.config.files import flatten
 from pretrain.engine.processor_tuning import MATMUL_PRECISION
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
+from pretrain.shared.numbers_version import raised
 from pretrain.shared.paths import runs_folder
 from probe.contamination.check import contamination, heard_by
 from probe.folds.protocols import EMOBOX, parse_protocol, protocol_name
@@ -218,6 +219,7 @@ def inputs_of(
         "genotype": experiment.genotype.to_json() if experiment.genotype else "",
         "found": found,
         **{f"settings.{k}": v for k, v in flatten(experiment.settings.tree()).items()},
+        **raised("audio", "encoder", "segments", "fusion", "search", "metrics"),
     }
 
 

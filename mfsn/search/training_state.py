@@ -25,8 +25,8 @@ class History:
     """The epoch whose weights are kept; 0 before the first."""
 
     best: dict[str, Any] = field(default_factory=dict)
-    """`dev_ua`, `dev_wa` and `dev_loss` of that epoch, and `choice`, the place of the best of its
-    candidates; `candidates` are the scores of all."""
+    """`ua`, `wa` and `loss` of that epoch on what it was chosen by, and `choice`, the place of the
+    best of its candidates; `candidates` are the scores of all."""
 
     epochs: list[dict[str, Any]] = field(default_factory=list)
     """One row of epochs.csv per epoch."""

@@ -24,6 +24,7 @@ from pretrain.recognition.recognizer import Recognizer, load_recognizer
 from pretrain.recognition.vocabulary import BLANK, frames_needed, normalize_text
 from pretrain.shared.atomic_files import replaced
 from pretrain.shared.json_files import JsonError, read_object
+from pretrain.shared.numbers_version import kept_as
 from pretrain.shared.run_record import RUN_FILE, EncoderRecord
 from probe.codes.quantizers import CodesError
 from probe.features.batches import batches, lengths_16k, longest_first, read_batch
@@ -31,7 +32,7 @@ from probe.features.batches import batches, lengths_16k, longest_first, read_bat
 NO_CHARACTER = -1
 """Blanks, spaces, and frames of utterances that were not aligned."""
 
-FORMAT = "alignment1"
+FORMAT = "alignment" + kept_as("audio", "encoder", "alignment")
 
 
 @dataclass(frozen=True, kw_only=True)

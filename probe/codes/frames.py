@@ -20,11 +20,12 @@ from tqdm import tqdm
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.shared.atomic_files import replaced
+from pretrain.shared.numbers_version import kept_as
 from probe.codes.quantizers import CodesError, RowQuantizer
 from probe.features.batches import batches, lengths_16k, longest_first, read_batch
 from probe.features.utterance_features import recordings_hash
 
-FORMAT = "codes1"
+FORMAT = "codes" + kept_as("audio", "encoder", "codes")
 
 
 @dataclass(frozen=True, kw_only=True)

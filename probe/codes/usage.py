@@ -90,7 +90,7 @@ def _held_out(codes: FrameCodes, centres: IntArray, blocks: IntArray) -> tuple[f
         single = _frequencies(codes, centres, train)
         found = [single, _pairs(centres, train & follows, single)]
         if codes.num_entries ** codes.codes.shape[1] <= MAX_TABLE:
-            found.append(_tilted(codes, codes.centres, train, follows))
+            found.append(tilted(codes, codes.centres, train, follows))
         predictors = np.stack(found)
         # The first frame of an utterance has none before it.
         predictors[:, ~follows] = single[~follows]
@@ -138,7 +138,7 @@ def _pairs(centres: IntArray, train: Mask, single: Array) -> Array:
     return np.where(total > 0, (count + seen * single) / np.maximum(total + seen, 1), single)
 
 
-def _tilted(codes: FrameCodes, centres: IntArray, train: Mask, follows: Mask) -> Array:
+def tilted(codes: FrameCodes, centres: IntArray, train: Mask, follows: Mask) -> Array:
     """Returns (F,) probabilities proportional to those of frequencies times, for each codebook,
     p(code | its code before) / p(code): few numbers to count, where pairs of centres are many."""
     num_entries, num_codebooks = codes.num_entries, codes.codes.shape[1]

@@ -22,6 +22,7 @@ import scipy.fft
 import soxr
 
 from pretrain.data.audio.waveforms import SAMPLE_RATE_HZ, Waveform
+from pretrain.shared.numbers_version import kept_as
 
 RATE_HZ = 8_000
 WINDOW_SAMPLES = 2_048
@@ -34,8 +35,8 @@ BAND_EDGES_HZ = np.geomspace(300, 3_000, 34)
 HEARD_FLOOR = 1e-4
 """Frames 40 dB below the loudest are not compared: what coders leave of a pause is noise."""
 
-FORMAT = "1"
-"""To be raised when anything above changes."""
+FORMAT = kept_as("fingerprint")
+"""Part of every file name: fingerprints of another kind are not reused."""
 
 QUERY_STEP = 3
 """Every third frame of one side is looked up; every frame of the other is in the index."""

@@ -25,6 +25,7 @@ from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
 from pretrain.shared.atomic_files import replaced
 from pretrain.shared.locks import lock
+from pretrain.shared.numbers_version import kept_as
 from probe.features.baselines import HOP_SAMPLES, LOG_MEL, NUM_MELS, WINDOW_SAMPLES, LogMelFeatures
 from probe.features.batches import (
     IndexArray,
@@ -39,7 +40,7 @@ from probe.features.utterance_features import FrozenEncoder, ids_hash, recording
 SHARD_SECONDS = 120.0
 """Most audio in a shard."""
 
-FORMAT = "1"
+FORMAT = kept_as("audio", "encoder", "frames")
 """Part of every folder's name: frames of another way of computing are not reused."""
 
 LARGEST_HALF = torch.finfo(torch.float16).max

@@ -27,6 +27,7 @@ from pretrain.model.encoder import Encoder, EncoderOutput
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.shared.atomic_files import replaced
+from pretrain.shared.numbers_version import kept_as
 from probe.features.batches import BATCH_SECONDS, batches, lengths_16k, longest_first, read_batch
 
 FloatArray = npt.NDArray[np.float32]
@@ -34,8 +35,8 @@ FloatArray = npt.NDArray[np.float32]
 SAVE_EVERY_SECONDS = 20.0
 """What is computed is kept at least this often, so that Ctrl-C loses little."""
 
-FORMAT = "1"
-"""Part of every key: features of another way of computing are not reused."""
+FORMAT = kept_as("audio", "encoder", "features")
+"""Part of every file name: features of another way of computing are not reused."""
 
 
 class FeatureSource(Protocol):

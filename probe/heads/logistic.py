@@ -32,6 +32,8 @@ _ABSENT = -1e30
 
 @dataclass(frozen=True, kw_only=True)
 class LogisticFit:
+    """What was fitted to P problems with K strengths each."""
+
     heads: LinearHeads
 
     unsolved: int

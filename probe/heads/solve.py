@@ -43,6 +43,8 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
+    """What P problems with K strengths each predict of n utterances."""
+
     values: dict[str, list[Values]]
     """For every task, for each of P problems: (n, K) numbers, or places of classes."""
 

@@ -10,6 +10,7 @@ import pandas as pd
 from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.data.tables.utterances import table_hash
 from pretrain.engine.provenance import git_state, package_versions
+from pretrain.shared.numbers_version import versions_of
 from probe.attributes.evaluate import find_attributes
 from probe.contamination.check import check_rows
 from probe.corpora import read_probe_corpus
@@ -24,7 +25,7 @@ from probe.heads.settings import FINETUNE, Head
 from probe.metrics import DIMENSIONS
 from probe.results import COLUMNS, ProbeResults
 from probe.rows.comparable import BASELINE, ROW, EncoderRun
-from probe.rows.evaluate_row import Corpus, evaluate_row
+from probe.rows.evaluate_row import STAGES, Corpus, evaluate_row
 
 SYNTHETIC = "synthetic"
 
@@ -208,6 +209,7 @@ def inputs_of(
         "head": head.described(),
         "bf16": bf16,
         "fingerprints": fingerprints,
+        "numbers": versions_of(*STAGES, head.name),
         "git": git_state(),
         "packages": package_versions(),
     }

@@ -20,6 +20,9 @@ from probe.heads.settings import FINETUNE, SUPERB, Head
 from probe.heads.superb import evaluate_superb
 from probe.rows.comparable import BASELINE, EncoderRun
 
+STAGES = ("audio", "encoder", "features", "frames", "attributes", "metrics")
+"""That make the numbers of every cell, beside those of its head: see `NUMBERS_VERSION`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:

@@ -2,13 +2,13 @@
 
 A cell's file is named after a hash of everything that its numbers depend on. So whatever is added
 to the table later, a seed, a row, a corpus, leaves the files of the others as they are, and a cell
-whose encoder, labels, folds or code have changed has no file yet.
+whose encoder, labels, folds or version of its numbers have changed has no file yet.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache, lru_cache
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -23,22 +23,15 @@ from pretrain.model.weights import INITIAL_WEIGHTS_FILE, SETTINGS_FILE, WEIGHTS_
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.file_names import file_name
 from pretrain.shared.json_files import Schema, read_object
-from pretrain.shared.paths import PROJECT
+from pretrain.shared.numbers_version import versions_of
 from probe.features.baselines import CONSTANT, LOG_MEL, LogMelFeatures
 from probe.folds.protocols import protocol_name
 from probe.heads.linear import Evaluation
 from probe.heads.settings import Head
 from probe.rows.comparable import BASELINE, EncoderRun
-from probe.rows.evaluate_row import Corpus, device
+from probe.rows.evaluate_row import STAGES, Corpus, device
 
 FORMAT = 1
-
-CODE = (
-    "probe/attributes/*.py", "probe/features/*.py", "probe/heads/*.py", "probe/metrics.py",
-    "probe/corpora/targets.py", "probe/rows/evaluate_row.py", "pretrain/shared/random_streams.py",
-    "pretrain/data/audio/*.py", "pretrain/data/loader.py", "pretrain/model/*.py",
-)  # fmt: skip
-"""Sources that make the numbers: cells that other ones have made are not reused."""
 
 
 class CellError(ValueError):
@@ -123,7 +116,7 @@ class Cell:
             "corpus": dict(self.corpus_inputs),
             "head": self.setting.head.described(),
             "bf16": self.setting.bf16,
-            "code": code_hash(),
+            "numbers": versions_of(*STAGES, self.setting.head.name),
             "torch": torch.__version__,
             "device": device().type,
         }
@@ -182,14 +175,6 @@ def inputs_of_corpus(corpus: Corpus) -> dict[str, Any]:
         "tasks": tasks,
         "attributes": [attribute.described["hash"] for attribute in corpus.attributes],
     }
-
-
-@lru_cache
-def code_hash() -> str:
-    """Returns a hash of the sources in `CODE`, as they were when it was first asked for."""
-    files = sorted({path for pattern in CODE for path in PROJECT.glob(pattern)})
-    texts = [[str(path.relative_to(PROJECT)), path.read_text(encoding="utf-8")] for path in files]
-    return hash_of(texts)
 
 
 def to_plain(evaluation: Evaluation) -> dict[str, Any]:

@@ -107,6 +107,7 @@ class Plan:
 
 
 def key_of(run: EncoderRun, corpus: str) -> Key:
+    """Returns what tells this cell of one column from the others."""
     return run.name, run.group, run.seed, corpus
 
 

@@ -186,7 +186,7 @@ def write_tables(plan: Plan) -> list[Path]:
             command=command_line(),
             features_folder=str(plan.features),
             cells=sorted({str(cell.path) for cell in cells.values()}),
-            **_provenance(kept.values(), results.run["inputs"]),
+            **provenance_of(kept.values(), results.run["inputs"]),
         )
         folder = plan.results / name
         with lock(plan.results / f".{name}.lock", wait=True):
@@ -214,7 +214,7 @@ def _contamination(
     }
 
 
-def _provenance(kept: Iterable[Kept], inputs: Mapping[str, Any]) -> dict[str, Any]:
+def provenance_of(kept: Iterable[Kept], inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Returns entries of run.json on the code behind it: of the cells, and of this process, which
     joins them. Where they differ, no commit makes these results: `git` is marked as dirty, so that
     nobody takes them for those of its commit."""

@@ -63,7 +63,7 @@ class MfsnGrid:
 
     @property
     def folds_words(self) -> str:
-        """ "2 of 18 folds"."""
+        """As in "2 of 18 folds"."""
         total = self.num_protocol_folds
         of = f" of {total}" if self.is_partial else ""
         return f"{self.num_folds}{of} fold{'' if (total or self.num_folds) == 1 else 's'}"

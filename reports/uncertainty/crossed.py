@@ -11,9 +11,9 @@ from scipy import stats
 from reports.uncertainty.speaker_sums import Array, Score
 
 SEEDS_EXPONENT = 1 / 3
-"""Chosen by simulation (`tests/reports/test_coverage.py`): with 1 the interval of a paired
-difference of UA with three seeds covers .924 at 24 speakers, with 1/3 .933, and with 0, which is a
-step from no uncertainty of seeds to all of it, .940."""
+"""Chosen by simulation (`tests/reports/uncertainty/test_coverage.py`): with 1 the interval of a
+paired difference of UA with three seeds covers .924 at 24 speakers, with 1/3 .933, and with 0,
+which is a step from no uncertainty of seeds to all of it, .940."""
 
 
 def influence_values(sums: Array, score: Score) -> tuple[Array, Array]:

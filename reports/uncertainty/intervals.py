@@ -4,7 +4,7 @@ Speakers are the units, and few; every seed meets every speaker. An interval is 
 speaker-level influence values (`crossed.py`) that says how far the number would move with
 other speakers *and* other seeds. Simulated coverage of 95 % intervals of a row / of a paired
 difference (3,000 to 8,000 tables each, speakers and classes of uneven size; the settings are in
-`tests/reports/simulated_tables.py`):
+`tests/reports/uncertainty/simulated_tables.py`):
 
     metric, seeds   4 speakers    10            24
     UA, 1           .943 / .954   .942 / .949   .946 / .948
@@ -187,15 +187,8 @@ def limits(metric: Metric, value: Array, values: Array, level: float) -> tuple[A
     return np.clip(value - width, metric.low, None), np.clip(value + width, None, metric.high)
 
 
-def variance_split(table: pd.DataFrame, metric: str) -> VarianceSplit:
-    """Returns what share seeds and speakers have in a metric's variance; see `interval`."""
-    chosen = metric_named(metric)
-    (sums,) = speaker_sums(chosen, [table])
-    return split_of(chosen, sums)
-
-
 def split_of(chosen: Metric, sums: SpeakerSums) -> VarianceSplit:
-    """Like `variance_split`, from speaker sums."""
+    """Returns what share seeds and speakers have in a metric's variance; see `interval`."""
     num_seeds, num_speakers, _ = sums.values.shape
     if num_speakers == 1:
         return VarianceSplit(speakers=np.nan, seeds=np.nan, residual=np.nan)

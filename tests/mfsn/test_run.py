@@ -15,7 +15,7 @@ from mfsn.run import main
 from mfsn.search.predict import FloatArray, NetworkFunction
 from tests.mfsn.commands import command, make_corpus, run_script, start_script, wait_for
 
-pytestmark = pytest.mark.usefixtures("runs")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runs")]
 
 
 def test_a_search_leaves_tables_networks_and_genotypes(searched: Path) -> None:

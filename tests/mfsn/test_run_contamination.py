@@ -14,7 +14,7 @@ from probe.contamination.check import contamination
 from probe.corpora import read_probe_corpus
 from tests.mfsn.commands import command
 
-pytestmark = pytest.mark.usefixtures("runs")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runs")]
 
 
 @pytest.fixture

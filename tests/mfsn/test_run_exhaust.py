@@ -9,7 +9,7 @@ from mfsn.experiment.results import COLUMNS, read_table
 from mfsn.run import main
 from tests.mfsn.commands import command
 
-pytestmark = pytest.mark.usefixtures("runs")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runs")]
 
 
 def test_all_structures_are_trained_and_the_found_one_is_marked_in_every_fold(

@@ -8,7 +8,7 @@ from mfsn.experiment.results import read_run, read_table
 from mfsn.run import main
 from tests.mfsn.commands import command
 
-pytestmark = pytest.mark.usefixtures("runs")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runs")]
 
 
 def test_added_seeds_and_folds_make_the_run_that_one_command_makes(

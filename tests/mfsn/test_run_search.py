@@ -8,7 +8,7 @@ from mfsn.experiment.results import read_table
 from mfsn.run import main
 from tests.mfsn.commands import command
 
-pytestmark = pytest.mark.usefixtures("runs")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runs")]
 
 # Steps so large that the leading operation changes from epoch to epoch.
 RESTLESS = ("--set", "search.alpha_lr=20", "--set", "fit.max_epochs=4", "--set", "fit.lr=1e-2")

@@ -10,7 +10,7 @@ from mfsn.experiment.results import read_run, read_table
 from mfsn.run import main
 from tests.mfsn.commands import command
 
-pytestmark = pytest.mark.usefixtures("runs")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runs")]
 
 
 def test_a_trained_sec_encoder_is_kept_and_gives_the_same_answers_again(

@@ -24,6 +24,8 @@ from pretrain.recognition.recognizer import load_recognizer
 from pretrain.shared.random_streams import generator
 from tests.conftest import PROJECT
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = (
     "training.updates=6",
     "training.checkpoint_every=3",

@@ -62,6 +62,8 @@ def test_results_are_reused_for_the_same_inputs_only(tmp_path: Path) -> None:
     assert can_reuse(tmp_path / "out", inputs)
     assert not can_reuse(tmp_path / "nowhere", inputs)
     assert not can_reuse(tmp_path / "out", {**inputs, "git": {"dirty": True}})
+    assert can_reuse(tmp_path / "out", {**inputs, "git": {"commit": "later", "dirty": False}})
+    assert not can_reuse(tmp_path / "out", {**inputs, "numbers": {"linear": 2}})
     other = {**inputs, "rows": [["a", "row", 0, {"final_weights": "2"}]]}
     assert not can_reuse(tmp_path / "out", other)
     unknown = {**inputs, "rows": [["a", "uncontrolled", 0, {}]]}

@@ -16,6 +16,8 @@ from probe.command_line import parse_arguments
 from probe.results import read_results
 from probe.run import run
 
+pytestmark = pytest.mark.slow
+
 SIZES = EncoderSettings(
     conv_dim=8, model_dim=16, ffn_dim=16, num_layers=2, num_heads=2, position_groups=2
 )

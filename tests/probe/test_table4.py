@@ -19,6 +19,8 @@ from probe.whole_table.plan import Plan
 from tests.conftest import PROJECT
 from tests.probe.table4_places import command, make_corpus, make_rows, run_to_end, start
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -20,6 +20,8 @@ from probe.whole_table.plan import Plan
 from probe.whole_table.work import run_workers
 from tests.probe.table4_places import command, make_corpus, make_rows, start
 
+pytestmark = pytest.mark.slow
+
 
 def is_alive(group: int) -> bool:
     """Whether some process of the group does anything yet."""

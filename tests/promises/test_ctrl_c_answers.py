@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import PROJECT
 
+pytestmark = pytest.mark.slow
+
 TRAINING = """
 import hashlib, sys, time
 from pretrain.shared.command_line import STOPPED, run_for_users

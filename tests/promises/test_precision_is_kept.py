@@ -25,6 +25,8 @@ from pretrain.engine.run_folder import RunFolderError
 from tests.conftest import PROJECT, TINY
 from tests.promises.test_processes_do_not_matter import TORCHRUN
 
+pytestmark = pytest.mark.slow
+
 FAST_BF16 = Rates(highest=100.0, medium=100.0, bf16=400.0)
 SLOW_BF16 = Rates(highest=100.0, medium=100.0, bf16=1.0)
 

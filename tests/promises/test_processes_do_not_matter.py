@@ -12,6 +12,8 @@ import pytest
 from pretrain.engine.launch import LaunchError, check_number_of_processes
 from tests.conftest import PROJECT, TINY
 
+pytestmark = pytest.mark.slow
+
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]
 
 

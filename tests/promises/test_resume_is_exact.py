@@ -15,6 +15,8 @@ from pretrain.engine.pretrain_run import pretrain
 from pretrain.engine.run_folder import RunFolderError
 from tests.conftest import PROJECT
 
+pytestmark = pytest.mark.slow
+
 ROWS = ["quantized-g4v8", "continuous-k4"]
 
 

@@ -14,6 +14,8 @@ from pretrain.engine.interrupts import StopRequest
 from pretrain.engine.run_folder import RunFolder, RunFolderError
 from tests.conftest import PROJECT, TINY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_stops(

@@ -18,6 +18,8 @@ from pretrain.engine.pretrain_run import pretrain
 from pretrain.objectives.continuous import ContinuousObjective
 from tests.conftest import PROJECT, TINY
 
+pytestmark = pytest.mark.slow
+
 ONE_OF_TWO = """
 import os, signal, sys
 from pretrain import run

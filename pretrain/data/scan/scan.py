@@ -26,10 +26,11 @@ from pretrain.data.audio.waveforms import AudioError, AudioHasher, Waveform, mix
 from pretrain.data.scan.overshoot import without_overshoot
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.scan.scan_cache import KEY, ScanCache
+from pretrain.shared.numbers_version import kept_as
 from pretrain.shared.paths import corpora_folder
 
-VERSION = "2"
-"""To be raised when a fact below changes its meaning."""
+VERSION = kept_as("audio", "scan")
+"""Part of every file name: facts of another meaning are not reused."""
 
 FILES_PER_TASK = 16
 MAX_THREADS = 16

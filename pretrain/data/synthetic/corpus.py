@@ -197,6 +197,7 @@ def to_16k(spoken: bytes) -> NDArray[np.int16]:
 
 
 def manifest_row(path: str, speaker: Speaker, plan: Plan, num_samples: int) -> dict[str, Any]:
+    """Returns the line of manifest.csv of one file."""
     labels = dict(zip(LABELS, mean_ratings(plan), strict=True))
     row: dict[str, Any] = {
         "path": path,

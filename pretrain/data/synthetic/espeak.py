@@ -74,6 +74,7 @@ def speak(voice: str, requests: list[Request]) -> Generator[bytes, None, None]:
 
 
 def read_samples(stream: IO[bytes], voice: str, text: str) -> bytes:
+    """Reads 16-bit samples that the speaking process wrote, behind their number."""
     header = stream.read(4)
     size = 2 * struct.unpack("<I", header)[0] if len(header) == 4 else 0
     samples = stream.read(size)
@@ -125,6 +126,7 @@ class Synthesizer:
 
 
 def main() -> None:
+    """Speaks what standard input asks for, in the process of its own."""
     work = json.load(sys.stdin)
     synthesizer = Synthesizer(work["voice"])
     for request in work["requests"]:

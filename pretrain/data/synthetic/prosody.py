@@ -75,4 +75,5 @@ def to_request(text: str, prosody: Array) -> Request:
 
 
 def bounded(value: float, lowest: int, highest: int) -> int:
+    """Rounds to a whole number within both limits."""
     return min(max(round(value), lowest), highest)

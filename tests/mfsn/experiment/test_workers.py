@@ -13,7 +13,7 @@ from mfsn.experiment.workers import WORKER, worker_environment
 from mfsn.run import main
 from tests.mfsn.commands import command
 
-pytestmark = pytest.mark.usefixtures("runs")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runs")]
 
 
 def test_a_worker_knows_of_no_launcher_and_has_its_share_of_cores_and_gpus() -> None:

@@ -81,14 +81,17 @@ def test_the_papers_sizes_give_its_number_of_parameters() -> None:
 def test_initial_weights_depend_on_the_seed_only() -> None:
     torch.manual_seed(1)
     first = build_encoder(SETTINGS, seed=0)
-    state = torch.get_rng_state()
     torch.manual_seed(2)
     second = build_encoder(SETTINGS, seed=0)
     assert weights_hash(first) == weights_hash(second)
     assert weights_hash(first) != weights_hash(build_encoder(SETTINGS, seed=1))
+
+
+def test_building_an_encoder_leaves_the_random_numbers_of_others_alone() -> None:
     torch.manual_seed(1)
+    before = torch.get_rng_state()
     build_encoder(SETTINGS, seed=0)
-    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_masking_replaces_masked_frames_only_and_not_in_place() -> None:

@@ -7,9 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from pretrain.shared.random_streams import generator
-from probe.codes import usage as measured
 from probe.codes.frames import FrameCodes
-from probe.codes.usage import rates, usage
+from probe.codes.usage import rates, tilted, usage
 
 NUM_UTTERANCES, NUM_FRAMES = 20, 400
 BLOCKS = np.arange(NUM_UTTERANCES, dtype=np.int64) % 5
@@ -73,5 +72,5 @@ def test_tilted_frequencies_sum_to_one_over_all_centres() -> None:
             codes = codes_of(frames, 3)
             train = np.arange(62) < 60
             follows = np.arange(62) > 0
-            total += measured._tilted(codes, codes.centres, train, follows)[-1]
+            total += tilted(codes, codes.centres, train, follows)[-1]
         assert total == pytest.approx(1.0, abs=1e-9)

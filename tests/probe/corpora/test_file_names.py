@@ -1,6 +1,5 @@
 """EmoDB and RAVDESS, read from their file names."""
 
-import os
 import warnings
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import soundfile
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.utterances import read_csv, table_hash
 from probe.corpora import read_probe_corpus
+from tests.conftest import RealSpeech
 
 RAVDESS_TWINS = "ravdess/03-01-03-01-02-01-07 = ravdess/03-01-03-01-02-02-07"
 
@@ -94,10 +94,11 @@ def test_an_unknown_corpus_names_those_of_the_probe(tmp_path: Path) -> None:
         read_probe_corpus(f"radvess={tmp_path}")
 
 
-@pytest.mark.skipif(not os.environ.get("SPEECH_DATA"), reason="SPEECH_DATA is not set")
 @pytest.mark.parametrize(("corpus", "total"), [("emodb", 535), ("ravdess", 1440)])
-def test_real_names_give_the_manifest_and_the_published_counts(corpus: str, total: int) -> None:
-    folder = Path(os.environ["SPEECH_DATA"]) / corpus
+def test_real_names_give_the_manifest_and_the_published_counts(
+    corpus: str, total: int, real_speech: RealSpeech
+) -> None:
+    folder = real_speech(corpus)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         table = read_probe_corpus(f"{corpus}={folder}")

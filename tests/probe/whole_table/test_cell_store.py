@@ -1,17 +1,23 @@
 """A kept cell comes back as it was, and is found only for exactly its inputs."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 
 import pandas as pd
 import pytest
 import torch
 
+from pretrain.config.settings import hash_of
 from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder
+from pretrain.shared.numbers_version import NUMBERS_VERSION
 from probe.features.baselines import CONSTANT, UNTRAINED
 from probe.folds.divide import folds_hash
 from probe.heads.linear import Evaluation
@@ -19,8 +25,10 @@ from probe.heads.settings import make_head
 from probe.rows.all_rows import read_corpus
 from probe.rows.comparable import BASELINE, ROW, EncoderRun
 from probe.rows.evaluate_row import Corpus, evaluate_row
+from probe.rows.precision import precision_of_cells
 from probe.whole_table import cell_store as cells_module
 from probe.whole_table.cell_store import Cell, CellError, Setting, inputs_of_corpus
+from tests.conftest import PROJECT
 from tests.probe.table4_places import make_corpus
 
 SIZES = EncoderSettings(
@@ -80,7 +88,7 @@ def untrained_of(cell: Cell) -> Cell:
     return replace(cell, run=run)
 
 
-def test_other_labels_folds_head_precision_and_code_are_other_cells(
+def test_other_labels_folds_head_precision_and_numbers_are_other_cells(
     cell: Cell, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def with_corpus(other: Corpus) -> Cell:
@@ -101,7 +109,7 @@ def test_other_labels_folds_head_precision_and_code_are_other_cells(
         replace(cell, run=replace(cell.run, seed=1)),
     ]
     paths = [other.path for other in others]
-    monkeypatch.setattr(cells_module, "code_hash", lambda: "other")
+    monkeypatch.setitem(NUMBERS_VERSION, "linear", NUMBERS_VERSION["linear"] + 1)
     paths.append(cell.path)
     monkeypatch.setattr(cells_module, "device", lambda: torch.device("meta"))
     paths.append(cell.path)
@@ -144,3 +152,56 @@ def test_frames_of_predictions_stay_frames(cell: Cell) -> None:
     text = json.dumps(cells_module.to_plain(made))
     (read,) = cells_module.from_plain(json.loads(text)).predictions
     pd.testing.assert_frame_equal(read, frame)
+
+
+OF_A_CELL = """
+from pathlib import Path
+import probe
+from pretrain.config.settings import hash_of
+from probe.features.baselines import CONSTANT
+from probe.heads.settings import make_head
+from probe.rows.comparable import BASELINE, EncoderRun
+from probe.whole_table.cell_store import Cell, Setting
+setting = Setting(corpus=None, protocol="speaker", head=make_head("linear"), bf16=False)
+run = EncoderRun(name=CONSTANT, group=BASELINE, seed=0)
+print(probe.__file__)
+print(hash_of(Cell(run=run, setting=setting, corpus_inputs={}, folder=Path()).inputs))
+"""
+
+
+@pytest.mark.slow
+def test_another_comment_in_the_code_is_the_same_cell(tmp_path: Path) -> None:
+    for package in ("probe", "pretrain"):
+        copytree(PROJECT / package, tmp_path / package, ignore=ignore_patterns("__pycache__"))
+    for file in tmp_path.rglob("*.py"):
+        file.write_text(file.read_text() + "\n# Said in other words.\n")
+    hashes = []
+    for place in (PROJECT, tmp_path):
+        done = subprocess.run(
+            [sys.executable, "-c", OF_A_CELL],
+            cwd=place,
+            env={**os.environ, "PYTHONPATH": str(place)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        where, found = done.stdout.split()
+        assert Path(where).is_relative_to(place)
+        hashes.append(found)
+    assert hashes[0] == hashes[1]
+
+
+def test_a_cell_of_a_former_version_is_left_and_computed_anew(cell: Cell) -> None:
+    """They were named after a hash of the code."""
+    old = {**cell.inputs, "code": "0" * 32}
+    del old["numbers"]
+    former = cell.path.with_name(f"row-seed0-{hash_of(old)[:16]}.json")
+    cell.write(Evaluation(), 1.0)
+    text = json.loads(cell.path.read_text())
+    cell.path.unlink()
+    former.write_text(json.dumps({**text, "inputs": old}))
+    assert not cell.path.is_file()
+    assert precision_of_cells(cell.folder) == "fp32"
+    cell.write(Evaluation(warnings=["new"]), 1.0)
+    assert cell.read().evaluation.warnings == ["new"]
+    assert former.is_file()

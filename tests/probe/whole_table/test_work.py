@@ -6,7 +6,7 @@ import pytest
 
 from probe.heads.linear import Evaluation
 from probe.whole_table.cell_store import Kept
-from probe.whole_table.work import _provenance
+from probe.whole_table.work import provenance_of
 
 GIT = {"commit": "a", "dirty": False}
 PACKAGES = {"torch": "2"}
@@ -18,7 +18,7 @@ def kept(git: dict[str, Any], packages: dict[str, str]) -> Kept:
 
 def test_cells_of_the_joining_code_make_results_of_its_commit() -> None:
     inputs = {"rows": [], "git": GIT, "packages": PACKAGES}
-    found = _provenance([kept(GIT, PACKAGES)] * 3, inputs)
+    found = provenance_of([kept(GIT, PACKAGES)] * 3, inputs)
     assert found["inputs"] == inputs
     assert found["git"] == GIT
     assert found["cells_made_by"] == [{"git": GIT, "packages": PACKAGES}]
@@ -32,7 +32,7 @@ def test_cells_of_other_code_make_results_of_no_commit(
 ) -> None:
     inputs = {"rows": [], "git": GIT, "packages": PACKAGES}
     for cells in ([kept(*other)], [kept(GIT, PACKAGES), kept(*other)]):
-        found = _provenance(cells, inputs)
+        found = provenance_of(cells, inputs)
         # `can_reuse` compares them with inputs whose git is clean.
         assert found["inputs"] != inputs
         assert found["git"]["dirty"]

@@ -25,10 +25,10 @@ from reports.uncertainty.intervals import (
     compare,
     decide,
     interval,
-    variance_split,
 )
 from reports.uncertainty.questions import KINDS, questions
 from tests.reports.conftest import ROWS, make_probe
+from tests.reports.uncertainty.test_intervals import variance_split
 
 TWO = ("quantized-g2v2", "continuous-k4")
 

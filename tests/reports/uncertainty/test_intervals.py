@@ -7,9 +7,15 @@ from scipy import stats
 
 from probe import metrics
 from reports.uncertainty.crossed import standard_error
-from reports.uncertainty.intervals import compare, decide, holm, interval, variance_split
+from reports.uncertainty.intervals import VarianceSplit, compare, decide, holm, interval, split_of
 from reports.uncertainty.sign_flips import exchanges, sign_flip_p, smallest_p
 from reports.uncertainty.speaker_sums import METRICS, metric_named, speaker_sums
+
+
+def variance_split(table: pd.DataFrame, metric: str) -> VarianceSplit:
+    chosen = metric_named(metric)
+    (sums,) = speaker_sums(chosen, [table])
+    return split_of(chosen, sums)
 
 
 def hits(shares: list[list[int]], out_of: int = 4) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from reports.uncertainty.crossed import half_width, influence_values, mean_squar
 from reports.uncertainty.intervals import limits
 from reports.uncertainty.sign_flips import sign_flip_p, smallest_p
 from reports.uncertainty.speaker_sums import METRICS
-from tests.reports.simulated_tables import (
+from tests.reports.uncertainty.simulated_tables import (
     CLASSES,
     NUMBERS,
     Array,
@@ -22,6 +22,8 @@ from tests.reports.simulated_tables import (
     class_rows,
     number_rows,
 )
+
+pytestmark = pytest.mark.slow
 
 Rows = list[tuple[Array, Array]]
 CHUNK = 500

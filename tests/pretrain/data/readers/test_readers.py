@@ -14,6 +14,7 @@ from pretrain.data.readers.manifest import list_manifest
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.utterances import TableError, read_csv, table_hash
 from pretrain.shared.paths import runs_folder
+from tests.conftest import RealSpeech
 
 
 @pytest.fixture(autouse=True)
@@ -270,9 +271,8 @@ def test_the_runs_folder_is_set_by_the_environment(
     assert runs_folder() == tmp_path / "runs"
 
 
-@pytest.mark.skipif(not os.environ.get("SPEECH_DATA"), reason="SPEECH_DATA is not set")
-def test_real_manifests_are_read(tmp_path: Path) -> None:
-    folder = Path(os.environ["SPEECH_DATA"]) / "an4"
+def test_real_manifests_are_read(tmp_path: Path, real_speech: RealSpeech) -> None:
+    folder = real_speech("an4")
     listing = list_manifest(folder / "manifest.csv", "an4")
     assert (len(listing), listing["speaker"].nunique()) == (1078, 84)
     assert set(listing["split"]) == {"train", "test"}

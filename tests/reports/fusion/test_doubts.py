@@ -20,7 +20,7 @@ from reports.read.collect import collect
 from reports.read.records import Collection
 from tests.reports.conftest import make_pretrain, make_probe
 from tests.reports.mfsn_folders import make_mfsn
-from tests.reports.test_collapse import collapse
+from tests.reports.read.test_collapse import collapse
 
 SMALL: dict[str, Any] = {"per_speaker": 12, "seeds": (0,)}
 

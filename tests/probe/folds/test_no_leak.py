@@ -1,6 +1,5 @@
 """Whatever the corpus: under every protocol there is an error, or there is no leak."""
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from probe.corpora import read_probe_corpus
 from probe.folds.divide import Divided, divide, folds_hash
 from probe.folds.leaks import check_folds
 from probe.folds.protocols import LEAVE_OUT, PARTS, SplitError
+from tests.conftest import RealSpeech
 from tests.probe.split_corpora import corpora, in_two_parts, write_emobox
 
-SPEECH_DATA = os.environ.get("SPEECH_DATA", "")
 COPIES = ("ravdess/03-01-03-01-02-01-07", "ravdess/03-01-03-01-02-02-07")
 
 
@@ -160,12 +159,8 @@ def test_a_copy_planted_after_the_folds_were_made_is_caught() -> None:
         check_folds(table, folds, "speaker")
 
 
-@pytest.mark.skipif(
-    not (SPEECH_DATA and Path(SPEECH_DATA, "ravdess").is_dir()),
-    reason="SPEECH_DATA is no folder with RAVDESS in it",
-)
-def test_the_recording_that_ravdess_holds_twice_is_caught() -> None:
-    table = read_probe_corpus(f"ravdess={SPEECH_DATA}/ravdess")
+def test_the_recording_that_ravdess_holds_twice_is_caught(real_speech: RealSpeech) -> None:
+    table = read_probe_corpus(f"ravdess={real_speech('ravdess')}")
     hashes = table.set_index("id")["audio_hash"]
     assert hashes[COPIES[0]] == hashes[COPIES[1]]
     found = divide(table, "speaker")
