@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mfsn.experiment.encoders import EncoderFolderError
-from mfsn.model.variants import CONTINUOUS, QUANTIZED, TEC
+from mfsn.roles import CONTINUOUS, QUANTIZED, TEC
 
 Described = Mapping[str, Mapping[str, Any]]
 """Entries of `describe_encoder` by role."""

@@ -39,7 +39,7 @@ def as_read(values: Mapping[str, Any]) -> dict[str, Any]:
     return parse_object(json.dumps(values), "the inputs")
 
 
-class RunFolder:
+class FusionRunFolder:
     """The folder given by --out; several processes may have it open."""
 
     def __init__(self, path: Path) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mfsn.model.operations import OPERATIONS, SUPPLEMENTS, make_operation
+from mfsn.model.operations import OPERATIONS, make_operation
+from mfsn.model.operations.operation import SUPPLEMENTS
 from pretrain.model.encoder import seeded_weights
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.random_streams import generator
@@ -52,7 +53,7 @@ class ChoiceCell(nn.Module):
 
 
 class FusionCell(nn.Module):
-    """softmax(alpha)-weighted sum of the eight operations on (x, y) (paper, eq. 6; DARTS)."""
+    """softmax(alpha)-weighted sum of the operations on (x, y) (paper, eq. 6; DARTS)."""
 
     def __init__(self, dim: int, settings: FusionSettings, *, cell: int, seed: int) -> None:
         """Makes Fusion Cell number `cell`, counted from 0."""
@@ -91,14 +92,15 @@ class DerivedCell(nn.Module):
 
 
 def argmax_operations(weights: Tensor, *, zero_may_win: bool = True) -> tuple[str, ...]:
-    """Returns for every row of `weights` (M, 8) the operation of the largest one.
+    """Returns for every row of `weights` (M, operations) the operation of the largest one.
 
     Without `zero_may_win` the operation `zero`, which deletes the text stream, is passed over.
     """
     allowed = torch.tensor([zero_may_win or name != "zero" for name in OPERATIONS])
     candidates = torch.where(allowed, weights.detach().cpu(), -torch.inf)
+    names = tuple(OPERATIONS)
     places: Iterable[int] = candidates.argmax(dim=1).tolist()
-    return tuple(OPERATIONS[place] for place in places)
+    return tuple(names[place] for place in places)
 
 
 def _seeded_operation(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from mfsn.roles import CONTINUOUS, QUANTIZED, SEC, TEC
+
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
@@ -13,10 +15,10 @@ class Variant:
     """For tables."""
 
     tec: str = ""
-    """Role of the encoder of textual content (TEC); empty: no such stream."""
+    """Role of its TEC encoder; empty: no such stream."""
 
     sec: str = ""
-    """Role of the encoder of speech content (SEC); empty: no such stream."""
+    """Role of its SEC encoder; empty: no such stream."""
 
     search: bool = False
     """Whether its structure is searched."""
@@ -36,10 +38,6 @@ class Variant:
             "search": self.search,
         }
 
-
-TEC, SEC = "tec", "sec"
-QUANTIZED, CONTINUOUS = "sec-quantized", "sec-continuous"
-"""Roles of encoders. `sec` is the only SEC encoder of a command; an ablation has two."""
 
 MFSN, BOTH, DERIVED, EXHAUST = "mfsn", "both", "derived", "exhaust"
 

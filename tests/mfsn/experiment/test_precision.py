@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from mfsn.experiment.precision import check_precision, choose_for_fit, with_precision
 from mfsn.experiment.results import FORMAT, KIND, ResultsError, read_run, write_json
-from mfsn.search.precision import check_precision, choose_for_fit, with_precision
 from mfsn.search.settings import MfsnSettings
 from pretrain.engine import precision
 from pretrain.engine.precision import Choice, Rates
