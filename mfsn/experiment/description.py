@@ -1,4 +1,4 @@
-"""What run.json says of a run: where it was made, what its numbers depend on, what to know of it."""
+"""What run.json says of a run: what its numbers depend on, where it was made, what to know."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from mfsn.data.corpus import EmotionCorpus
 from mfsn.data.dataset import segments_of_table
 from mfsn.experiment.encoder_checks import Described, doubts
 from mfsn.experiment.experiment import Experiment
+from mfsn.experiment.run_folder import OPERATION_NAMES
 from mfsn.model.operations import OPERATIONS
 from mfsn.model.variants import DERIVED, EXHAUST, Variant
 from mfsn.search.settings import MfsnSettings
@@ -39,8 +40,10 @@ def inputs_of(
 ) -> dict[str, Any]:
     """Returns everything that the numbers of a run depend on, with dotted keys."""
     found = {f"{seed}/{fold}": g.to_json() for (seed, fold), g in experiment.found.items()}
+    chooses = any(v.search or v.name == EXHAUST for v in experiment.variants.values())
     return {
         "action": action,
+        **({OPERATION_NAMES: list(OPERATIONS)} if chooses else {}),
         **protocol_inputs(protocol, experiment.corpus),
         "corpus": experiment.corpus.described["table_hash"],
         **{f"encoders.{role}": entry["hashes"]["files"] for role, entry in described.items()},
@@ -79,7 +82,7 @@ def structure_space(settings: MfsnSettings) -> dict[str, Any]:
     y."""
     ism = settings.fusion.ism
     formulas = {name: operation.written(ism) for name, operation in OPERATIONS.items()}
-    return {"operations": list(OPERATIONS), "formulas": formulas}
+    return {OPERATION_NAMES: list(OPERATIONS), "formulas": formulas}
 
 
 def trained_parts(variants: Sequence[Variant], settings: MfsnSettings) -> list[str]:

@@ -39,7 +39,8 @@ def test_a_run_and_a_judged_search_keep_theirs(
     with_measured(monkeypatch, 200.0)
     inputs = {"settings.fit.precision": "fp32"}
     (tmp_path / "run").mkdir()
-    write_json(tmp_path / "run" / "run.json", {"kind": KIND, "format": FORMAT, "inputs": inputs})
+    run = {"kind": KIND, "format": FORMAT, "status": "running", "inputs": inputs}
+    write_json(tmp_path / "run" / "run.json", run)
     assert choose_for_fit(TRAINED, tmp_path / "run", None, 512, CPU).precision == "fp32"
     search = tmp_path / "run"
     assert choose_for_fit(TRAINED, tmp_path / "exhaust", search, 512, CPU).precision == "fp32"
