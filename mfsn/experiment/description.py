@@ -81,7 +81,7 @@ def structure_space(settings: MfsnSettings) -> dict[str, Any]:
     """Returns the operations in the order of alpha, and what each computes of text x and speech
     y."""
     ism = settings.fusion.ism
-    formulas = {name: operation.written(ism) for name, operation in OPERATIONS.items()}
+    formulas = {name: operation.formula("x", "y", ism) for name, operation in OPERATIONS.items()}
     return {OPERATION_NAMES: list(OPERATIONS), "formulas": formulas}
 
 

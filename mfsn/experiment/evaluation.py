@@ -34,7 +34,7 @@ from mfsn.experiment.tasks import Task, list_tasks
 from mfsn.experiment.variant_on_fold import VariantOnFold
 from mfsn.model.build import make_network
 from mfsn.model.genotype import Genotype
-from mfsn.model.variants import Variant
+from mfsn.model.variants import make_variant
 from mfsn.search.settings import settings_of
 from pretrain.data.tables.identities import canonical
 from pretrain.data.tables.utterances import table_hash
@@ -89,7 +89,9 @@ def prepare_evaluation(
     corpus = corpus_to_test(request.corpus, trained_in, run)
     experiment = Experiment(
         corpus=corpus,
-        variants={entry["name"]: _variant(entry) for entry in run["variants"]},
+        variants={
+            entry["name"]: make_variant(entry["name"], entry["sec"]) for entry in run["variants"]
+        },
         encoders={
             role: load_frame_encoder(Path(entry["folder"]), device=place.device)
             for role, entry in described.items()
@@ -155,17 +157,6 @@ def evaluate_saved(task: Task, experiment: Experiment) -> TaskOutput:
             "seconds": round(time.monotonic() - started, 2),
         },
         tables={"predictions": fold.predictions(fold.selection, scores.argmax(axis=1))},
-    )
-
-
-def _variant(entry: dict[str, Any]) -> Variant:
-    tec = "tec" if "tec" in entry["streams"] else ""
-    return Variant(
-        name=entry["name"],
-        label=entry["label"],
-        tec=tec,
-        sec=entry["sec"],
-        search=entry["search"],
     )
 
 

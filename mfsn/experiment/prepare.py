@@ -28,7 +28,8 @@ from mfsn.experiment.run_folder import FusionRunFolder
 from mfsn.experiment.tasks import Task, list_tasks
 from mfsn.experiment.workers import speaks_for_all
 from mfsn.model.build import check_networks
-from mfsn.model.variants import Variant, ablation, derived, exhausted, of_train, searched
+from mfsn.model.variants import ABLATION, DERIVED, EXHAUST, MFSN, Variant, make_variant
+from mfsn.roles import CONTINUOUS
 from mfsn.search.settings import read_settings
 from pretrain.shared.paths import runs_folder
 from probe.contamination.check import contamination, heard_by
@@ -38,12 +39,9 @@ from probe.folds.protocols import protocol_name
 def variants_of(request: FusionRequest) -> list[Variant]:
     """Returns the variants that a command trains."""
     if request.action == "ablate":
-        return ablation()
-    if request.action == "search":
-        return [searched()]
-    if request.action == "exhaust":
-        return [exhausted()]
-    return [derived()] if request.genotype else [of_train(request.variant)]
+        return [make_variant(name, CONTINUOUS) for name in ABLATION]
+    of_action = {"search": MFSN, "exhaust": EXHAUST}
+    return [make_variant(of_action.get(request.action) or request.variant or DERIVED)]
 
 
 def prepare(

@@ -4,14 +4,13 @@ Shapes: B batch, T frames, D model dim.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mfsn.model.operations import OPERATIONS, make_operation
-from mfsn.model.operations.operation import SUPPLEMENTS
 from pretrain.model.encoder import seeded_weights
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.random_streams import generator
@@ -30,16 +29,12 @@ class FusionSettings:
     num_cells: Annotated[int, within(f"[1, {MAX_CELLS}]")] = 1
     """M, the Fusion Cells in a row (paper: 1)."""
 
-    ism: str = "gated"
+    ism: Literal["gated", "channel"] = "gated"
     """What stands in for the Information Supplement Module: `gated` or `channel`. Its formula is
     lost: Not specified by the paper."""
 
     alpha_init: Annotated[float, within("[0, 1000]")] = 1e-3
     """Standard deviation of the initial alpha (BM-NAS's). Not specified by the paper."""
-
-    def __post_init__(self) -> None:
-        if self.ism not in SUPPLEMENTS:
-            raise ValueError(f"`ism` must be one of {SUPPLEMENTS}, but is {self.ism!r} instead.")
 
 
 class ChoiceCell(nn.Module):

@@ -50,12 +50,8 @@ def fit(network: nn.Module, training: Training) -> FitResult:
         TrainingDivergedError: A loss is not finite.
         ValueError: The checkpoint belongs to other settings.
     """
-    streams, fold, settings, seed = (
-        training.streams,
-        training.fold,
-        training.settings,
-        training.seed,
-    )
+    streams, fold, settings = training.streams, training.fold, training.settings
+    seed = training.seed
     network.to(training.device)
     streams.to(training.device)
     optimizer = make_weight_optimizer(list(network.parameters()), streams, settings)

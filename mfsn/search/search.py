@@ -88,12 +88,8 @@ def search(
     Raises:
         What `mfsn.search.fit.fit` raises.
     """
-    streams, fold, settings, seed = (
-        training.streams,
-        training.fold,
-        training.settings,
-        training.seed,
-    )
+    streams, fold, settings = training.streams, training.fold, training.settings
+    seed = training.seed
     supernet.to(training.device)
     streams.to(training.device)
     initial_streams = copy_of_trained_state(streams)

@@ -33,7 +33,9 @@ class Product(nn.Module):
         return only_valid(x * self.linear(y), valid)
 
 PRODUCT = Operation(
-    name="product_w", make=lambda dim, ism: Product(dim), formula="{x} \\u2299 W {y}"
+    name="product_w",
+    make=lambda dim, ism: Product(dim),
+    formula=lambda x, y, ism: f"{x} \\u2299 W {y}",
 )
 """
 

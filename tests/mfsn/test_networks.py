@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ def make_supernet(
     num_cells: int = 1,
     *,
     tec_dim: int = DIM,
-    ism: str = "gated",
+    ism: Literal["gated", "channel"] = "gated",
     head: HeadSettings = HEAD,
 ) -> Supernet:
     return Supernet(

@@ -19,5 +19,5 @@ class Attention(nn.Module):
 ATTENTION = Operation(
     name="attention",
     make=lambda dim, ism: Attention(),
-    formula="softmax({x} {y}^T / \u221aD) {y}",
+    formula=lambda x, y, ism: f"softmax({x} {y}^T / \u221aD) {y}",
 )

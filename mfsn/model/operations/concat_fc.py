@@ -24,5 +24,5 @@ class ConcatFC(nn.Module):
 CONCAT_FC = Operation(
     name="concat_fc",
     make=lambda dim, ism: ConcatFC(dim),
-    formula="LN(ReLU(W [{x}; {y}]))",
+    formula=lambda x, y, ism: f"LN(ReLU(W [{x}; {y}]))",
 )

@@ -4,14 +4,11 @@ Shapes: B batch, T frames, D model dim. Every operation maps x and y (B, T, D) w
 bool to (B, T, D); what stands at invalid frames changes nothing, and they come out 0.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-GATED, CHANNEL = SUPPLEMENTS = ("gated", "channel")
-"""The variants of the Information Supplement Module (ISM), the setting `fusion.ism`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +19,11 @@ class Operation:
     """In run.json, genotypes, tables and figures; its initial weights are drawn by it."""
 
     make: Callable[[int, str], nn.Module]
-    """Builds it for states of so many dimensions and the variant of the ISM."""
+    """Builds it for states of so many dimensions and the setting `fusion.ism`."""
 
-    formula: str | Mapping[str, str] = ""
-    """What it computes of {x} and {y} in a few signs, for figures; by the variant of the ISM where
-    it depends on it."""
-
-    def written(self, ism: str) -> str:
-        """Returns its formula for text x and speech y."""
-        return self._template(ism).format(x="x", y="y")
+    formula: Callable[[str, str, str], str]
+    """What it computes of things called x and y under the setting `fusion.ism`, in a few signs for
+    figures."""
 
     def reversed(self) -> "Operation":
         """Returns the operation with its arguments exchanged, and with weights of its own (paper,
@@ -38,11 +31,8 @@ class Operation:
         return Operation(
             name=f"{self.name}_reverse",
             make=lambda dim, ism: Reverse(self.make(dim, ism)),
-            formula={ism: self._template(ism).format(x="{y}", y="{x}") for ism in SUPPLEMENTS},
+            formula=lambda x, y, ism: self.formula(y, x, ism),
         )
-
-    def _template(self, ism: str) -> str:
-        return self.formula if isinstance(self.formula, str) else self.formula[ism]
 
 
 class Reverse(nn.Module):

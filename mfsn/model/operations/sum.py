@@ -13,4 +13,4 @@ class Sum(nn.Module):
         return only_valid(x + y, valid)
 
 
-SUM = Operation(name="sum", make=lambda dim, ism: Sum(), formula="{x} + {y}")
+SUM = Operation(name="sum", make=lambda dim, ism: Sum(), formula=lambda x, y, ism: f"{x} + {y}")

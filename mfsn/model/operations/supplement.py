@@ -3,14 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mfsn.model.operations.operation import (
-    CHANNEL,
-    GATED,
-    SUPPLEMENTS,
-    Operation,
-    linear_of_pair,
-    only_valid,
-)
+from mfsn.model.operations.operation import Operation, linear_of_pair, only_valid
 
 
 class GatedSupplement(nn.Module):
@@ -50,16 +43,15 @@ class ChannelSupplement(nn.Module):
 
 
 def make_supplement(dim: int, ism: str) -> nn.Module:
-    """Builds the ISM of variant `ism`, one of `SUPPLEMENTS`, for states of `dim` dimensions."""
-    assert ism in SUPPLEMENTS, ism
-    return GatedSupplement(dim) if ism == GATED else ChannelSupplement()
+    """Builds the ISM of variant `ism` for states of `dim` dimensions."""
+    return GatedSupplement(dim) if ism == "gated" else ChannelSupplement()
 
 
-ISM = Operation(
-    name="ism",
-    make=make_supplement,
-    formula={
-        GATED: "{x} + gate({x}, {y}) \u00b7 V {y}",
-        CHANNEL: "{x} + {y} \u00b7 \u03c3(conv(mean {y}))",
-    },
-)
+def formula(x: str, y: str, ism: str) -> str:
+    """Returns what the variant `ism` computes, in a few signs."""
+    if ism == "gated":
+        return f"{x} + gate({x}, {y}) \u00b7 V {y}"
+    return f"{x} + {y} \u00b7 \u03c3(conv(mean {y}))"
+
+
+ISM = Operation(name="ism", make=make_supplement, formula=formula)

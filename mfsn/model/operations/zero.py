@@ -14,4 +14,4 @@ class Zero(nn.Module):
         return torch.zeros_like(x)
 
 
-ZERO = Operation(name="zero", make=lambda dim, ism: Zero(), formula="0")
+ZERO = Operation(name="zero", make=lambda dim, ism: Zero(), formula=lambda x, y, ism: "0")
