@@ -1,9 +1,12 @@
-"""The command line of MFSN, without anything heavy."""
+"""The command line of MFSN and the request that it becomes, without anything heavy."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
+from mfsn.roles import CONTINUOUS, QUANTIZED, SEC, SEC_CONTENT, TEC, TEC_CONTENT
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import MOST_JOBS
 from pretrain.shared.paths import PROJECT
@@ -11,9 +14,10 @@ from probe.folds.protocols import SplitError, parse_protocol
 
 DEFAULT_CONFIG = PROJECT / "configs" / "mfsn" / "reduced.toml"
 
-DESCRIPTION = """\
-MFSN: emotion from two frozen or trained encoders, one for what is said (TEC) and one for how it is
-said (SEC), joined by a searched fusion. Give `ACTION --help` for each of:
+DESCRIPTION = f"""\
+MFSN: emotion from two frozen or trained encoders, one of {TEC_CONTENT} (TEC)
+and one of {SEC_CONTENT} (SEC), joined by a searched fusion. Give
+`ACTION --help` for each of:
 """
 
 EPILOG = """\
@@ -56,23 +60,67 @@ ACTIONS = {
 """What each action does, and an example."""
 
 ENCODERS = {
-    "tec": "encoder of textual content: a CTC-fine-tuned run folder, or a released one",
-    "sec": "encoder of speech content: a pre-training run folder, or a released one",
-    "sec-quantized": "the SEC encoder with quantized targets",
-    "sec-continuous": "the SEC encoder with continuous targets, also used with TEC",
+    TEC: f"encoder of {TEC_CONTENT}: a CTC-fine-tuned run folder, or a released one",
+    SEC: f"encoder of {SEC_CONTENT}: a pre-training run folder, or a released one",
+    QUANTIZED: "the SEC encoder with quantized targets",
+    CONTINUOUS: "the SEC encoder with continuous targets, also used with TEC",
 }
 
 OF_ACTION = {
-    "search": ("tec", "sec"),
-    "train": ("tec", "sec"),
+    "search": (TEC, SEC),
+    "train": (TEC, SEC),
     "evaluate": (),
-    "ablate": ("tec", "sec-quantized", "sec-continuous"),
-    "exhaust": ("tec", "sec"),
+    "ablate": (TEC, QUANTIZED, CONTINUOUS),
+    "exhaust": (TEC, SEC),
 }
 """Encoders that each action takes."""
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
+@dataclass(frozen=True, kw_only=True)
+class FusionRequest:
+    """What a command asks for; what its action does not take has the value given here."""
+
+    action: str
+    out: Path
+    """The run folder."""
+
+    corpus: str
+    columns: str | None = None
+    """What the columns of the corpus's manifest are called, if it has one."""
+
+    encoders: Mapping[str, Path]
+    """Folders by role."""
+
+    variant: str = ""
+    """Of `train`: tec, sec or both; empty where a genotype is given."""
+
+    genotype: Path | None = None
+    """Of `train`: the file of the structure."""
+
+    run: Path | None = None
+    """Of `evaluate`: the finished run."""
+
+    search: Path | None = None
+    """Of `exhaust`: the run folder of the search that is judged."""
+
+    protocol: str = "speaker"
+    seeds: tuple[int, ...] = (0,)
+    folds: tuple[str, ...] = ()
+    """Only these; empty: all."""
+
+    config: tuple[Path, ...] = (DEFAULT_CONFIG,)
+    overrides: tuple[str, ...] = ()
+    """KEY=VALUE, after the files."""
+
+    jobs: int = 1
+    optimistic: bool = False
+    """Whether the score at the epoch that the test part would choose is noted too."""
+
+    fingerprints: bool = True
+    """Whether test recordings are looked for by their sound, not by hash only."""
+
+
+def parse(arguments: Sequence[str]) -> FusionRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
         prog="mfsn/run.py",
@@ -94,7 +142,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         )
     parsed = parser.parse_args(arguments)
     _check(parsed, parser)
-    return parsed
+    roles = {role: getattr(parsed, role.replace("-", "_")) for role in OF_ACTION[parsed.action]}
+    named = {field.name for field in fields(FusionRequest)}
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in vars(parsed).items()
+        if name in named and value is not None
+    }
+    encoders = {role: folder for role, folder in roles.items() if folder is not None}
+    return FusionRequest(encoders=encoders, **given)
 
 
 def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
@@ -110,7 +166,7 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument(
             "--variant",
-            choices=("tec", "sec", "both"),
+            choices=(TEC, SEC, "both"),
             help="Co-attention on one encoder alone, or both encoders straight to the head",
         )
         what.add_argument("--genotype", type=Path, metavar="FILE", help="a structure, as JSON")
@@ -140,7 +196,6 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
         action="store_false",
         help="look for test recordings in the encoders' training corpora by hash only",
     )
-    parser.set_defaults(optimistic=False, jobs=1)
     if action == "evaluate":
         return
     parser.add_argument(
@@ -153,6 +208,7 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
     )
     parser.add_argument(
         "--seed",
+        dest="seeds",
         action="append",
         type=int,
         metavar="N",
@@ -161,6 +217,7 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
     )
     parser.add_argument(
         "--fold",
+        dest="folds",
         action="append",
         metavar="NAME",
         help="only this fold, named after whom it tests; may be given several times",
@@ -169,15 +226,14 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
         "--config",
         type=Path,
         action="append",
-        default=[],
         metavar="FILE",
         help="TOML file of settings; may be given several times, a later one wins (default: "
         "configs/mfsn/reduced.toml; the paper's setting for a GPU is configs/mfsn/paper.toml)",
     )
     parser.add_argument(
         "--set",
+        dest="overrides",
         action="append",
-        default=[],
         metavar="KEY=VALUE",
         help="one setting, for example fit.lr=1e-3; may be given several times",
     )
@@ -208,13 +264,13 @@ def _check(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error(f"--protocol: {error}")
     if not 1 <= parsed.jobs <= MOST_JOBS:
         parser.error(f"`--jobs` must be in 1 .. {MOST_JOBS}, but is {parsed.jobs} instead.")
-    for seed in parsed.seed or ():
+    for seed in parsed.seeds or ():
         if not 0 <= seed < 2**32:
             parser.error(f"`--seed` must be in 0 .. 2^32 - 1, but is {seed} instead.")
     if parsed.action != "train":
         return
-    needed = {"tec": ("tec",), "sec": ("sec",)}.get(parsed.variant or "", ("tec", "sec"))
-    for role in ("tec", "sec"):
+    needed = {TEC: (TEC,), SEC: (SEC,)}.get(parsed.variant or "", (TEC, SEC))
+    for role in (TEC, SEC):
         given = getattr(parsed, role) is not None
         if given != (role in needed):
             what = f"--variant {parsed.variant}" if parsed.variant else "--genotype"

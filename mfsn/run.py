@@ -15,12 +15,12 @@ PACKAGES = ("mfsn", "probe", "pretrain")
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
     end_with_parent()
-    parsed = parse(arguments)
+    request = parse(arguments)
     # Heavy imports come after the command line is known to be right.
     try:
         from mfsn.experiment.execute import execute
 
-        execute(parsed, arguments)
+        execute(request, arguments)
     except (ValueError, RuntimeError, OSError) as error:
         if not is_for_users(error, PACKAGES):
             raise

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import soundfile
 import torch
+from mfsn.model.faults import FaultSettings
 from torch import nn
 
 from mfsn.data.fold_data import FoldData
@@ -23,7 +24,6 @@ from mfsn.data.segments import cut
 from mfsn.data.spectra import Spectra
 from mfsn.model.cells import FusionSettings
 from mfsn.model.coattention import HeadSettings
-from mfsn.model.faults import FaultSettings
 from mfsn.model.genotype import Genotype
 from mfsn.model.network import DerivedNetwork
 from mfsn.model.supernet import Supernet

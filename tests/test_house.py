@@ -19,9 +19,20 @@ MAY_IMPORT = {
     "pretrain": ("pretrain",),
     "probe": ("probe", "pretrain"),
     "mfsn": ("mfsn", "probe", "pretrain"),
-    "reports": ("reports", "probe.results", "probe.metrics", "pretrain.shared.json_files"),
-}
+    "reports": (
+        "reports", "probe.results", "probe.metrics", "mfsn.roles", "pretrain.shared.json_files",
+    ),
+}  # fmt: skip
 """Whom of the project each package may import: dependencies point one way."""
+
+WITHIN_MFSN = {
+    "data": ("data",),
+    "model": ("model", "data"),
+    "search": ("search", "model", "data"),
+    "experiment": ("experiment", "search", "model", "data", "command_line"),
+    "command_line": ("command_line",),
+}
+"""Whom of MFSN each of its folders may import; all know the roles of encoders."""
 
 
 def sources(package: str) -> list[Path]:
@@ -49,13 +60,35 @@ def test_dependencies_point_one_way(package: str) -> None:
                 assert within(module, MAY_IMPORT[package]), f"{path} imports {module}"
 
 
+@pytest.mark.parametrize("folder", WITHIN_MFSN)
+def test_the_folders_of_mfsn_point_one_way(folder: str) -> None:
+    place = PROJECT / "mfsn" / folder
+    allowed = tuple(f"mfsn.{name}" for name in (*WITHIN_MFSN[folder], "roles"))
+    for path in sources(f"mfsn/{folder}") if place.is_dir() else [place.with_suffix(".py")]:
+        for module in imports_of(path):
+            if within(module, ("mfsn",)):
+                assert within(module, allowed), f"{path} imports {module}"
+
+
+def test_no_two_modules_of_mfsn_import_each_other() -> None:
+    """Nor do more of them in a circle."""
+    of: dict[str, set[str]] = {}
+    for path in sources("mfsn"):
+        name = ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
+        of[name] = {module for module in imports_of(path) if within(module, ("mfsn",))}
+    while leaves := {name for name, modules in of.items() if not modules & of.keys()}:
+        of = {name: modules for name, modules in of.items() if name not in leaves}
+    assert not of, f"in a circle, or before one: {sorted(of)}"
+
+
 def test_reports_run_without_torch() -> None:
     """Of pretrain they load what reads and writes files, and nothing behind it."""
     code = (
         "import sys, reports.build, reports.run, probe.results, probe.metrics;"
-        "assert not {'torch', 'fairseq2', 'mfsn'} & set(sys.modules);"
+        "assert not {'torch', 'fairseq2'} & set(sys.modules);"
+        "assert {name for name in sys.modules if name.startswith('mfsn.')} == {'mfsn.roles'};"
         "assert {name for name in sys.modules if name.startswith('pretrain.')}"
-        " == {'pretrain.shared.json_files', 'pretrain.shared.atomic_files'}"
+        " == {'pretrain.shared', 'pretrain.shared.json_files', 'pretrain.shared.atomic_files'}"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True

@@ -13,14 +13,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import InputSettings
 from mfsn.data.normalization import BinRange, fit_range, valid_frames
 from mfsn.data.segment_batch import SegmentBatch
 from mfsn.data.segment_cache import SegmentSource, kept_tensors
 from mfsn.data.segments import IntArray, Segments, make_segments
 from mfsn.data.states import EncoderStates, EncoderWaveforms, SpectralInputs, layer_name
-from mfsn.model.faults import FaultSettings
-from mfsn.model.streams import StreamPair
+from mfsn.data.streams import StreamPair
 from pretrain.data.audio.waveforms import num_samples_16k
 from pretrain.model.encoder_settings import num_frames_of
 

@@ -36,12 +36,12 @@ class SegmentBatch:
     """(B, T) bool: which frames of `tec` and `sec` are real."""
 
     tec: Tensor
-    """(B, T, D) states of the last layer of the text-enhanced content (TEC) encoder, 0 at invalid
-    frames; (B, T, 0) without a TEC stream."""
+    """(B, T, D) states of the last layer of the TEC encoder, 0 at invalid frames; (B, T, 0)
+    without a TEC stream."""
 
     sec: tuple[Tensor, ...]
-    """The early, the middle and the last level of the speech emotion content (SEC) encoder, each
-    (B, T, D), 0 at invalid frames; () without a SEC stream."""
+    """The early, the middle and the last level of the SEC encoder, each (B, T, D), 0 at invalid
+    frames; () without a SEC stream."""
 
     labels: Tensor
     """(B,) int64 class."""

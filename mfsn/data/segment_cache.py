@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import InputSettings
 from mfsn.data.segments import Segments
-from mfsn.model.faults import FaultSettings
 from pretrain.config.settings import hash_of
 from pretrain.data.audio.waveforms import Waveform, read_waveform
 from pretrain.data.tables.utterances import table_hash

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import HOP_SAMPLES, InputSettings
-from mfsn.model.faults import FaultSettings
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
 
 IntArray = npt.NDArray[np.int64]

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import HOP_SAMPLES, InputSettings
 from mfsn.data.segment_cache import CutUtterance, halved
 from mfsn.data.spectra import Spectra
-from mfsn.model.faults import FaultSettings
-from mfsn.model.streams import FrameEncoder, fitted_states
+from mfsn.data.streams import FrameEncoder, fitted_states
 from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mfsn.experiment.encoders import EncoderFolderError
-from mfsn.model.variants import CONTINUOUS, QUANTIZED, TEC
+from mfsn.roles import CONTINUOUS, QUANTIZED, TEC
 
 Described = Mapping[str, Mapping[str, Any]]
 """Entries of `describe_encoder` by role."""
@@ -82,7 +82,7 @@ def _of_text(who: str, entry: Mapping[str, Any]) -> Iterator[str]:
 def _of_speech(who: str, entry: Mapping[str, Any]) -> Iterator[str]:
     if entry["finetuned"]:
         yield (
-            f"{who} was fine-tuned on transcripts: it is no encoder of speech content as it was "
+            f"{who} was fine-tuned on transcripts: it is no SEC encoder as it was "
             "pre-trained, and says nothing about its targets."
         )
 

@@ -1,6 +1,5 @@
 """Tests the saved networks of a finished run on a corpus that they were not trained on."""
 
-import argparse
 import dataclasses
 import time
 from pathlib import Path
@@ -8,11 +7,19 @@ from typing import Any
 
 import pandas as pd
 
+from mfsn.command_line import FusionRequest
 from mfsn.data.corpus import EmotionCorpus, as_whole, read_emotion_corpus
+from mfsn.data.streams import levels_of, load_frame_encoder
+from mfsn.experiment.description import (
+    Place,
+    note_on_segments,
+    origin,
+    said_doubts,
+    structure_space,
+)
 from mfsn.experiment.encoders import describe_encoder
 from mfsn.experiment.experiment import Experiment
-from mfsn.experiment.fold_task import Fold
-from mfsn.experiment.prepare import Place, note_contamination, note_on_segments, origin, said_doubts
+from mfsn.experiment.prepare import note_contamination
 from mfsn.experiment.results import (
     FINISHED,
     CompleteRecord,
@@ -21,14 +28,13 @@ from mfsn.experiment.results import (
     read_run,
     read_table,
 )
-from mfsn.experiment.run_folder import RunFolder
+from mfsn.experiment.run_folder import FusionRunFolder
+from mfsn.experiment.saved_network import load_network
 from mfsn.experiment.tasks import Task, list_tasks
+from mfsn.experiment.variant_on_fold import VariantOnFold
 from mfsn.model.build import make_network
 from mfsn.model.genotype import Genotype
-from mfsn.model.operations import OPERATIONS
-from mfsn.model.saved import load_network
-from mfsn.model.streams import levels_of, load_frame_encoder
-from mfsn.model.variants import Variant
+from mfsn.model.variants import make_variant
 from mfsn.search.settings import settings_of
 from pretrain.data.tables.identities import canonical
 from pretrain.data.tables.utterances import table_hash
@@ -40,8 +46,8 @@ from probe.heads.linear import Part
 
 
 def prepare_evaluation(
-    parsed: argparse.Namespace, place: Place
-) -> tuple[Experiment, list[Task], RunFolder, bool]:
+    request: FusionRequest, place: Place
+) -> tuple[Experiment, list[Task], FusionRunFolder, bool]:
     """Reads a finished run and the corpus, and opens the run folder of the evaluation.
 
     On the run's own corpus, unchanged, every network is tested on the test part of its fold. Any
@@ -54,34 +60,38 @@ def prepare_evaluation(
         ValueError: Something that the user has to correct, such as a corpus that shares speakers
             or recordings with what was trained on.
     """
-    run = read_run(parsed.run, CompleteRecord)
-    if run["action"] == "exhaust" or run["action"] == "evaluate":
-        raise ResultsError(f"--run {parsed.run}: an {run['action']} run keeps no networks.")
+    assert request.run is not None, "evaluate needs --run"
+    trained_in = request.run
+    run = read_run(trained_in, CompleteRecord)
+    if run["action"] in ("exhaust", "evaluate"):
+        raise ResultsError(f"--run {trained_in}: an {run['action']} run keeps no networks.")
     if run["status"] != FINISHED:
         raise ResultsError(
-            f"--run {parsed.run}: is {run['status']!r}, not finished. Give its command again."
+            f"--run {trained_in}: is {run['status']!r}, not finished. Give its command again."
         )
-    if changed := changed_files(parsed.run, run):
+    if changed := changed_files(trained_in, run):
         raise ResultsError(
-            f"--run {parsed.run}: its {changed[0]} is gone or was changed since it finished. Copy "
+            f"--run {trained_in}: its {changed[0]} is gone or was changed since it finished. Copy "
             "the folder again, or make the run again."
         )
-    settings = settings_of(run["settings"], str(parsed.run / "run.json"))
+    settings = settings_of(run["settings"], str(trained_in / "run.json"))
     described = {}
     for role, entry in run["encoders"].items():
         described[role] = describe_encoder(
-            Path(entry["folder"]), role, given_as=f"--run {parsed.run}: its encoder {role}"
+            Path(entry["folder"]), role, given_as=f"--run {trained_in}: its encoder {role}"
         )
         if described[role]["hashes"]["files"] != entry["hashes"]["files"]:
             raise ResultsError(
-                f"--run {parsed.run}: its encoder {role}, {entry['folder']}, has changed since. "
+                f"--run {trained_in}: its encoder {role}, {entry['folder']}, has changed since. "
                 "Restore it, or train again."
             )
     warnings = said_doubts(described)
-    corpus = _corpus(parsed, run)
+    corpus = corpus_to_test(request.corpus, trained_in, run)
     experiment = Experiment(
         corpus=corpus,
-        variants={entry["name"]: _variant(entry) for entry in run["variants"]},
+        variants={
+            entry["name"]: make_variant(entry["name"], entry["sec"]) for entry in run["variants"]
+        },
         encoders={
             role: load_frame_encoder(Path(entry["folder"]), device=place.device)
             for role, entry in described.items()
@@ -89,11 +99,11 @@ def prepare_evaluation(
         settings=settings,
         states_folder=runs_folder() / "states",
         device=place.device,
-        trained=parsed.run,
+        trained=trained_in,
     )
-    tasks = list_tasks(parsed.out, list(experiment.variants), run["seeds"], run["folds"])
+    tasks = list_tasks(request.out, list(experiment.variants), run["seeds"], run["folds"])
     inputs = {
-        "action": parsed.action,
+        "action": request.action,
         "run": run["inputs"],
         "corpus": corpus.described["table_hash"],
     }
@@ -103,25 +113,25 @@ def prepare_evaluation(
     description = {
         **{key: run[key] for key in (*kept, "selection")},
         **{key: run[key] for key in since if key in run},
-        "action": parsed.action,
-        "name": parsed.out.resolve().name,
+        "action": request.action,
+        "name": request.out.resolve().name,
         **origin(place),
-        "run": str(parsed.run.resolve()),
+        "run": str(trained_in.resolve()),
         "corpus": corpus.described,
         "encoders": described,
         "levels": list(levels_of(experiment.encoders[sec].num_layers)) if sec else [],
-        "operations": list(OPERATIONS),
+        **structure_space(settings),
         "optimistic": False,
         "notes": [
-            f"Networks of {parsed.run.resolve()}, trained on {run['corpus']['name']}; each "
+            f"Networks of {trained_in.resolve()}, trained on {run['corpus']['name']}; each "
             "utterance is predicted by the network of every fold that did not train on it.",
             note_on_segments(corpus, settings),
         ],
         "warnings": warnings,
     }
-    folder = RunFolder(parsed.out)
+    folder = FusionRunFolder(request.out)
     is_finished = folder.open(inputs, description)
-    note_contamination(folder, corpus, described, fingerprints=parsed.fingerprints)
+    note_contamination(folder, corpus, described, fingerprints=request.fingerprints)
     return experiment, tasks, folder, is_finished
 
 
@@ -133,10 +143,10 @@ def evaluate_saved(task: Task, experiment: Experiment) -> TaskOutput:
     variant = experiment.variants[task.variant]
     genotype_file = source.folder / "genotype.json"
     genotype = Genotype.load(genotype_file) if genotype_file.is_file() else None
-    network = make_network(variant, experiment, task.seed, genotype)
+    network = make_network(variant, experiment.sizes, task.seed, genotype)
     streams = experiment.streams_of(variant)
     bins = load_network(source.folder, network, streams)
-    fold = Fold(task, experiment, streams=streams, bins=bins)
+    fold = VariantOnFold(task, experiment, streams=streams, bins=bins)
     scores = fold.tested(network.to(experiment.device))
     tested = fold.score(scores)
     return TaskOutput(
@@ -150,21 +160,19 @@ def evaluate_saved(task: Task, experiment: Experiment) -> TaskOutput:
     )
 
 
-def _variant(entry: dict[str, Any]) -> Variant:
-    tec = "tec" if "tec" in entry["streams"] else ""
-    return Variant(
-        name=entry["name"],
-        label=entry["label"],
-        tec=tec,
-        sec=entry["sec"],
-        search=entry["search"],
-    )
+def corpus_to_test(spec: str, trained_in: Path, run: dict[str, Any]) -> EmotionCorpus:
+    """Returns what each fold's network is to be tested on.
 
+    Args:
+        spec: As given to `--corpus`.
+        trained_in: Run folder of the networks.
+        run: Its run.json.
 
-def _corpus(parsed: argparse.Namespace, run: dict[str, Any]) -> EmotionCorpus:
-    """Returns what each fold's network is to be tested on."""
+    Raises:
+        ValueError: The corpus shares speakers or recordings with what was trained on.
+    """
     protocol = run.get("protocol_spec", run["protocol"])
-    table = read_probe_corpus(parsed.corpus)
+    table = read_probe_corpus(spec)
     lists = protocol.partition("=")[2]
     known_as = "exactly the corpus of that run"
     known_as += f", with the lists in {lists} as they were" if lists else ""
@@ -175,18 +183,18 @@ def _corpus(parsed: argparse.Namespace, run: dict[str, Any]) -> EmotionCorpus:
         divided = ""
         known_as += f" (protocol {protocol} cannot divide it now: {error})"
     if divided == run["corpus"]["table_hash"]:
-        own = read_emotion_corpus(parsed.corpus, protocol, run["folds"])
-        _check_same_folds(parsed, run, own)
+        own = read_emotion_corpus(spec, protocol, run["folds"])
+        _check_same_folds(spec, trained_in, run, own)
         return own
-    whole = as_whole(table, parsed.corpus)
+    whole = as_whole(table, spec)
     trained_classes = run["corpus"]["classes"]
     if unknown := sorted(set(whole.classes) - set(trained_classes)):
         raise ResultsError(
-            f"--corpus {parsed.corpus}: has the class {unknown[0]!r}, which the networks of "
-            f"{parsed.run} do not know; they know {', '.join(trained_classes)}. Rename the "
+            f"--corpus {spec}: has the class {unknown[0]!r}, which the networks of "
+            f"{trained_in} do not know; they know {', '.join(trained_classes)}. Rename the "
             "classes, or leave such utterances without emotion."
         )
-    _refuse_known(parsed, run, whole.table, known_as)
+    _refuse_known(spec, trained_in, run, whole.table, known_as)
     rows = whole.parts["all"].test
     none = rows[:0]
     return dataclasses.replace(
@@ -199,37 +207,37 @@ def _corpus(parsed: argparse.Namespace, run: dict[str, Any]) -> EmotionCorpus:
     )
 
 
-def _check_same_folds(parsed: argparse.Namespace, run: dict[str, Any], own: EmotionCorpus) -> None:
+def _check_same_folds(spec: str, trained_in: Path, run: dict[str, Any], own: EmotionCorpus) -> None:
     """Raises `ResultsError` if the folds are not those that the networks were trained in."""
     then, now = run["corpus"].get("folds_hash"), own.described["folds_hash"]
     if then is None:  # of before runs said so: its tables know the folds that it has
-        then = folds_hash(read_table(parsed.run / "folds.csv"))
+        then = folds_hash(read_table(trained_in / "folds.csv"))
         now = folds_hash(own.folds[own.folds["fold"].isin(run["folds"])])
     if then != now:
         protocol = run.get("protocol_spec", run["protocol"])
         lists = protocol.partition("=")[2]
         remedy = f"Restore the lists in {lists} to what they were" if lists else "Train again"
         raise ResultsError(
-            f"--corpus {parsed.corpus}: is the corpus of {parsed.run}, but protocol {protocol} "
+            f"--corpus {spec}: is the corpus of {trained_in}, but protocol {protocol} "
             "divides it into other folds now than its networks were trained in: they could be "
             f"tested on what they have heard. {remedy}, or give another corpus."
         )
 
 
 def _refuse_known(
-    parsed: argparse.Namespace, run: dict[str, Any], table: pd.DataFrame, known_as: str
+    spec: str, trained_in: Path, run: dict[str, Any], table: pd.DataFrame, known_as: str
 ) -> None:
     """Raises `ResultsError` if a speaker or a recording was trained on, or chose the epoch.
 
     `known_as` says in words what would have been allowed.
     """
-    known = read_table(parsed.run / "utterances.csv")
+    known = read_table(trained_in / "utterances.csv")
     recordings = set(known["audio_hash"]) - {""}
     shared = table[table["audio_hash"].isin(recordings)]
     if len(shared):
         raise ResultsError(
-            f"--corpus {parsed.corpus}: {len(shared)} of its recordings were in the corpus that "
-            f"{parsed.run} was trained on (the first is {shared['id'].iloc[0]!r}). Give a corpus "
+            f"--corpus {spec}: {len(shared)} of its recordings were in the corpus that "
+            f"{trained_in} was trained on (the first is {shared['id'].iloc[0]!r}). Give a corpus "
             f"without them, or {known_as}."
         )
     if str(table["source"].iloc[0]) == run["corpus"]["name"]:
@@ -238,7 +246,7 @@ def _refuse_known(
         speakers = sorted(set(table["speaker"]) & names - {""})
         if speakers:
             raise ResultsError(
-                f"--corpus {parsed.corpus}: its speaker {speakers[0]!r} was in the corpus of the "
-                f"same name that {parsed.run} was trained on. Give a corpus without these "
+                f"--corpus {spec}: its speaker {speakers[0]!r} was in the corpus of the "
+                f"same name that {trained_in} was trained on. Give a corpus without these "
                 f"speakers ({len(speakers)} in all), or another NAME if they are other people."
             )

@@ -1,9 +1,9 @@
 """Runs a command of MFSN: alone, or as several processes that share its tasks."""
 
-import argparse
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,15 @@ from typing import Any
 import torch
 from accelerate import PartialState
 
+from mfsn.command_line import FusionRequest
+from mfsn.experiment.compute_task import compute_task
+from mfsn.experiment.description import Place
 from mfsn.experiment.evaluation import evaluate_saved, prepare_evaluation
 from mfsn.experiment.experiment import Experiment
-from mfsn.experiment.fold_task import compute
-from mfsn.experiment.prepare import Place, prepare
+from mfsn.experiment.precision import check_precision, matmul_precision_in
+from mfsn.experiment.prepare import prepare
 from mfsn.experiment.results import KEY, read_run
-from mfsn.experiment.run_folder import RunFolder
+from mfsn.experiment.run_folder import FusionRunFolder
 from mfsn.experiment.tasks import Task, work
 from mfsn.experiment.workers import (
     WORKER,
@@ -25,14 +28,13 @@ from mfsn.experiment.workers import (
     run_workers,
     speaks_for_all,
 )
-from mfsn.search.precision import check_precision, matmul_precision_in
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
 from pretrain.engine.processor_tuning import tune_machine
 from pretrain.shared.worker_processes import stopped_by_signals
 from probe.corpora.options import specs_of
 
 
-def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
+def execute(request: FusionRequest, arguments: Sequence[str]) -> None:
     """Computes all tasks of a command that no other process works on.
 
     Raises:
@@ -41,38 +43,39 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         KeyboardInterrupt: A signal came; finished tasks stay.
     """
     prepare_environment()
-    refuse_jobs_of_a_launcher(parsed.jobs, os.environ)
+    refuse_jobs_of_a_launcher(request.jobs, os.environ)
     wants_cpu = os.environ.get("ACCELERATE_USE_CPU") == "true"
     with stopped_by_signals():
         state = PartialState(cpu=wants_cpu or not torch.cuda.is_available())
         try:
             use_all_cores_if_alone(state.device, state.num_processes)
-            place = Place(device=state.device, num_processes=max(state.num_processes, parsed.jobs))
-            _execute(parsed, arguments, place)
+            place = Place(device=state.device, num_processes=max(state.num_processes, request.jobs))
+            _execute(request, arguments, place)
         finally:
             end_processes()
 
 
-def _execute(parsed: argparse.Namespace, arguments: Sequence[str], place: Place) -> None:
+def _execute(request: FusionRequest, arguments: Sequence[str], place: Place) -> None:
     # As exact as the other, but not equal to the bit: a run that is continued keeps its own.
-    tune_machine(path=matmul_precision_in(parsed.out))
-    (parsed.corpus,) = specs_of([parsed.corpus], parsed.columns)
+    tune_machine(path=matmul_precision_in(request.out))
+    (corpus,) = specs_of([request.corpus], request.columns)
+    request = replace(request, corpus=corpus)
     with _quiet_unless_first():
-        if parsed.action == "evaluate":
-            experiment, tasks, folder, is_finished = prepare_evaluation(parsed, place)
+        if request.action == "evaluate":
+            experiment, tasks, folder, is_finished = prepare_evaluation(request, place)
         else:
-            experiment, tasks, folder, is_finished = prepare(parsed, place)
+            experiment, tasks, folder, is_finished = prepare(request, place)
     if is_finished:
-        print(f"Already finished with these settings: {parsed.out.resolve()}", flush=True)
+        print(f"Already finished with these settings: {request.out.resolve()}", flush=True)
         return
     with folder.at_work():
-        if parsed.action != "evaluate":
+        if request.action != "evaluate":
             check_precision(experiment.settings, place.device)
-        _work(parsed, arguments, place, experiment, tasks)
+        _work(request, arguments, place, experiment, tasks)
         is_merged = _finish(experiment, folder)
     if WORKER not in os.environ:
         print(
-            f"Results{_which_folds(parsed.out)}: {parsed.out.resolve()}"
+            f"Results{_which_folds(request.out)}: {request.out.resolve()}"
             if is_merged
             else "Other processes work on what is left; the last of them writes the results.",
             flush=True,
@@ -80,7 +83,7 @@ def _execute(parsed: argparse.Namespace, arguments: Sequence[str], place: Place)
 
 
 def _work(
-    parsed: argparse.Namespace,
+    request: FusionRequest,
     arguments: Sequence[str],
     place: Place,
     experiment: Experiment,
@@ -90,23 +93,23 @@ def _work(
     num_before = sum(task.is_finished for task in tasks)
     if num_before and WORKER not in os.environ:
         print(f"{num_before} of {len(tasks)} tasks were finished before.", flush=True)
-    if parsed.jobs > 1:
+    if request.jobs > 1:
         # Here, with all cores at once; the workers then map what is kept.
         for variant in experiment.variants.values():
             experiment.data_of(variant)
         num_gpus = torch.cuda.device_count() if place.device.type == "cuda" else 0
         try:
-            run_workers(arguments, parsed.jobs, num_gpus)
+            run_workers(arguments, request.jobs, num_gpus)
         except WorkerError:
             if not all(task.is_finished for task in tasks):
                 raise
             print("A process failed, but all tasks are finished: others did its work.", flush=True)
     else:
-        one = evaluate_saved if parsed.action == "evaluate" else compute
+        one = evaluate_saved if request.action == "evaluate" else compute_task
         work(tasks, partial(one, experiment=experiment), experiment.say)
 
 
-def _finish(experiment: Experiment, folder: RunFolder) -> bool:
+def _finish(experiment: Experiment, folder: FusionRunFolder) -> bool:
     """Writes the tables of the run, if all its tasks are finished; returns whether they are."""
 
     def summary(results: list[dict[str, Any]]) -> dict[str, Any]:

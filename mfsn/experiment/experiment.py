@@ -9,8 +9,9 @@ from torch import nn
 
 from mfsn.data.corpus import EmotionCorpus
 from mfsn.data.dataset import SegmentData, make_segment_data
+from mfsn.data.streams import CachedStreams, FrameEncoder, LiveStreams, StreamPair, levels_of
+from mfsn.model.build import NetworkSizes
 from mfsn.model.genotype import Genotype
-from mfsn.model.streams import CachedStreams, FrameEncoder, LiveStreams, StreamPair, levels_of
 from mfsn.model.variants import Variant
 from mfsn.search.settings import MfsnSettings
 
@@ -46,6 +47,16 @@ class Experiment:
 
     say: Callable[[str], None] = say_at_once
     _data: dict[tuple[str, str], SegmentData] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> NetworkSizes:
+        """What its networks have in common."""
+        return NetworkSizes(
+            num_classes=len(self.corpus.classes),
+            dims={role: encoder.dim for role, encoder in self.encoders.items()},
+            head=self.settings.head,
+            fusion=self.settings.fusion,
+        )
 
     def data_of(self, variant: Variant) -> SegmentData:
         """Returns the segments with the states that a variant reads.

@@ -1,86 +1,52 @@
-"""From a command line to an experiment, its tasks and its run folder; whatever can be wrong with a
+"""From a request to an experiment, its tasks and its run folder; whatever can be wrong with a
 command is found here, before minutes of computing."""
 
-import argparse
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from mfsn.command_line import FusionRequest
 from mfsn.data.corpus import EmotionCorpus, read_emotion_corpus, with_folds
-from mfsn.data.dataset import segments_of_table
-from mfsn.experiment.encoder_checks import Described, check_modes, doubts
+from mfsn.data.streams import levels_of, load_frame_encoder
+from mfsn.experiment.description import (
+    Place,
+    from_anywhere,
+    inputs_of,
+    note_on_segments,
+    notes_of,
+    origin,
+    said_doubts,
+    structure_space,
+    trained_parts,
+)
+from mfsn.experiment.encoder_checks import Described, check_modes
 from mfsn.experiment.encoders import describe_encoder
 from mfsn.experiment.experiment import Experiment
-from mfsn.experiment.results import CompleteRecord, ResultsError, read_run
-from mfsn.experiment.run_folder import RunFolder, as_read
+from mfsn.experiment.given_structures import read_found, read_given
+from mfsn.experiment.precision import choose_for_fit, say_precision, with_precision
+from mfsn.experiment.run_folder import FusionRunFolder
 from mfsn.experiment.tasks import Task, list_tasks
 from mfsn.experiment.workers import speaks_for_all
 from mfsn.model.build import check_networks
-from mfsn.model.genotype import UNKNOWN_LAYER, Genotype, GenotypeError
-from mfsn.model.operations import OPERATIONS
-from mfsn.model.streams import levels_of, load_frame_encoder
-from mfsn.model.variants import (
-    CONTINUOUS,
-    QUANTIZED,
-    SEC,
-    TEC,
-    Variant,
-    ablation,
-    derived,
-    exhausted,
-    of_train,
-    searched,
-)
-from mfsn.search.precision import choose_for_fit, say_precision, with_precision
-from mfsn.search.settings import MfsnSettings, read_settings
-from pretrain.config.files import flatten
-from pretrain.engine.processor_tuning import MATMUL_PRECISION
-from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
-from pretrain.shared.numbers_version import raised
+from mfsn.model.variants import ABLATION, DERIVED, EXHAUST, MFSN, Variant, make_variant
+from mfsn.roles import CONTINUOUS
+from mfsn.search.settings import read_settings
 from pretrain.shared.paths import runs_folder
 from probe.contamination.check import contamination, heard_by
-from probe.folds.protocols import EMOBOX, parse_protocol, protocol_name
+from probe.folds.protocols import protocol_name
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a command computes."""
-
-    device: torch.device
-    """This process's."""
-
-    num_processes: int
-    """That a launcher or --jobs has started."""
-
-
-def variants_of(parsed: argparse.Namespace) -> list[Variant]:
+def variants_of(request: FusionRequest) -> list[Variant]:
     """Returns the variants that a command trains."""
-    if parsed.action == "ablate":
-        return ablation()
-    if parsed.action == "search":
-        return [searched()]
-    if parsed.action == "exhaust":
-        return [exhausted()]
-    return [derived()] if parsed.genotype else [of_train(parsed.variant)]
-
-
-def encoder_folders(parsed: argparse.Namespace) -> dict[str, Path]:
-    """Returns the folders of the encoders by role."""
-    names = {role: role.replace("-", "_") for role in (TEC, SEC, QUANTIZED, CONTINUOUS)}
-    return {
-        role: folder
-        for role, name in names.items()
-        if (folder := getattr(parsed, name, None)) is not None
-    }
+    if request.action == "ablate":
+        return [make_variant(name, CONTINUOUS) for name in ABLATION]
+    of_action = {"search": MFSN, "exhaust": EXHAUST}
+    return [make_variant(of_action.get(request.action) or request.variant or DERIVED)]
 
 
 def prepare(
-    parsed: argparse.Namespace, place: Place
-) -> tuple[Experiment, list[Task], RunFolder, bool]:
+    request: FusionRequest, place: Place
+) -> tuple[Experiment, list[Task], FusionRunFolder, bool]:
     """Reads everything that a command names and opens its run folder.
 
     Returns:
@@ -92,41 +58,38 @@ def prepare(
     Raises:
         ValueError: Something that the user has to correct.
     """
-    settings = read_settings(parsed.config, parsed.set)
-    if settings.faults.test_selection and parsed.optimistic:
+    settings = read_settings(request.config, request.overrides)
+    if settings.faults.test_selection and request.optimistic:
         raise ValueError(
             "--optimistic adds what `faults.test_selection` does anyway: leave one of them out."
         )
-    if settings.faults.test_selection and parsed.action == "exhaust":
+    if settings.faults.test_selection and request.action == "exhaust":
         raise ValueError(
             "`faults.test_selection` must be false for exhaust, which judges by the dev part what "
             "a search could have found, but is true instead."
         )
-    variants = variants_of(parsed)
-    described = {
-        role: describe_encoder(path, role) for role, path in encoder_folders(parsed).items()
-    }
+    variants = variants_of(request)
+    described = {role: describe_encoder(path, role) for role, path in request.encoders.items()}
     check_modes(described)
     warnings = said_doubts(described)
     encoders = {
         role: load_frame_encoder(Path(entry["folder"]), device=place.device)
         for role, entry in described.items()
     }
-    search = getattr(parsed, "search", None)
     dim = max(encoder.dim for encoder in encoders.values())
-    choice = choose_for_fit(settings, parsed.out, search, dim, place.device)
+    choice = choose_for_fit(settings, request.out, request.search, dim, place.device)
     settings = with_precision(settings, choice)
-    folder = RunFolder(parsed.out)
-    seeds = folder.joined("seeds", parsed.seed or [0])
-    corpus = read_emotion_corpus(parsed.corpus, parsed.protocol, parsed.fold)
+    folder = FusionRunFolder(request.out)
+    seeds = folder.joined("seeds", request.seeds)
+    corpus = read_emotion_corpus(request.corpus, request.protocol, request.folds or None)
     names = folder.joined("folds", list(corpus.parts), list(corpus.folds["fold"].unique()))
     corpus = with_folds(corpus, names)
     found = {}
-    if search is not None:
-        found = _found(search, described, corpus, parsed.protocol, seeds, settings)
+    if request.search is not None:
+        found = read_found(request.search, described, corpus, request.protocol, seeds, settings)
     sec = next((variant.sec for variant in reversed(variants) if variant.sec), "")
     levels = levels_of(encoders[sec].num_layers) if sec else ()
-    genotype = _genotype(getattr(parsed, "genotype", None), levels)
+    genotype = read_given(request.genotype, levels)
     experiment = Experiment(
         corpus=corpus,
         variants={variant.name: variant for variant in variants},
@@ -134,19 +97,19 @@ def prepare(
         settings=settings,
         states_folder=runs_folder() / "states",
         device=place.device,
-        optimistic=parsed.optimistic,
+        optimistic=request.optimistic,
         genotype=genotype,
         found=found,
     )
-    check_networks(experiment)
-    tasks = list_tasks(parsed.out, list(experiment.variants), seeds, list(corpus.parts))
-    inputs = inputs_of(parsed.action, parsed.protocol, experiment, described, seeds)
+    check_networks(variants, experiment.sizes, genotype)
+    tasks = list_tasks(request.out, list(experiment.variants), seeds, list(corpus.parts))
+    inputs = inputs_of(request.action, request.protocol, experiment, described, seeds)
     description = {
-        "action": parsed.action,
-        "name": parsed.out.resolve().name,
+        "action": request.action,
+        "name": request.out.resolve().name,
         **origin(place),
-        "protocol": protocol_name(parsed.protocol),
-        "protocol_spec": _from_anywhere(parsed.protocol),
+        "protocol": protocol_name(request.protocol),
+        "protocol_spec": from_anywhere(request.protocol),
         "corpus": corpus.described,
         "encoders": described,
         "settings": settings.tree(),
@@ -156,10 +119,10 @@ def prepare(
         "folds": list(corpus.parts),
         "protocol_folds": list(corpus.folds["fold"].unique()),
         "levels": list(levels),
-        "operations": list(OPERATIONS),
+        **structure_space(settings),
         "trained_parts": trained_parts(variants, settings),
         "selection": "test part" if settings.faults.test_selection else "dev part",
-        "optimistic": parsed.optimistic,
+        "optimistic": request.optimistic,
         "genotype": vars(genotype) if genotype else None,
         "notes": [*notes_of(corpus, variants), note_on_segments(corpus, settings)],
         "warnings": warnings,
@@ -167,12 +130,12 @@ def prepare(
     is_finished = folder.open(inputs, description)
     if not is_finished and speaks_for_all(os.environ):
         say_precision(choice, settings, dim, place.device)
-    note_contamination(folder, corpus, described, fingerprints=parsed.fingerprints)
+    note_contamination(folder, corpus, described, fingerprints=request.fingerprints)
     return experiment, tasks, folder, is_finished
 
 
 def note_contamination(
-    folder: RunFolder,
+    folder: FusionRunFolder,
     corpus: EmotionCorpus,
     described: Described,
     *,
@@ -190,166 +153,3 @@ def note_contamination(
 
     if speaks_for_all(os.environ):
         folder.complete("contamination", heard)
-
-
-def _from_anywhere(protocol: str) -> str:
-    """Returns the protocol as other folders' commands can give it, with an absolute folder."""
-    chosen = parse_protocol(protocol)
-    return f"{chosen.name}={chosen.folder.resolve()}" if chosen.folder else protocol
-
-
-def inputs_of(
-    action: str,
-    protocol: str,
-    experiment: Experiment,
-    described: Described,
-    seeds: Sequence[int],
-) -> dict[str, Any]:
-    """Returns everything that the numbers of a run depend on, with dotted keys."""
-    found = {f"{seed}/{fold}": g.to_json() for (seed, fold), g in experiment.found.items()}
-    return {
-        "action": action,
-        **protocol_inputs(protocol, experiment.corpus),
-        "corpus": experiment.corpus.described["table_hash"],
-        **{f"encoders.{role}": entry["hashes"]["files"] for role, entry in described.items()},
-        "variants": list(experiment.variants),
-        "seeds": list(seeds),
-        "folds": list(experiment.corpus.parts),
-        "optimistic": experiment.optimistic,
-        "genotype": experiment.genotype.to_json() if experiment.genotype else "",
-        "found": found,
-        **{f"settings.{k}": v for k, v in flatten(experiment.settings.tree()).items()},
-        **raised("audio", "encoder", "segments", "fusion", "search", "metrics"),
-    }
-
-
-def protocol_inputs(protocol: str, corpus: EmotionCorpus) -> dict[str, Any]:
-    """Returns what the folds depend on beside the utterances: lists of others, under `emobox`."""
-    name = protocol_name(protocol)
-    lists = {"folds_hash": corpus.described["folds_hash"]} if name == EMOBOX else {}
-    return {"protocol": name, **lists}
-
-
-def origin(place: Place) -> dict[str, Any]:
-    """Returns where the numbers of this process come from."""
-    return {
-        "command": command_line(),
-        "git": git_state(),
-        "packages": package_versions(),
-        "hardware": {
-            **hardware(place.num_processes, place.device),
-            MATMUL_PRECISION: torch.get_float32_matmul_precision(),
-        },
-    }
-
-
-def trained_parts(variants: Sequence[Variant], settings: MfsnSettings) -> list[str]:
-    """Returns what is trained, as the report names it."""
-    parts = ["head"]
-    if any(variant.search or variant.name in ("derived", "exhaust") for variant in variants):
-        parts.append("fusion")
-    if settings.train_sec_encoder and any(variant.sec for variant in variants):
-        parts.append("sec encoder")
-    return parts
-
-
-def notes_of(corpus: EmotionCorpus, variants: Sequence[Variant]) -> list[str]:
-    """Returns what a reader of the numbers has to know."""
-    notes = [f"{corpus.described['name']}: {note}" for note in corpus.described["notes"]]
-    shared = corpus.described["overlap"]
-    if shared.get("speakers"):
-        notes.append("Speaker-dependent: speakers of the test part are in the training part too.")
-    elif shared.get("sessions"):
-        notes.append(
-            "Sessions of the test part are in the training part too: a speaker's partner in "
-            "dialogue may be trained on."
-        )
-    if any(variant.name == "exhaust" for variant in variants):
-        notes.append("Every structure was trained from scratch, from the same initial weights.")
-    return notes
-
-
-def said_doubts(described: Described) -> list[str]:
-    """Returns, and prints, what there is to know about the encoders."""
-    found = doubts(described)
-    for sentence in found:
-        print(f"warning: {sentence}", flush=True)
-    return found
-
-
-def note_on_segments(corpus: EmotionCorpus, settings: MfsnSettings) -> str:
-    """Returns, and prints, how the corpus is cut and what is left out of it."""
-    segments = segments_of_table(corpus.table, settings.inputs, settings.faults)
-    note = f"{corpus.described['name']}: {segments.summary()}."
-    print(note, flush=True)
-    return note
-
-
-def _genotype(path: Path | None, levels: Sequence[int]) -> Genotype | None:
-    """Reads the structure to train; its layer is that of its level in the given SEC encoder.
-
-    Raises:
-        GenotypeError: The file is none, or of an encoder whose level is another layer.
-    """
-    if path is None:
-        return None
-    if path.is_dir():
-        path = path / "genotype.json"
-    genotype = Genotype.load(path)
-    layer = levels[genotype.level]
-    if genotype.layer not in (UNKNOWN_LAYER, layer):
-        raise GenotypeError(
-            f"{path}: `layer` must be {layer}, which level {genotype.level} of the given SEC "
-            f"encoder is, but is {genotype.layer} instead. Give the encoder that it was found "
-            f"with, or write {UNKNOWN_LAYER} for the layer to mean the level only."
-        )
-    return replace(genotype, layer=layer)
-
-
-def _found(
-    folder: Path,
-    described: Described,
-    corpus: EmotionCorpus,
-    protocol: str,
-    seeds: Sequence[int],
-    settings: MfsnSettings,
-) -> dict[tuple[int, str], Genotype]:
-    """Reads what a search found in the same folds.
-
-    Raises:
-        ResultsError: The search was on another corpus, protocol or encoder, under other settings,
-            or lacks a fold.
-    """
-    run = read_run(folder, CompleteRecord)
-    theirs = run["inputs"]
-    sec = CONTINUOUS if run["action"] == "ablate" else SEC
-    pairs = {
-        "corpus": (theirs.get("corpus"), corpus.described["table_hash"]),
-        **{
-            key: (theirs.get(key), value)
-            for key, value in protocol_inputs(protocol, corpus).items()
-        },
-        TEC: (theirs.get(f"encoders.{TEC}"), described[TEC]["hashes"]["files"]),
-        SEC: (theirs.get(f"encoders.{sec}"), described[SEC]["hashes"]["files"]),
-    }
-    ours = as_read({f"settings.{k}": v for k, v in flatten(settings.tree()).items()})
-    for key in sorted({*ours, *(key for key in theirs if key.startswith("settings."))}):
-        if not key.startswith("settings.search."):  # of which the truth knows nothing
-            pairs[key] = (theirs.get(key, "absent"), ours.get(key, "absent"))
-    for key, (there, here) in pairs.items():
-        if there != here:
-            raise ResultsError(
-                f"--search {folder}: its {key} ({there}) is not the one given here ({here}), so "
-                "what it found cannot be judged by this. Give the run folder of a search with the "
-                "same corpus, protocol, encoders and settings."
-            )
-    found = {}
-    for task in list_tasks(folder, ["mfsn"], seeds, list(corpus.parts)):
-        path = task.folder / "genotype.json"
-        if not task.is_finished or not path.is_file():
-            raise ResultsError(
-                f"--search {folder}: has found nothing for seed {task.seed}, fold {task.fold}. "
-                "Finish it, or name other seeds and folds."
-            )
-        found[task.seed, task.fold] = Genotype.load(path)
-    return found

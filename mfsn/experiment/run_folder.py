@@ -30,6 +30,9 @@ from pretrain.shared.locks import lock
 GROWING = ("seeds", "folds")
 """Inputs to which a later command may add."""
 
+OPERATION_NAMES = "operations"
+"""An input of what searches or tries all structures. Folders of before say it beside the inputs."""
+
 FOUND = "found"
 """What a search found, by seed and fold: it grows with them, but where both know, it must agree."""
 
@@ -39,7 +42,7 @@ def as_read(values: Mapping[str, Any]) -> dict[str, Any]:
     return parse_object(json.dumps(values), "the inputs")
 
 
-class RunFolder:
+class FusionRunFolder:
     """The folder given by --out; several processes may have it open."""
 
     def __init__(self, path: Path) -> None:
@@ -92,6 +95,8 @@ class RunFolder:
             if (self.path / "run.json").is_file():
                 run = read_run(self.path)
                 before, now = run.get("inputs", {}), as_read(inputs)
+                if OPERATION_NAMES in now:
+                    before = {OPERATION_NAMES: run.get(OPERATION_NAMES), **before}
                 self._check_same(before, now)
                 grown = _grown(before, now)
                 if grown == before and run["status"] == FINISHED:

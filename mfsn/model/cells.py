@@ -4,13 +4,13 @@ Shapes: B batch, T frames, D model dim.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mfsn.model.operations import OPERATIONS, SUPPLEMENTS, make_operation
+from mfsn.model.operations import OPERATIONS, make_operation
 from pretrain.model.encoder import seeded_weights
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.random_streams import generator
@@ -29,16 +29,12 @@ class FusionSettings:
     num_cells: Annotated[int, within(f"[1, {MAX_CELLS}]")] = 1
     """M, the Fusion Cells in a row (paper: 1)."""
 
-    ism: str = "gated"
+    ism: Literal["gated", "channel"] = "gated"
     """What stands in for the Information Supplement Module: `gated` or `channel`. Its formula is
     lost: Not specified by the paper."""
 
     alpha_init: Annotated[float, within("[0, 1000]")] = 1e-3
     """Standard deviation of the initial alpha (BM-NAS's). Not specified by the paper."""
-
-    def __post_init__(self) -> None:
-        if self.ism not in SUPPLEMENTS:
-            raise ValueError(f"`ism` must be one of {SUPPLEMENTS}, but is {self.ism!r} instead.")
 
 
 class ChoiceCell(nn.Module):
@@ -52,7 +48,7 @@ class ChoiceCell(nn.Module):
 
 
 class FusionCell(nn.Module):
-    """softmax(alpha)-weighted sum of the eight operations on (x, y) (paper, eq. 6; DARTS)."""
+    """softmax(alpha)-weighted sum of the operations on (x, y) (paper, eq. 6; DARTS)."""
 
     def __init__(self, dim: int, settings: FusionSettings, *, cell: int, seed: int) -> None:
         """Makes Fusion Cell number `cell`, counted from 0."""
@@ -91,14 +87,15 @@ class DerivedCell(nn.Module):
 
 
 def argmax_operations(weights: Tensor, *, zero_may_win: bool = True) -> tuple[str, ...]:
-    """Returns for every row of `weights` (M, 8) the operation of the largest one.
+    """Returns for every row of `weights` (M, operations) the operation of the largest one.
 
     Without `zero_may_win` the operation `zero`, which deletes the text stream, is passed over.
     """
     allowed = torch.tensor([zero_may_win or name != "zero" for name in OPERATIONS])
     candidates = torch.where(allowed, weights.detach().cpu(), -torch.inf)
+    names = tuple(OPERATIONS)
     places: Iterable[int] = candidates.argmax(dim=1).tolist()
-    return tuple(OPERATIONS[place] for place in places)
+    return tuple(names[place] for place in places)
 
 
 def _seeded_operation(

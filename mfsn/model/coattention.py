@@ -11,7 +11,7 @@ C classes.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -21,8 +21,6 @@ from mfsn.model.mfcc_branch import MfccBranch
 from mfsn.model.spectrogram_branch import SpectrogramBranch
 from pretrain.model.encoder import seeded_weights
 from pretrain.shared.checked_settings import settings, within
-
-FRAME_WEIGHTS = ("relu", "softmax")
 
 Channels = Annotated[int, within("[1, 65536]")]
 
@@ -75,16 +73,9 @@ class HeadSettings:
     dropout: Annotated[float, within("[0, 1)")] = 0.1
     """Dropout before every linear layer but the last."""
 
-    frame_weights: str = "relu"
+    frame_weights: Literal["relu", "softmax"] = "relu"
     """What makes weights of scores: `relu`, or `softmax` over the valid frames, which the public
     code has commented out."""
-
-    def __post_init__(self) -> None:
-        if self.frame_weights not in FRAME_WEIGHTS:
-            raise ValueError(
-                f"`frame_weights` must be one of {FRAME_WEIGHTS}, but is "
-                f"{self.frame_weights!r} instead."
-            )
 
 
 class StreamAttention(nn.Module):

@@ -53,7 +53,7 @@ class Genotype:
                 f"{len(self.operations)} instead."
             )
         for name in self.operations:
-            if name not in OPERATIONS:
+            if name not in tuple(OPERATIONS):  # a name in a file may be a list
                 raise GenotypeError(
                     f"`operations` must be among {', '.join(OPERATIONS)}, but has {name!r} instead."
                 )
@@ -122,8 +122,8 @@ class Genotype:
 def all_structures(
     num_cells: int, layers: tuple[int, int, int] = (UNKNOWN_LAYER,) * 3
 ) -> list[Genotype]:
-    """Returns the whole search space of `num_cells` Fusion Cells, 3 x 8^M structures; `layers` are
-    the SEC encoder's early, middle and last.
+    """Returns the whole search space of `num_cells` Fusion Cells; `layers` are the SEC
+    encoder's early, middle and last.
 
     Raises:
         ValueError: There are more than anyone can train.

@@ -3,8 +3,6 @@
 Shapes: B batch, T frames, D dimensions of a state, C classes.
 """
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor, nn
 
 from mfsn.data.segment_batch import SegmentBatch
@@ -12,9 +10,6 @@ from mfsn.model.cells import ChoiceCell, DerivedCell, FusionSettings
 from mfsn.model.coattention import CoAttentionHead, HeadSettings
 from mfsn.model.genotype import Genotype
 from pretrain.model.encoder import seeded_weights
-
-if TYPE_CHECKING:
-    from mfsn.model.supernet import Supernet
 
 SINGLE_STREAMS = ("tec", "sec")
 
@@ -79,31 +74,6 @@ class DerivedNetwork(nn.Module):
             for cell, name in enumerate(genotype.operations)
         )
         self.head = make_dual_head(sec_dim, num_classes, head, seed)
-
-    @classmethod
-    def from_supernet(cls, supernet: "Supernet", genotype: Genotype) -> "DerivedNetwork":
-        """Returns the network of `genotype` with copies of the supernet's shared weights, on its
-        device and in its mode."""
-        network = cls(
-            genotype,
-            tec_dim=supernet.tec_dim,
-            sec_dim=supernet.sec_dim,
-            num_classes=supernet.num_classes,
-            head=supernet.head_settings,
-            fusion=supernet.fusion,
-            seed=supernet.seed,
-        )
-        shared = supernet.state_dict()
-        weights = {}
-        for key in network.state_dict():
-            source = key
-            if key.startswith("cells."):
-                _, cell, _, inner = key.split(".", maxsplit=3)
-                name = genotype.operations[int(cell)]
-                source = f"cells.{cell}.operations.{name}.{inner}"
-            weights[key] = shared[source]
-        network.load_state_dict(weights)
-        return network.to(next(supernet.parameters()).device).train(supernet.training)
 
     def forward(self, batch: SegmentBatch) -> Tensor:
         """Returns logits (B, C)."""

@@ -1,4 +1,4 @@
-"""The supernet: all 3 x 8^M structures in one, with shared weights (paper, section 2.2; DARTS).
+"""The supernet: all structures in one, with shared weights (paper, section 2.2; DARTS).
 
 Shapes: B batch, T frames, D dimensions of a state, M Fusion Cells, C classes.
 """
@@ -12,7 +12,7 @@ from mfsn.data.segment_batch import SegmentBatch
 from mfsn.model.cells import ChoiceCell, FusionCell, FusionSettings, argmax_operations
 from mfsn.model.coattention import HeadSettings
 from mfsn.model.genotype import Genotype
-from mfsn.model.network import classify, make_dual_head, make_tec_projection
+from mfsn.model.network import DerivedNetwork, classify, make_dual_head, make_tec_projection
 
 
 class Supernet(nn.Module):
@@ -56,17 +56,41 @@ class Supernet(nn.Module):
         ]
         return self._fuse(batch, genotype.level, steps)
 
+    def derive(self, genotype: Genotype) -> DerivedNetwork:
+        """Returns the network of one structure with copies of the shared weights, on the same
+        device and in the same mode."""
+        network = DerivedNetwork(
+            genotype,
+            tec_dim=self.tec_dim,
+            sec_dim=self.sec_dim,
+            num_classes=self.num_classes,
+            head=self.head_settings,
+            fusion=self.fusion,
+            seed=self.seed,
+        )
+        shared = self.state_dict()
+        weights = {}
+        for key in network.state_dict():
+            source = key
+            if key.startswith("cells."):
+                _, cell, _, inner = key.split(".", maxsplit=3)
+                name = genotype.operations[int(cell)]
+                source = f"cells.{cell}.operations.{name}.{inner}"
+            weights[key] = shared[source]
+        network.load_state_dict(weights)
+        return network.to(next(self.parameters()).device).train(self.training)
+
     def weight_parameters(self) -> list[nn.Parameter]:
         """Returns everything that the weights' optimizer trains: all but alpha."""
         alphas = {id(alpha) for alpha in self.alpha_parameters()}
         return [parameter for parameter in self.parameters() if id(parameter) not in alphas]
 
     def alpha_parameters(self) -> list[nn.Parameter]:
-        """Returns M times (8,), one alpha per Fusion Cell."""
+        """Returns M times (operations,), one alpha per Fusion Cell."""
         return [cell.alpha for cell in self._fusion_cells()]
 
     def weights_of_operations(self) -> Tensor:
-        """Returns (M, 8) softmax(alpha), without gradient."""
+        """Returns (M, operations) softmax(alpha), without gradient."""
         return torch.stack([alpha.detach().softmax(dim=0) for alpha in self.alpha_parameters()])
 
     def leading(self, zero_may_win: bool = True) -> tuple[str, ...]:
@@ -75,7 +99,7 @@ class Supernet(nn.Module):
 
     def entropy(self) -> float:
         """Returns how undecided the search is: the entropy of softmax(alpha) in nats, mean over
-        cells; ln 8 at the start, 0 at the end."""
+        cells; ln of their number at the start, 0 at the end."""
         weights = self.weights_of_operations()
         return float(torch.special.entr(weights).sum(dim=1).mean())
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from mfsn.roles import CONTINUOUS, QUANTIZED, SEC, TEC
+
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
@@ -13,10 +15,10 @@ class Variant:
     """For tables."""
 
     tec: str = ""
-    """Role of the encoder of textual content (TEC); empty: no such stream."""
+    """Role of its TEC encoder; empty: no such stream."""
 
     sec: str = ""
-    """Role of the encoder of speech content (SEC); empty: no such stream."""
+    """Role of its SEC encoder; empty: no such stream."""
 
     search: bool = False
     """Whether its structure is searched."""
@@ -37,59 +39,32 @@ class Variant:
         }
 
 
-TEC, SEC = "tec", "sec"
-QUANTIZED, CONTINUOUS = "sec-quantized", "sec-continuous"
-"""Roles of encoders. `sec` is the only SEC encoder of a command; an ablation has two."""
-
 MFSN, BOTH, DERIVED, EXHAUST = "mfsn", "both", "derived", "exhaust"
 
+LABELS = {
+    TEC: "TEC only (Co-attention)",
+    SEC: "SEC only (Co-attention)",
+    QUANTIZED: "SEC quantized, no TEC (Co-attention)",
+    CONTINUOUS: "SEC continuous, no TEC (Co-attention)",
+    BOTH: "TEC and SEC, without search",
+    MFSN: "TEC and SEC, with search (MFSN)",
+    DERIVED: "a given structure, from scratch",
+    EXHAUST: "every structure, from scratch",
+}
+"""Names of all variants. A role of an encoder stands for Co-attention on it alone, `both` for two
+streams straight to the head."""
 
-def single(role: str) -> Variant:
-    """Co-attention on one encoder alone."""
-    labels = {
-        TEC: "TEC only (Co-attention)",
-        SEC: "SEC only (Co-attention)",
-        QUANTIZED: "SEC quantized, no TEC (Co-attention)",
-        CONTINUOUS: "SEC continuous, no TEC (Co-attention)",
-    }
-    if role == TEC:
-        return Variant(name=TEC, label=labels[TEC], tec=TEC)
-    return Variant(name=role, label=labels[role], sec=role)
-
-
-def both(sec: str = SEC) -> Variant:
-    """Dual stream without search: TEC and the last level of SEC straight to the head."""
-    return Variant(name=BOTH, label="TEC and SEC, without search", tec=TEC, sec=sec)
+ABLATION = (TEC, QUANTIZED, CONTINUOUS, BOTH, MFSN)
+"""The rows of the paper's Table 5, and TEC alone beside."""
 
 
-def searched(sec: str = SEC) -> Variant:
-    """Dual stream with search: MFSN."""
+def make_variant(name: str, sec: str = SEC) -> Variant:
+    """Returns the variant `name`; where it has two streams, its SEC encoder has the role `sec`."""
+    alone = name if name in (TEC, SEC, QUANTIZED, CONTINUOUS) else ""
     return Variant(
-        name=MFSN, label="TEC and SEC, with search (MFSN)", tec=TEC, sec=sec, search=True
+        name=name,
+        label=LABELS[name],
+        tec=TEC if alone in ("", TEC) else "",
+        sec="" if alone == TEC else alone or sec,
+        search=name == MFSN,
     )
-
-
-def derived(sec: str = SEC) -> Variant:
-    """A given structure, trained from scratch."""
-    return Variant(name=DERIVED, label="a given structure, from scratch", tec=TEC, sec=sec)
-
-
-def exhausted(sec: str = SEC) -> Variant:
-    """Every structure of the search space, trained from scratch."""
-    return Variant(name=EXHAUST, label="every structure, from scratch", tec=TEC, sec=sec)
-
-
-def ablation() -> list[Variant]:
-    """Returns the rows of the paper's Table 5, and TEC alone beside."""
-    return [
-        single(TEC),
-        single(QUANTIZED),
-        single(CONTINUOUS),
-        both(CONTINUOUS),
-        searched(CONTINUOUS),
-    ]
-
-
-def of_train(name: str) -> Variant:
-    """Returns the variant of `train --variant NAME`: tec, sec or both."""
-    return both() if name == BOTH else single(name)

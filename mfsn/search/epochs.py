@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,21 +20,12 @@ from torch.optim import AdamW
 from mfsn.data.fold_data import FoldData, IntArray, labels_of
 from mfsn.data.segment_batch import SegmentBatch
 from mfsn.search.predict import NetworkFunction, Scores, predict_each, score
+from mfsn.search.training import Training
 from mfsn.search.training_settings import FitSettings
 from mfsn.search.training_state import TrainingState
 from pretrain.config.settings import hash_of
 from pretrain.engine.interrupts import StopRequest
 from pretrain.shared.random_streams import generator
-
-OnEpoch = Callable[[int, NetworkFunction], Any]
-"""Called after every epoch with its number (from 1) and the network as the dev part would choose
-it, in evaluation mode. It may score what training must not see: neither weights nor random numbers
-nor the choice depend on it. What it returns (plain values) is kept by epoch in `observed`, through
-a resume too."""
-
-
-OnRow = Callable[[dict[str, Any]], None]
-"""Called after every epoch with its row of epochs.csv, to show it."""
 
 
 class TrainingDivergedError(ValueError):
@@ -99,28 +89,24 @@ def require_finite(value: float, what: str) -> None:
 def run_epochs(
     state: TrainingState,
     epochs: Epochs,
-    fold: FoldData,
-    selection: IntArray,
-    settings: FitSettings,
+    training: Training,
     *,
-    device: torch.device | str,
+    selection: IntArray,
     fingerprint: str,
-    checkpoint: Path | None,
-    on_epoch: OnEpoch | None,
-    on_row: OnRow | None = None,
 ) -> None:
     """Trains until the patience is out, chooses on the dev utterances `selection`, and leaves the
     weights of the best epoch in the state's modules, in evaluation mode.
 
-    Raises `KeyboardInterrupt` on SIGINT or SIGTERM, after the current batch; with `checkpoint` the
-    same call then continues after the last complete epoch.
+    Raises `KeyboardInterrupt` on SIGINT or SIGTERM, after the current batch; with a checkpoint the
+    same call then continues after the last complete epoch, if `fingerprint` is the same.
     """
+    data, settings, checkpoint = training.fold.data, training.settings, training.checkpoint
     history = state.history
     history.trajectory.extend(epochs.trajectory(0))
     if checkpoint is not None:
         state.resume(checkpoint, fingerprint)
         history = state.history
-    labels = labels_of(fold.data, selection)
+    labels = labels_of(data, selection)
     with StopRequest() as stop, deterministic_kernels(settings.deterministic):
         while (
             history.epoch < settings.max_epochs
@@ -138,21 +124,21 @@ def run_epochs(
             outputs = predict_each(
                 candidates,
                 state.streams,
-                fold.data,
+                data,
                 selection,
-                device,
+                training.device,
                 batch_size=settings.batch_size,
             )
             scores = [score(output, labels) for output in outputs]
             choice = max(range(len(scores)), key=lambda place: scores[place].rank())
             _record(state, epoch, meter.mean(), scores, choice, epochs)
             history.epochs[-1]["seconds"] = time.perf_counter() - started
-            if on_epoch is not None:
-                history.observed[str(epoch)] = on_epoch(epoch, candidates[choice])
+            if training.on_epoch is not None:
+                history.observed[str(epoch)] = training.on_epoch(epoch, candidates[choice])
             if checkpoint is not None:
                 state.save(checkpoint, fingerprint)
-            if on_row is not None:
-                on_row(history.epochs[-1])
+            if training.on_row is not None:
+                training.on_row(history.epochs[-1])
             meter.stop_if_asked()
     state.restore_best()
     state.network.eval()
@@ -182,19 +168,13 @@ def _record(
         state.keep_as_best()
 
 
-def segment_loss(
-    network: NetworkFunction,
-    streams: nn.Module,
-    batch: SegmentBatch,
-    settings: FitSettings,
-    device: torch.device | str,
-) -> Tensor:
+def segment_loss(network: NetworkFunction, batch: SegmentBatch, training: Training) -> Tensor:
     """Returns the mean cross entropy of a batch of segments, in nats."""
-    batch = batch.to(device)
-    assert settings.precision != "auto", "it is settled before there is a run folder"
-    bf16 = settings.precision == "bf16"
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
-        logits = network(streams(batch))
+    batch = batch.to(training.device)
+    precision, device_type = training.settings.precision, torch.device(training.device).type
+    assert precision != "auto", "it is settled before there is a run folder"
+    with torch.autocast(device_type, torch.bfloat16, enabled=precision == "bf16"):
+        logits = network(training.streams(batch))
     return F.cross_entropy(logits.float(), batch.labels)
 
 

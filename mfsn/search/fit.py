@@ -1,18 +1,14 @@
 """Trains one network of fixed structure, chosen by its dev part."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from mfsn.data.fold_data import FoldData, in_batches, shuffled
+from mfsn.data.fold_data import in_batches, shuffled
 from mfsn.search.epochs import (
     Epochs,
     LossMeter,
-    OnEpoch,
-    OnRow,
     epoch_noise,
     fingerprint_of,
     make_weight_optimizer,
@@ -20,7 +16,7 @@ from mfsn.search.epochs import (
     segment_loss,
     step,
 )
-from mfsn.search.training_settings import FitSettings
+from mfsn.search.training import Training
 from mfsn.search.training_state import TrainingState
 
 
@@ -42,44 +38,31 @@ class FitResult:
     """What `on_epoch` returned, by epoch."""
 
 
-def fit(
-    network: nn.Module,
-    streams: nn.Module,
-    fold: FoldData,
-    settings: FitSettings,
-    *,
-    seed: int,
-    checkpoint: Path | None = None,
-    device: torch.device | str = "cpu",
-    on_epoch: OnEpoch | None = None,
-    on_row: OnRow | None = None,
-) -> FitResult:
-    """Trains `network` (SegmentBatch -> logits) and what of `streams` takes gradients.
+def fit(network: nn.Module, training: Training) -> FitResult:
+    """Trains `network` (SegmentBatch -> logits) and what of the streams takes gradients.
 
     Cross entropy on segments, AdamW at a constant rate; the best epoch has the largest UA + WA on
     the dev part, ties go to the lower dev loss (the public Co-attention code's rule, but on a dev
     part that is not the test part).
 
-    Args:
-        checkpoint: A folder of this training alone; the same call continues what is there.
-
     Raises:
-        KeyboardInterrupt: A signal came; the last complete epoch is in `checkpoint`.
+        KeyboardInterrupt: A signal came; the last complete epoch is in the checkpoint.
         TrainingDivergedError: A loss is not finite.
         ValueError: The checkpoint belongs to other settings.
     """
-    network.to(device)
-    streams.to(device)
+    streams, fold, settings = training.streams, training.fold, training.settings
+    seed = training.seed
+    network.to(training.device)
+    streams.to(training.device)
     optimizer = make_weight_optimizer(list(network.parameters()), streams, settings)
     state = TrainingState(network=network, streams=streams, optimizers={"optimizer": optimizer})
     segments = fold.data.segments_of(fold.train)
 
     def train(epoch: int, meter: LossMeter) -> None:
         order = shuffled(segments, seed, "order", epoch)
-        with epoch_noise(seed, epoch, device):
+        with epoch_noise(seed, epoch, training.device):
             for chosen in in_batches(order, settings.batch_size):
-                batch = fold.data.batch(chosen)
-                loss = segment_loss(network, streams, batch, settings, device)
+                loss = segment_loss(network, fold.data.batch(chosen), training)
                 meter.add(loss, len(chosen))
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -91,14 +74,9 @@ def fit(
         Epochs(
             train=train, candidates=lambda: [network], describe=dict, trajectory=lambda epoch: []
         ),
-        fold,
-        fold.dev,
-        settings,
-        device=device,
+        training,
+        selection=fold.dev,
         fingerprint=fingerprint_of(fold, settings, seed),
-        checkpoint=checkpoint,
-        on_epoch=on_epoch,
-        on_row=on_row,
     )
     history = state.history
     return FitResult(

@@ -1,31 +1,27 @@
 """Searches the structure of MFSN: weights and architecture weights alpha in one training process.
 
-Paper, section 2; DARTS for the relaxation, 3-decisions for what the paper leaves open. In every
+Paper, section 2; DARTS for the relaxation; what the paper leaves open is a setting. In every
 mini-batch the Choice Cell's level is drawn uniformly; after every epoch the leading operations
 are scored on the dev part as a structure of their own, at each of the three levels.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from mfsn.data.fold_data import FoldData, IntArray, halves_of, in_batches, labels_of, shuffled
+from mfsn.data.fold_data import IntArray, halves_of, in_batches, labels_of, shuffled
 from mfsn.data.segment_batch import SegmentBatch
 from mfsn.model.genotype import Genotype
-from mfsn.model.network import DerivedNetwork
 from mfsn.model.operations import OPERATIONS
 from mfsn.model.supernet import Supernet
 from mfsn.search.epochs import (
     Epochs,
     LossMeter,
-    OnEpoch,
-    OnRow,
     epoch_noise,
     fingerprint_of,
     make_weight_optimizer,
@@ -34,7 +30,8 @@ from mfsn.search.epochs import (
     step,
 )
 from mfsn.search.fit import FitResult, fit
-from mfsn.search.training_settings import FitSettings, SearchSettings
+from mfsn.search.training import Training
+from mfsn.search.training_settings import SearchSettings
 from mfsn.search.training_state import TrainingState, copy_of_trained_state, restore
 from pretrain.shared.random_streams import generator
 
@@ -76,38 +73,32 @@ class SearchResult:
 
 def search(
     supernet: Supernet,
-    streams: nn.Module,
-    fold: FoldData,
-    settings: FitSettings,
+    training: Training,
     search_settings: SearchSettings,
     *,
     layers: Sequence[int],
-    seed: int,
-    checkpoint: Path | None = None,
-    device: torch.device | str = "cpu",
-    on_epoch: OnEpoch | None = None,
-    on_row: OnRow | None = None,
     make_network: Callable[[Genotype], nn.Module] | None = None,
 ) -> SearchResult:
     """Finds a structure and its weights.
 
     Args:
         layers: Which layers of the SEC encoder the levels early, middle and last are.
-        checkpoint: A folder of this search alone; the same call continues what is there.
         make_network: Builds a structure with initial weights; needed for `after` = 'retrain' only.
 
     Raises:
         What `mfsn.search.fit.fit` raises.
     """
-    supernet.to(device)
-    streams.to(device)
+    streams, fold, settings = training.streams, training.fold, training.settings
+    seed = training.seed
+    supernet.to(training.device)
+    streams.to(training.device)
     initial_streams = copy_of_trained_state(streams)
     weights = make_weight_optimizer(supernet.weight_parameters(), streams, settings)
     alphas = supernet.alpha_parameters()
     alpha = torch.optim.SGD(
         alphas, lr=search_settings.alpha_lr, momentum=search_settings.alpha_momentum
     )
-    bilevel = search_settings.method == "bilevel"
+    bilevel, retrains = search_settings.method == "bilevel", search_settings.after == "retrain"
     state = TrainingState(
         network=supernet,
         streams=streams,
@@ -125,8 +116,7 @@ def search(
 
     def step_alpha_alone(chosen: IntArray, level: int) -> None:
         """One first-order step of alpha on dev segments; nothing else gets a gradient."""
-        batch = fold.data.batch(chosen)
-        loss = segment_loss(at_level(supernet, level), streams, batch, settings, device)
+        loss = segment_loss(at_level(supernet, level), fold.data.batch(chosen), training)
         gradients = torch.autograd.grad(loss, alphas)
         for parameter, gradient in zip(alphas, gradients, strict=True):
             parameter.grad = gradient
@@ -135,15 +125,14 @@ def search(
     def train(epoch: int, meter: LossMeter) -> None:
         order = shuffled(segments, seed, "order", epoch)
         held_out = alpha_batches(epoch) if bilevel else None
-        with epoch_noise(seed, epoch, device):
+        with epoch_noise(seed, epoch, training.device):
             for number, chosen in enumerate(in_batches(order, settings.batch_size)):
                 if held_out is not None:
                     step_alpha_alone(
                         next(held_out), drawn_level(seed, epoch, number, "alpha level")
                     )
                 network = at_level(supernet, drawn_level(seed, epoch, number))
-                batch = fold.data.batch(chosen)
-                loss = segment_loss(network, streams, batch, settings, device)
+                loss = segment_loss(network, fold.data.batch(chosen), training)
                 meter.add(loss, len(chosen))
                 supernet.zero_grad(set_to_none=True)
                 streams.zero_grad(set_to_none=True)
@@ -173,34 +162,22 @@ def search(
             },
             trajectory=lambda epoch: _weights_at(supernet, epoch),
         ),
-        fold,
-        selection,
-        settings,
-        device=device,
+        training if not retrains else replace(training, on_epoch=None),
+        selection=selection,
         fingerprint=fingerprint_of(fold, settings, search_settings, seed),
-        checkpoint=checkpoint,
-        on_epoch=None if search_settings.after == "retrain" else on_epoch,
-        on_row=on_row,
     )
     history = state.history
     # The supernet has the weights of the best epoch again, alpha among them.
     genotype = structure(history.best["choice"])
-    network: nn.Module = DerivedNetwork.from_supernet(supernet, genotype).to(device).eval()
+    network: nn.Module = supernet.derive(genotype).eval()
     retrained = None
-    if search_settings.after == "retrain":
+    if retrains:
         assert make_network is not None, "`after` = 'retrain' needs `make_network`"
         restore(streams, initial_streams)
         network = make_network(genotype)
+        place = training.checkpoint
         retrained = fit(
-            network,
-            streams,
-            fold,
-            settings,
-            seed=seed,
-            checkpoint=None if checkpoint is None else checkpoint / "retrain",
-            device=device,
-            on_epoch=on_epoch,
-            on_row=on_row,
+            network, replace(training, checkpoint=None if place is None else place / "retrain")
         )
     return SearchResult(
         genotype=genotype,

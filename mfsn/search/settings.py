@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mfsn.command_line import DEFAULT_CONFIG
+from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import InputSettings
 from mfsn.model.cells import FusionSettings
 from mfsn.model.coattention import HeadSettings
-from mfsn.model.faults import FaultSettings
 from mfsn.search.training_settings import FitSettings, SearchSettings
 from pretrain.config.files import SettingsTree, read_tree
 from pretrain.shared.checked_settings import settings
@@ -44,11 +43,11 @@ class MfsnSettings:
 
 
 def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MfsnSettings:
-    """Reads the settings of a command: --config files (or the default one), then --set.
+    """Reads the settings of a command: --config files, then --set.
 
     Raises `SettingsError` that lists every fault with its place.
     """
-    return read_tree(files or [DEFAULT_CONFIG], overrides).build(MfsnSettings)
+    return read_tree(files, overrides).build(MfsnSettings)
 
 
 def settings_of(values: dict[str, Any], source: str) -> MfsnSettings:

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from mfsn.roles import SEC_CONTENT, TEC_CONTENT
 from reports.figures.drawing import INK, Drawing
 from reports.figures.names import shorten
 from reports.fusion.grid import MfsnGrid
@@ -14,29 +15,25 @@ from reports.fusion.runs import LEVELS, SEARCHED
 from reports.fusion.searches import Found, most_frequent
 from reports.fusion.table5 import BLUE, GREEN, ORANGE
 
-FORMULAS = {
+OF_BEFORE = {
     "zero": "0",
-    "sum": "x + y",
-    "attention": "softmax(x y^T / \u221aD) y",
-    "attention_reverse": "softmax(y x^T / \u221aD) x",
-    "concat_fc": "LN(ReLU(W [x; y]))",
-    "concat_fc_reverse": "LN(ReLU(W [y; x]))",
+    "sum": "{x} + {y}",
+    "attention": "softmax({x} {y}^T / \u221aD) {y}",
+    "concat_fc": "LN(ReLU(W [{x}; {y}]))",
+    "ism gated": "{x} + gate({x}, {y}) \u00b7 V {y}",
+    "ism channel": "{x} + {y} \u00b7 \u03c3(conv(mean {y}))",
 }
-"""Operation -> what it computes of text x and speech y, in short."""
-
-ISM = {
-    "gated": "{x} + gate({x}, {y}) \u00b7 V {y}",
-    "channel": "{x} + {y} \u00b7 \u03c3(conv(mean {y}))",
-}
-"""Setting `fusion.ism` -> what stands in for the Information Supplement Module."""
+"""What operations compute of text x and speech y, for runs that do not say it themselves."""
 
 
-def formula(operation: str, ism: str) -> str:
-    """Returns what `operation` computes under the setting `fusion.ism`; "" for an unknown one."""
-    if operation.removesuffix("_reverse") == "ism":
-        x, y = ("y", "x") if operation.endswith("_reverse") else ("x", "y")
-        return ISM.get(ism, "").format(x=x, y=y)
-    return FORMULAS.get(operation, "")
+def formula(grid: MfsnGrid, operation: str) -> str:
+    """Returns what `operation` computes as the run says it; "" where nobody knows."""
+    if operation in (said := grid.first.record.get("formulas") or {}):
+        return str(said[operation])
+    name = operation.removesuffix("_reverse")
+    x, y = "xy" if name == operation else "yx"
+    key = f"ism {grid.setting('fusion', 'ism')}" if name == "ism" else name
+    return OF_BEFORE.get(key, "").format(x=x, y=y)
 
 
 def structure_figure(grid: MfsnGrid, found: list[Found]) -> Drawing | None:
@@ -52,7 +49,7 @@ def structure_figure(grid: MfsnGrid, found: list[Found]) -> Drawing | None:
         title=("The structure that won most often" if times > 1 else "The structure of one search")
         + f": {grid.title}",
         caption=f"Found in {times} of {len(found)} searches (folds and seeds): {one.words}. "
-        "x: textual content (TEC), y: the level of speech content (SEC) that won, detached: no "
+        f"x: {TEC_CONTENT} (TEC), y: the level of {SEC_CONTENT} (SEC) that won, detached: no "
         "gradient reaches the SEC encoder through the cells (dashed). The last level goes to the "
         "emotion head beside the cells' output."
         + (f" ISM's formula is not known from the paper; here: {ism}." if has_ism and ism else ""),
@@ -62,7 +59,7 @@ def structure_figure(grid: MfsnGrid, found: list[Found]) -> Drawing | None:
         draw=partial(
             _draw,
             one=one,
-            formulas=[formula(name, ism) for name in one.operations],
+            formulas=[formula(grid, name) for name in one.operations],
             tec=_name(grid, "tec"),
             sec=_name(grid, sec),
         ),

@@ -15,10 +15,11 @@ from reports.fusion.runs import SEARCHED
 from reports.fusion.searches import Found, number_first
 
 SEEDS = ("#1b62a5", "#c8590b", "#1d7a4f", "#6a3d9a", "#4d4d4d", "#b8860b")
-OPERATIONS = (
+COLOURS = (
     "#4d4d4d", "#a9761b", "#0a2f5c", "#3d8ecb", "#a94400", "#f2973f", "#6a3d9a", "#b08ac9",
+    "#1d7a4f", "#6fbf97", "#b3124e", "#e58aa9",
 )  # fmt: skip
-"""Colours of the operations: a hue per pair, the reverse lighter (and dashed)."""
+"""Of the operations in the order of alpha: a hue per pair, the reverse lighter (and dashed)."""
 
 RETRAINING = "retrain"
 """The phase of epochs.csv that is no search."""
@@ -167,7 +168,7 @@ def _draw_alpha(
             if not len(x):
                 continue
             won = place < len(one.operations) and one.operations[place] == name
-            colour = OPERATIONS[index % len(OPERATIONS)]
+            colour = COLOURS[index % len(COLOURS)]
             axes.plot(
                 x,
                 y,

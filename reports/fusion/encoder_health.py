@@ -88,7 +88,7 @@ def _of_text(
     if entry.get("finetuned", known) is False:
         text = (
             f"{named} was never fine-tuned on transcripts: it is no encoder of text, and what is "
-            "said of textual content is not shown by it."
+            "said of TEC is not shown by it."
         )
         yield Doubt(role=role, flag="not fine-tuned", text=text)
         return

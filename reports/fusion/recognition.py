@@ -1,4 +1,4 @@
-"""CTC fine-tuning: whether the encoders of textual content read, beside those that cannot."""
+"""CTC fine-tuning: whether the TEC encoders read, beside those that cannot."""
 
 from collections.abc import Sequence
 

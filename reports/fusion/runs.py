@@ -18,7 +18,7 @@ SEARCHED = "mfsn"
 """The variant that every other one is compared with."""
 
 TEC_ALONE = "tec"
-"""Co-attention on the encoder of textual content alone."""
+"""Co-attention on the TEC encoder alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Variant:
     """Roles of its encoders."""
 
     sec: str
-    """Role of the encoder of speech content; empty for none."""
+    """Role of its SEC encoder; empty for none."""
 
     search: bool
     parameters: Mapping[str, int] | int | None

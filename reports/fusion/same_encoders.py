@@ -5,9 +5,8 @@
 
 from collections.abc import Iterator
 
+from mfsn.roles import SEC, TEC
 from reports.fusion.runs import MfsnRun
-
-TEC, SEC = "tec", "sec"
 
 
 def same_encoders(a: MfsnRun, b: MfsnRun) -> bool:

@@ -10,7 +10,7 @@ from reports.fusion.grid import MfsnGrid, percent, structure_words
 from reports.fusion.runs import LEVELS, SEARCHED
 
 ZERO = "zero"
-"""The operation that drops the stream of textual content."""
+"""The operation that drops the TEC stream."""
 
 OF_SEARCH, OF_RETRAINING = "search", "retraining"
 """Groups of columns."""
@@ -200,7 +200,7 @@ def search_sentences(grid: MfsnGrid, found: list[Found]) -> list[str]:
     dropped = sum(ZERO in one.operations for one in found)
     if dropped:
         sentences.append(
-            f"Zero won in {dropped} of {number} searches: there the stream of textual content is "
-            "dropped at that cell."
+            f"Zero won in {dropped} of {number} searches: there the TEC stream is dropped at that "
+            "cell."
         )
     return sentences

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mfsn.roles import SEC_CONTENT, TEC_CONTENT
 from reports.fusion.evidence import METRICS, Evidence
 from reports.fusion.grid import MfsnGrid, percent
 from reports.fusion.runs import OPTIMISTIC, SEARCHED, TEC_ALONE
@@ -42,8 +43,8 @@ def design(grids: Sequence[MfsnGrid]) -> str:
         words += f", trained: {', '.join(map(str, trained))}" if trained else ""
         places.append(words)
     return (
-        "MFSN, which fuses what a text-tuned encoder (TEC) and a speech encoder (SEC) know by a "
-        f"searched structure, beside networks without search or with one stream, on "
+        f"MFSN, which fuses {TEC_CONTENT} (TEC) and {SEC_CONTENT} (SEC), each of an encoder, by a "
+        "searched structure, beside networks without search or with one stream, on "
         f"{'; '.join(places)}."
     )
 

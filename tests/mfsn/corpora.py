@@ -9,7 +9,7 @@ import pandas as pd
 import soundfile
 import torch
 
-from mfsn.model.streams import LoadedEncoder, wrap_encoder
+from mfsn.data.streams import LoadedEncoder, wrap_encoder
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.shared.random_streams import generator

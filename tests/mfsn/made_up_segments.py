@@ -4,6 +4,7 @@ U utterances, B segments, T frames, D model dim, C classes.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from mfsn.data.fold_data import FoldData, IntArray
 from mfsn.data.segment_batch import SegmentBatch
+from mfsn.search.fit import FitResult, fit
+from mfsn.search.training import Training
 from mfsn.search.training_settings import FitSettings
 from pretrain.model.encoder import seeded_weights
 from pretrain.shared.random_streams import generator
@@ -107,6 +110,12 @@ def make_fold(num_utterances: int = 24, hint: float = 0.5) -> FoldData:
     return FoldData(
         data=data, train=np.arange(third), dev=np.arange(third, 2 * third, dtype=np.int64)
     )
+
+
+def fitted(
+    network: nn.Module, streams: nn.Module, fold: FoldData, settings: FitSettings, **more: Any
+) -> FitResult:
+    return fit(network, Training(streams=streams, fold=fold, settings=settings, **more))
 
 
 def state_of(*modules: nn.Module) -> dict[str, Tensor]:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfsn.experiment.fold_task import Fold
 from mfsn.experiment.results import COLUMNS, read_run, read_table
+from mfsn.experiment.variant_on_fold import VariantOnFold
 from mfsn.run import main
 from mfsn.search.predict import FloatArray, NetworkFunction
 from tests.mfsn.commands import command, make_corpus, run_script, start_script, wait_for
@@ -87,10 +87,10 @@ def test_a_network_that_answers_one_class_and_folds_that_are_left_out_are_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def always_sad(fold: Fold, network: NetworkFunction) -> FloatArray:
+    def always_sad(fold: VariantOnFold, network: NetworkFunction) -> FloatArray:
         return np.tile(np.log([[0.1, 0.9]]), (len(fold.test), 1))
 
-    monkeypatch.setattr(Fold, "tested", always_sad)
+    monkeypatch.setattr(VariantOnFold, "tested", always_sad)
     assert main(command(place, "search", tmp_path / "out", "--fold", "s1")) == 0
     said = capsys.readouterr().out
     assert "warning: mfsn, seed 0, fold s1: the network answers 'sad' to every" in said
@@ -120,13 +120,13 @@ def test_no_test_utterance_is_seen_before_it_is_tested(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen_before: list[tuple[set[int], set[int]]] = []
-    tested = Fold.tested
+    tested = VariantOnFold.tested
 
-    def watched(fold: Fold, network: NetworkFunction) -> FloatArray:
+    def watched(fold: VariantOnFold, network: NetworkFunction) -> FloatArray:
         seen_before.append((set(fold.data.seen), set(fold.test.tolist())))
         return tested(fold, network)
 
-    monkeypatch.setattr(Fold, "tested", watched)
+    monkeypatch.setattr(VariantOnFold, "tested", watched)
     assert main(command(place, "ablate", tmp_path / "out", "--fold", "s1")) == 0
     assert len(seen_before) == 5
     for seen, test in seen_before:

@@ -19,8 +19,8 @@ from mfsn.experiment.results import (
     read_run,
     write_output,
 )
+from mfsn.experiment.saved_network import load_network, save_network
 from mfsn.model.genotype import Genotype
-from mfsn.model.saved import load_network, save_network
 from pretrain.data.synthetic.corpus import check_finished
 from pretrain.engine.run_folder import RunFolder
 from pretrain.model.encoder import build_encoder

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from mfsn.experiment.results import append_line, read_lines
-from mfsn.experiment.run_folder import RunFolder as MfsnFolder
+from mfsn.experiment.run_folder import FusionRunFolder
 from pretrain.config.files import SettingsTree
 from pretrain.data.synthetic.corpus import make_synthetic_corpus
 from pretrain.data.tables.utterances import write_csv
@@ -98,7 +98,7 @@ def test_lines_that_do_not_fit_are_not_begun(tmp_path: Path) -> None:
 
 
 def test_a_run_of_mfsn_on_a_full_disk_says_why_it_ended(tmp_path: Path) -> None:
-    folder = MfsnFolder(tmp_path / "run")
+    folder = FusionRunFolder(tmp_path / "run")
     folder.open({"seeds": [0], "folds": ["a"]}, {"command": "first"})
     with (
         room_for(10),
@@ -108,7 +108,7 @@ def test_a_run_of_mfsn_on_a_full_disk_says_why_it_ended(tmp_path: Path) -> None:
         replace_text(tmp_path / "run" / "result.json", "x" * 100)
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert run["status"] == "running"
-    assert not MfsnFolder(tmp_path / "run").open({"seeds": [0], "folds": ["a"]}, {})
+    assert not FusionRunFolder(tmp_path / "run").open({"seeds": [0], "folds": ["a"]}, {})
 
 
 def test_a_training_goes_on_exactly_once_there_is_room_again(

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from mfsn.data import segment_cache
+from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import InputSettings
 from mfsn.data.segment_cache import CutUtterance, halved, kept_tensors
 from mfsn.data.segments import Segments, make_segments
-from mfsn.model.faults import FaultSettings
 from pretrain.shared.locks import lock
 from tests.mfsn.corpora import corpus
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import InputSettings
 from mfsn.data.segments import cut, make_segments
-from mfsn.model.faults import FaultSettings
 
 INPUTS = InputSettings()
 NONE = FaultSettings()

@@ -1,6 +1,5 @@
 """Networks are tested on the test part of their own folds, or on strangers; never in between."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,8 @@ import pytest
 import soundfile
 
 from mfsn.data.corpus import read_emotion_corpus
-from mfsn.experiment import prepare
-from mfsn.experiment.evaluation import _corpus
+from mfsn.experiment.description import from_anywhere
+from mfsn.experiment.evaluation import corpus_to_test
 from mfsn.experiment.results import ResultsError, write_table
 from pretrain.shared.random_streams import generator
 from tests.probe.split_corpora import write_emobox
@@ -45,13 +44,13 @@ def trained(folder: Path, spec: str, protocol: str) -> dict[str, Any]:
     return {
         "corpus": corpus.described,
         "protocol": protocol.partition("=")[0],
-        "protocol_spec": prepare._from_anywhere(protocol),
+        "protocol_spec": from_anywhere(protocol),
         "folds": list(corpus.parts),
     }
 
 
 def ids_tested(folder: Path, spec: str, run: dict[str, Any]) -> dict[str, set[str]]:
-    corpus = _corpus(argparse.Namespace(corpus=spec, run=folder), run)
+    corpus = corpus_to_test(spec, folder, run)
     return {
         name: {str(id_)[5:] for id_ in corpus.table["id"].iloc[part.test]}
         for name, part in corpus.parts.items()

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from mfsn.experiment.results import ResultsError, read_run
-from mfsn.experiment.run_folder import RunFolder
+from mfsn.experiment.run_folder import FusionRunFolder
 
 INPUTS = {"action": "search", "settings.fit.lr": 0.001, "seeds": (0, 1)}
 
 
 def test_the_same_inputs_go_on_and_keep_the_first_command(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run")
+    folder = FusionRunFolder(tmp_path / "run")
     assert not folder.open(INPUTS, {"command": "first"})
     with pytest.raises(KeyboardInterrupt), folder.at_work():
         raise KeyboardInterrupt
@@ -22,7 +22,7 @@ def test_the_same_inputs_go_on_and_keep_the_first_command(tmp_path: Path) -> Non
 
 
 def test_other_inputs_are_refused_with_the_keys_named(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run")
+    folder = FusionRunFolder(tmp_path / "run")
     folder.open(INPUTS, {})
     with pytest.raises(ResultsError) as caught:
         folder.open({**INPUTS, "settings.fit.lr": 0.01, "protocol": "session"}, {})
@@ -38,7 +38,7 @@ def test_other_inputs_are_refused_with_the_keys_named(tmp_path: Path) -> None:
 def test_the_last_process_to_leave_writes_the_status(
     error: type[BaseException], status: str, tmp_path: Path
 ) -> None:
-    one, other = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run")
+    one, other = FusionRunFolder(tmp_path / "run"), FusionRunFolder(tmp_path / "run")
     one.open(INPUTS, {})
     other.open(INPUTS, {})
     for folder, expected in ((one, "running"), (other, status)):
@@ -54,8 +54,10 @@ def test_the_last_process_to_leave_writes_the_status(
 
 def test_seeds_and_folds_are_joined_and_what_was_found_must_agree(tmp_path: Path) -> None:
     inputs = {"seeds": [1], "folds": ["b"], "found": {"1/b": "sum"}}
-    RunFolder(tmp_path / "run").open(inputs, {"seeds": [1], "folds": ["b"], "command": "first"})
-    folder = RunFolder(tmp_path / "run")
+    FusionRunFolder(tmp_path / "run").open(
+        inputs, {"seeds": [1], "folds": ["b"], "command": "first"}
+    )
+    folder = FusionRunFolder(tmp_path / "run")
     assert folder.joined("seeds", [0]) == [0, 1]
     assert folder.joined("folds", ["a"], ["b", "c", "a"]) == ["b", "a"]
     # What another process has added meanwhile stays.
@@ -72,7 +74,7 @@ def test_seeds_and_folds_are_joined_and_what_was_found_must_agree(tmp_path: Path
 
 
 def test_what_takes_long_is_computed_once_whoever_made_the_folder(tmp_path: Path) -> None:
-    one, other = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run")
+    one, other = FusionRunFolder(tmp_path / "run"), FusionRunFolder(tmp_path / "run")
     one.open(INPUTS, {"command": "first"})
     other.open(INPUTS, {"command": "second"})
     other.complete("contamination", lambda: ["found"])
@@ -91,7 +93,7 @@ def test_what_takes_long_can_be_interrupted(
     def interrupted() -> None:
         raise error
 
-    folder = RunFolder(tmp_path / "run")
+    folder = FusionRunFolder(tmp_path / "run")
     folder.open(INPUTS, {})
     with pytest.raises(error):
         folder.complete("contamination", interrupted)
@@ -104,6 +106,6 @@ def test_what_takes_long_can_be_interrupted(
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(ResultsError, match=r"something else than a run of MFSN \(thesis.txt\)"):
-        RunFolder(tmp_path).open(INPUTS, {})
+        FusionRunFolder(tmp_path).open(INPUTS, {})
     with pytest.raises(ResultsError, match="is a file instead"):
-        RunFolder(tmp_path / "thesis.txt").open(INPUTS, {})
+        FusionRunFolder(tmp_path / "thesis.txt").open(INPUTS, {})

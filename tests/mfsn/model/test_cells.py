@@ -80,7 +80,7 @@ def test_zero_is_passed_over_where_it_may_not_win() -> None:
 
 @pytest.mark.parametrize(
     ("values", "key"),
-    [({"num_cells": 0}, "num_cells"), ({"ism": "x"}, "ism"), ({"alpha_init": -1.0}, "alpha_init")],
+    [({"num_cells": 0}, "num_cells"), ({"alpha_init": -1.0}, "alpha_init")],
 )
 def test_wrong_settings_are_refused(values: dict[str, Any], key: str) -> None:
     with pytest.raises(ValueError, match=f"`{key}` must be"):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ def make_supernet(
     num_cells: int = 1,
     *,
     tec_dim: int = DIM,
-    ism: str = "gated",
+    ism: Any = "gated",
     head: HeadSettings = HEAD,
 ) -> Supernet:
     return Supernet(
@@ -164,7 +165,7 @@ def decide(supernet: Supernet, operations: tuple[str, ...]) -> None:
     with torch.no_grad():
         for alpha, name in zip(supernet.alpha_parameters(), operations, strict=True):
             alpha.zero_()
-            alpha[OPERATIONS.index(name)] = 1e4
+            alpha[list(OPERATIONS).index(name)] = 1e4
 
 
 @pytest.mark.parametrize("tec_dim", [DIM, 5])
@@ -180,7 +181,7 @@ def test_derived_network_equals_the_supernet_with_one_hot_alpha(
     decide(supernet, genotype.operations)
     expected = supernet(batch, genotype.level)
     assert torch.equal(supernet.forward_structure(batch, genotype), expected)
-    derived = DerivedNetwork.from_supernet(supernet, genotype)
+    derived = supernet.derive(genotype)
     assert torch.equal(derived(batch), expected)
     assert supernet.leading() == genotype.operations
 
@@ -190,14 +191,14 @@ def test_three_cells_in_a_row_are_derived_alike(ism: str) -> None:
     supernet, batch = make_supernet(num_cells=3, ism=ism), make_batch([150, 40])
     genotype = Genotype(level=1, operations=("ism_reverse", "attention", "ism"))
     decide(supernet, genotype.operations)
-    derived = DerivedNetwork.from_supernet(supernet, genotype)
+    derived = supernet.derive(genotype)
     assert torch.equal(derived(batch), supernet(batch, 1))
     assert not torch.equal(derived(batch), supernet(batch, 0))
 
 
 def test_a_derived_network_has_copies_of_the_shared_weights() -> None:
     supernet, genotype = make_supernet(), Genotype(level=0, operations=("ism",))
-    derived = DerivedNetwork.from_supernet(supernet.eval(), genotype)
+    derived = supernet.eval().derive(genotype)
     assert not derived.training
     before = {name: weight.clone() for name, weight in supernet.state_dict().items()}
     with torch.no_grad():

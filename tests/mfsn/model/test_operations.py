@@ -7,14 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mfsn.model.operations import (
-    OPERATIONS,
-    ChannelSupplement,
-    ConcatFC,
-    GatedSupplement,
-    Reverse,
-    make_operation,
-)
+from mfsn.model.operations import OPERATIONS, make_operation
+from mfsn.model.operations.concat_fc import ConcatFC
+from mfsn.model.operations.operation import Reverse
+from mfsn.model.operations.supplement import ChannelSupplement, GatedSupplement
 
 Set = Callable[[nn.Module], None]
 

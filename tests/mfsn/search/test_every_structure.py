@@ -10,19 +10,25 @@ from torch import nn
 
 from mfsn.model.genotype import Genotype, all_structures
 from mfsn.model.operations import OPERATIONS
-from mfsn.search.every_structure import exhaust
-from mfsn.search.fit import fit
+from mfsn.search.every_structure import train_every_structure
 from mfsn.search.predict import Scores
+from mfsn.search.training import Training
 from tests.mfsn.made_up_segments import (
     FAST,
     TinyNetwork,
     TrainedStreams,
     files_under,
+    fitted,
     make_fold,
     without_seconds,
 )
 
 SETTINGS = replace(FAST, max_epochs=1)
+
+
+def training(streams: nn.Module | None = None, **more: Any) -> Training:
+    values: dict[str, Any] = {"fold": make_fold(), "settings": SETTINGS, "seed": 0}
+    return Training(streams=streams or nn.Identity(), **{**values, **more})
 
 
 def test_all_24_structures_of_one_cell_are_visited_once() -> None:
@@ -33,9 +39,7 @@ def test_all_24_structures_of_one_cell_are_visited_once() -> None:
         return TinyNetwork()
 
     structures = all_structures(1, (1, 2, 4))
-    rows = exhaust(
-        make_network, structures, nn.Identity(), make_fold(), SETTINGS, seed=0, found=structures[9]
-    )
+    rows = train_every_structure(make_network, structures, training(), found=structures[9])
     assert len(rows) == 24
     assert built == structures
     assert {(row["level"], row["operations"]) for row in rows} == {
@@ -53,8 +57,8 @@ def test_all_24_structures_of_one_cell_are_visited_once() -> None:
 def test_every_structure_starts_from_the_same_streams() -> None:
     streams = TrainedStreams()
     structures = all_structures(1)[:3]
-    rows = exhaust(lambda _: TinyNetwork(), structures, streams, make_fold(), SETTINGS, seed=0)
-    alone = fit(TinyNetwork(), TrainedStreams(), make_fold(), SETTINGS, seed=0)
+    rows = train_every_structure(lambda _: TinyNetwork(), structures, training(streams))
+    alone = fitted(TinyNetwork(), TrainedStreams(), make_fold(), SETTINGS, seed=0)
     assert [row["dev_loss"] for row in rows] == [alone.dev_loss] * 3
 
 
@@ -68,22 +72,14 @@ def test_an_interrupted_check_goes_on_where_it_was() -> None:
             raise KeyboardInterrupt
 
     def go(**more: Any) -> list[dict[str, Any]]:
-        return exhaust(
-            lambda _: TinyNetwork(),
-            structures,
-            nn.Identity(),
-            make_fold(),
-            SETTINGS,
-            seed=0,
-            **more,
-        )
+        return train_every_structure(lambda _: TinyNetwork(), structures, training(), **more)
 
     with pytest.raises(KeyboardInterrupt):
-        go(on_row=stop_at_two)
+        go(on_structure=stop_at_two)
     new: list[dict[str, Any]] = []
-    result = go(done=rows, on_row=new.append)
+    result = go(done=rows, on_structure=new.append)
     assert result == rows + new
-    assert [row["operations"] for row in new] == list(OPERATIONS[2:4])
+    assert [row["operations"] for row in new] == list(OPERATIONS)[2:4]
 
 
 def test_the_test_part_is_scored_with_the_finished_network() -> None:
@@ -97,14 +93,8 @@ def test_the_test_part_is_scored_with_the_finished_network() -> None:
     network = TinyNetwork()
     with torch.no_grad():
         network.classify.bias.zero_()
-    rows = exhaust(
-        lambda _: network,
-        all_structures(1)[:1],
-        nn.Identity(),
-        make_fold(),
-        SETTINGS,
-        seed=0,
-        evaluate=evaluate,
+    rows = train_every_structure(
+        lambda _: network, all_structures(1)[:1], training(), evaluate=evaluate
     )
     assert (rows[0]["test_ua"], rows[0]["test_wa"]) == (1.0, 0.25)
     assert modes == [False]
@@ -126,20 +116,20 @@ def test_the_structure_in_training_goes_on_from_its_own_checkpoint(tmp_path: Pat
             return super().train(mode)
 
     def go(done: Any, on_row: Any) -> list[dict[str, Any]]:
-        return exhaust(
-            lambda _: Stopping(), structures, nn.Identity(), make_fold(), settings, seed=0,
-            checkpoint=tmp_path / "checkpoints", done=done, on_row=on_row,
-        )  # fmt: skip
+        kept = training(settings=settings, checkpoint=tmp_path / "checkpoints")
+        return train_every_structure(
+            lambda _: Stopping(), structures, kept, done=done, on_structure=on_row
+        )
 
     rows: list[dict[str, Any]] = []
     with pytest.raises(KeyboardInterrupt):
         go((), rows.append)
-    assert files_under(tmp_path / "checkpoints") == [f"0-{OPERATIONS[1]}"]
+    assert files_under(tmp_path / "checkpoints") == [f"0-{list(OPERATIONS)[1]}"]
     result = go(list(rows), rows.append)
     # Three epochs of the first, one and the stopped one of the second, and its other two.
     assert len(trained) == 3 + 2 + 2
     assert files_under(tmp_path / "checkpoints") == []
-    straight = exhaust(
-        lambda _: TinyNetwork(), structures, nn.Identity(), make_fold(), settings, seed=0
+    straight = train_every_structure(
+        lambda _: TinyNetwork(), structures, training(settings=settings)
     )
     assert without_seconds(result) == without_seconds(straight)

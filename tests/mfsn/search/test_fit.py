@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mfsn.data.fold_data import FoldData, halves_of, labels_of
 from mfsn.data.segment_batch import SegmentBatch
 from mfsn.search.epochs import TrainingDivergedError
-from mfsn.search.fit import FitResult, fit
+from mfsn.search.fit import FitResult
 from mfsn.search.predict import NetworkFunction, Scores, predict, score
 from mfsn.search.training_settings import FitSettings
 from tests.mfsn.made_up_segments import (
@@ -25,6 +25,7 @@ from tests.mfsn.made_up_segments import (
     TrainedStreams,
     assert_same_state,
     files_under,
+    fitted,
     make_fold,
     state_of,
     without_seconds,
@@ -57,7 +58,7 @@ def scripted_fit(right_by_epoch: list[int], patience: int) -> tuple[Scripted, Fi
     num_steps = -(-len(fold.data.segments_of(fold.train)) // FAST.batch_size)
     network = Scripted(right_by_epoch, num_steps)
     settings = replace(FAST, patience=patience, max_epochs=len(right_by_epoch))
-    return network, fit(network, nn.Identity(), fold, settings, seed=0)
+    return network, fitted(network, nn.Identity(), fold, settings, seed=0)
 
 
 def test_the_best_epoch_is_restored() -> None:
@@ -87,7 +88,7 @@ def test_of_equal_epochs_the_first_is_kept() -> None:
 
 def test_what_is_kept_scores_as_recorded() -> None:
     fold, network, streams = make_fold(48, hint=0.7), TinyNetwork(), TrainedStreams()
-    result = fit(network, streams, fold, replace(FAST, max_epochs=12), seed=1)
+    result = fitted(network, streams, fold, replace(FAST, max_epochs=12), seed=1)
     scores = predict(network, streams, fold.data, fold.dev, "cpu", batch_size=FAST.batch_size)
     assert score(scores, labels_of(fold.data, fold.dev)) == Scores(
         ua=result.dev_ua, wa=result.dev_wa, loss=result.dev_loss
@@ -98,7 +99,7 @@ def test_what_is_kept_scores_as_recorded() -> None:
 
 def test_the_streams_are_trained_but_for_what_is_frozen() -> None:
     streams = TrainedStreams()
-    fit(TinyNetwork(), streams, make_fold(), FAST, seed=0)
+    fitted(TinyNetwork(), streams, make_fold(), FAST, seed=0)
     assert not torch.equal(streams.scale, torch.ones_like(streams.scale))
     assert torch.equal(streams.frozen, torch.ones_like(streams.frozen))
 
@@ -125,11 +126,11 @@ def test_a_training_stopped_and_resumed_equals_the_straight_one(
 ) -> None:
     settings = replace(FAST, max_gradient_norm=1.0)
     straight, straight_streams = TinyNetwork(), TrainedStreams()
-    expected = fit(straight, straight_streams, make_fold(), settings, seed=3)
+    expected = fitted(straight, straight_streams, make_fold(), settings, seed=3)
 
     for at_step in (4, 1):  # in the third epoch of two steps; at once in the one after
         with pytest.raises(KeyboardInterrupt):
-            fit(
+            fitted(
                 Interrupting(at_step, number),
                 TrainedStreams(),
                 make_fold(),
@@ -139,7 +140,7 @@ def test_a_training_stopped_and_resumed_equals_the_straight_one(
             )
     torch.manual_seed(99)
     network, streams = TinyNetwork(seed=77), TrainedStreams()  # the weights come from the file
-    result = fit(network, streams, make_fold(), settings, seed=3, checkpoint=tmp_path)
+    result = fitted(network, streams, make_fold(), settings, seed=3, checkpoint=tmp_path)
 
     assert_same_state(state_of(network, streams), state_of(straight, straight_streams))
     assert without_seconds(result.epochs) == without_seconds(expected.epochs)
@@ -149,27 +150,27 @@ def test_a_training_stopped_and_resumed_equals_the_straight_one(
 
 def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
     first = TinyNetwork()
-    expected = fit(first, nn.Identity(), make_fold(), FAST, seed=0, checkpoint=tmp_path)
+    expected = fitted(first, nn.Identity(), make_fold(), FAST, seed=0, checkpoint=tmp_path)
     again = TinyNetwork(seed=5)
-    result = fit(again, nn.Identity(), make_fold(), FAST, seed=0, checkpoint=tmp_path)
+    result = fitted(again, nn.Identity(), make_fold(), FAST, seed=0, checkpoint=tmp_path)
     assert_same_state(state_of(again), state_of(first))
     assert result == expected
 
 
 def test_a_checkpoint_of_other_settings_or_parts_is_refused(tmp_path: Path) -> None:
     fold = make_fold()
-    fit(TinyNetwork(), nn.Identity(), fold, FAST, seed=0, checkpoint=tmp_path)
+    fitted(TinyNetwork(), nn.Identity(), fold, FAST, seed=0, checkpoint=tmp_path)
     with pytest.raises(ValueError, match=r"other settings.*remove"):
-        fit(TinyNetwork(), nn.Identity(), fold, FAST, seed=1, checkpoint=tmp_path)
+        fitted(TinyNetwork(), nn.Identity(), fold, FAST, seed=1, checkpoint=tmp_path)
     other = replace(fold, dev=fold.dev[1:])
     with pytest.raises(ValueError, match=r"other settings, or for other parts"):
-        fit(TinyNetwork(), nn.Identity(), other, FAST, seed=0, checkpoint=tmp_path)
+        fitted(TinyNetwork(), nn.Identity(), other, FAST, seed=0, checkpoint=tmp_path)
 
 
 def test_only_training_and_dev_part_are_read() -> None:
     fold = make_fold()
     assert isinstance(fold.data, MadeUpSegments)
-    fit(TinyNetwork(), nn.Identity(), fold, FAST, seed=0)
+    fitted(TinyNetwork(), nn.Identity(), fold, FAST, seed=0)
     assert fold.data.seen == {*fold.train.tolist(), *fold.dev.tolist()}
 
 
@@ -177,7 +178,7 @@ def test_who_watches_the_test_part_changes_nothing(tmp_path: Path) -> None:
     """The optimistic scorer: it even draws random numbers and switches modes."""
     fold, test_rows = make_fold(), np.arange(16, 24)
     alone, watched = TinyNetwork(), TinyNetwork()
-    expected = fit(alone, nn.Identity(), fold, FAST, seed=0)
+    expected = fitted(alone, nn.Identity(), fold, FAST, seed=0)
 
     def watch(epoch: int, network: NetworkFunction) -> float:
         torch.rand(epoch)
@@ -185,12 +186,12 @@ def test_who_watches_the_test_part_changes_nothing(tmp_path: Path) -> None:
         watched.train()
         return score(scores, labels_of(fold.data, test_rows)).ua
 
-    result = fit(watched, nn.Identity(), fold, FAST, seed=0, on_epoch=watch, checkpoint=tmp_path)
+    result = fitted(watched, nn.Identity(), fold, FAST, seed=0, on_epoch=watch, checkpoint=tmp_path)
     assert_same_state(state_of(watched), state_of(alone))
     assert without_seconds(result.epochs) == without_seconds(expected.epochs)
     assert list(result.observed) == ["1", "2", "3", "4", "5"]
     # What was seen is still there after a resume.
-    again = fit(TinyNetwork(), nn.Identity(), fold, FAST, seed=0, checkpoint=tmp_path)
+    again = fitted(TinyNetwork(), nn.Identity(), fold, FAST, seed=0, checkpoint=tmp_path)
     assert again.observed == result.observed
 
 
@@ -200,7 +201,7 @@ def test_the_global_generator_neither_matters_nor_moves() -> None:
         torch.manual_seed(seed)
         before = torch.get_rng_state()
         networks.append(TinyNetwork())
-        fit(networks[-1], nn.Identity(), make_fold(), FAST, seed=0)
+        fitted(networks[-1], nn.Identity(), make_fold(), FAST, seed=0)
         assert torch.equal(torch.get_rng_state(), before)
     assert_same_state(state_of(networks[0]), state_of(networks[1]))
 
@@ -208,7 +209,7 @@ def test_the_global_generator_neither_matters_nor_moves() -> None:
 def test_the_seed_changes_order_and_dropout() -> None:
     networks = [TinyNetwork(), TinyNetwork()]
     for seed, network in enumerate(networks):
-        fit(network, nn.Identity(), make_fold(), FAST, seed=seed)
+        fitted(network, nn.Identity(), make_fold(), FAST, seed=seed)
     assert not torch.equal(networks[0].hidden.weight, networks[1].hidden.weight)
 
 
@@ -223,17 +224,19 @@ def test_a_loss_that_is_not_finite_names_the_epoch_and_the_remedy() -> None:
     with pytest.raises(
         TrainingDivergedError, match=r"epoch 2, batch 2: the training loss is nan\. Lower `fit\.lr`"
     ):
-        fit(Diverging(), nn.Identity(), make_fold(), FAST, seed=0)
+        fitted(Diverging(), nn.Identity(), make_fold(), FAST, seed=0)
 
 
 def test_the_rate_of_the_encoder_is_its_own() -> None:
     streams = TrainedStreams()
-    fit(TinyNetwork(), streams, make_fold(), replace(FAST, sec_lr=1e-9), seed=0)
+    fitted(TinyNetwork(), streams, make_fold(), replace(FAST, sec_lr=1e-9), seed=0)
     assert torch.allclose(streams.scale, torch.ones_like(streams.scale), atol=1e-5)
 
 
 def test_bf16_trains() -> None:
-    result = fit(TinyNetwork(), nn.Identity(), make_fold(), replace(FAST, precision="bf16"), seed=0)
+    result = fitted(
+        TinyNetwork(), nn.Identity(), make_fold(), replace(FAST, precision="bf16"), seed=0
+    )
     assert result.epochs[-1]["train_loss"] < result.epochs[0]["train_loss"]
 
 
@@ -264,5 +267,5 @@ def test_the_dev_part_is_halved_by_utterance_and_class() -> None:
 
 
 def test_the_history_is_plain_json() -> None:
-    result = fit(TinyNetwork(), nn.Identity(), make_fold(), FAST, seed=0)
+    result = fitted(TinyNetwork(), nn.Identity(), make_fold(), FAST, seed=0)
     assert json.loads(json.dumps(result.epochs)) == result.epochs

@@ -22,10 +22,9 @@ from mfsn.model.genotype import Genotype
 from mfsn.model.network import DerivedNetwork
 from mfsn.model.operations import OPERATIONS
 from mfsn.model.supernet import Supernet
-from mfsn.search.epochs import OnEpoch
-from mfsn.search.fit import fit
 from mfsn.search.predict import NetworkFunction, Scores, predict, score
 from mfsn.search.search import SearchResult, drawn_level, search
+from mfsn.search.training import OnEpoch, Training
 from mfsn.search.training_settings import SearchSettings
 from tests.mfsn.made_up_segments import (
     DIM,
@@ -34,6 +33,7 @@ from tests.mfsn.made_up_segments import (
     MadeUpSegments,
     TrainedStreams,
     assert_same_state,
+    fitted,
     make_fold,
     state_of,
     without_seconds,
@@ -94,14 +94,16 @@ def run(
     settings = SearchSettings(method=method, **{"alpha_lr": 0.5, **search_settings})  # type: ignore[arg-type]
     return search(
         supernet or make_supernet(),
-        streams or nn.Identity(),
-        fold or make_fold(),
-        replace(SETTINGS, lr=lr),
+        Training(
+            streams=streams or nn.Identity(),
+            fold=fold or make_fold(),
+            settings=replace(SETTINGS, lr=lr),
+            seed=3,
+            checkpoint=checkpoint,
+            on_epoch=on_epoch,
+        ),
         settings,
         layers=LAYERS,
-        seed=3,
-        checkpoint=checkpoint,
-        on_epoch=on_epoch,
         make_network=make_derived,
     )
 
@@ -295,7 +297,7 @@ def test_zero_wins_only_where_it_may() -> None:
     for may in (True, False):
         supernet = make_supernet()
         with torch.no_grad():
-            supernet.alpha_parameters()[0][OPERATIONS.index("zero")] = 9.0
+            supernet.alpha_parameters()[0][list(OPERATIONS).index("zero")] = 9.0
         result = run("joint", supernet=supernet, zero_may_win=may)
         assert (result.genotype.operations == ("zero",)) is may
 
@@ -309,5 +311,5 @@ def test_retraining_starts_from_initial_weights_and_streams() -> None:
     assert plain(kept)["epochs"] == plain(result)["epochs"]
 
     network, fresh = make_derived(result.genotype), TrainedStreams()
-    fit(network, fresh, fold, SETTINGS, seed=3)
+    fitted(network, fresh, fold, SETTINGS, seed=3)
     assert_same_state(state_of(result.network, streams), state_of(network, fresh))

@@ -174,4 +174,4 @@ def test_the_structure_shows_the_module_that_was_used(tmp_path: Path, ism: str, 
     figure = Figure()
     drawing.draw(figure)
     assert any(drawn in text.get_text() for text in figure.axes[0].texts)
-    assert formula("ism_reverse", ism).startswith("y + ")
+    assert formula(grid, "ism_reverse").startswith("y + ")

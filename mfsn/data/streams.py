@@ -1,4 +1,4 @@
-"""The two encoders of MFSN: the text-enhanced one (TEC) and that of speech emotion (SEC).
+"""The two encoders of MFSN, TEC and SEC, as training reads them.
 
 Shapes: B segments, S samples, T frames, D model dim, L layers.
 """

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from mfsn.experiment.results import FINISHED, FORMAT, KIND, ResultsError, read_run, write_json
-from mfsn.search.precision import check_precision, choose_for_fit, with_precision
+from mfsn.experiment.precision import check_precision, choose_for_fit, with_precision
+from mfsn.experiment.results import FORMAT, KIND, ResultsError, read_run, write_json
 from mfsn.search.settings import MfsnSettings
 from pretrain.engine import precision
 from pretrain.engine.precision import Choice, Rates
@@ -39,8 +39,8 @@ def test_a_run_and_a_judged_search_keep_theirs(
     with_measured(monkeypatch, 200.0)
     inputs = {"settings.fit.precision": "fp32"}
     (tmp_path / "run").mkdir()
-    record = {"kind": KIND, "format": FORMAT, "status": FINISHED, "inputs": inputs}
-    write_json(tmp_path / "run" / "run.json", record)
+    run = {"kind": KIND, "format": FORMAT, "status": "running", "inputs": inputs}
+    write_json(tmp_path / "run" / "run.json", run)
     assert choose_for_fit(TRAINED, tmp_path / "run", None, 512, CPU).precision == "fp32"
     search = tmp_path / "run"
     assert choose_for_fit(TRAINED, tmp_path / "exhaust", search, 512, CPU).precision == "fp32"

@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mfsn.search.epochs import OnRow
+from mfsn.search.training import OnRow
 
 SECONDS_BETWEEN_LINES = 20.0
 """How often a line is printed where there is no terminal, or where several processes share it."""

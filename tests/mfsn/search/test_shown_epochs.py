@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mfsn.search.progress import updated_line
+from mfsn.search.shown_epochs import updated_line
 
 ROWS = [{"epoch": n, "train_loss": 1.0 / n, "dev_ua": 0.25 * n} for n in (1, 2, 3)]
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from mfsn.data.dataset import make_segment_data
+from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import InputSettings
-from mfsn.model.faults import FaultSettings
-from mfsn.model.streams import (
+from mfsn.data.streams import (
     CachedStreams,
     LiveStreams,
     StreamPair,
