@@ -19,6 +19,7 @@ from pretrain.engine.provenance import command_line
 from pretrain.shared.command_line import is_for_users
 from pretrain.shared.job_queue import Board, work_off
 from pretrain.shared.locks import lock
+from pretrain.shared.paths import PROJECT
 from pretrain.shared.with_parent import for_child
 from pretrain.shared.worker_processes import WorkerError, stop_workers, worker_environment
 from probe.contamination.check import check_rows
@@ -79,7 +80,7 @@ def run_workers(
             )
             files.append(logs / f"worker-{board.call}-{number}.txt")
             with files[-1].open("w") as log:
-                script = str(Path(__file__).resolve().with_name("table4.py"))
+                script = str(PROJECT / "probe" / "table4.py")
                 workers.append(
                     subprocess.Popen(
                         [sys.executable, script, *arguments],
