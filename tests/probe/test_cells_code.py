@@ -17,6 +17,7 @@ COVERED_OTHERWISE = {
     "pretrain.config.settings": "reads settings; the head's are hashed",
     "pretrain.shared.checked_settings": "checks settings; the head's are hashed",
     "pretrain.shared.durations": "makes no numbers",
+    "pretrain.shared.kept_tensors": "makes no numbers",
     "pretrain.shared.locks": "makes no numbers",
     "pretrain.shared.atomic_files": "makes no numbers",
     "pretrain.shared.json_files": "reads what is checked against hashes, or refuses it",
