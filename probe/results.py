@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from pretrain.shared.atomic_files import writing
-from pretrain.shared.json_files import FILES, JsonError, changed_files, digests_of, read_object
+from pretrain.shared.json_files import FILES, JsonError, Schema, changed_files, digests_of
+from pretrain.shared.run_record import RUN_FILE, read_record
 
 KIND = "probe"
 FORMAT = 1
@@ -28,7 +29,8 @@ COLUMNS = {
 }
 """Columns of the CSV files, by the name of the file."""
 
-_NUMBERS = {"seed": "int64", "value": "float64", "strength": "float64", "dev_score": "float64"}
+NUMBERS = {"seed": "int64", "value": "float64", "strength": "float64", "dev_score": "float64"}
+"""Types of the columns that are no text."""
 
 
 class ResultsError(ValueError):
@@ -99,7 +101,7 @@ def _replace_folder(
             )
         run = {**run, FILES: digests_of(beside, [f"{name}.csv" for name in tables])}
         text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
-        (beside / "run.json").write_text(text + "\n", encoding="utf-8")
+        (beside / RUN_FILE).write_text(text + "\n", encoding="utf-8")
         if folder.exists():
             old = beside.with_name(beside.name + "-old")
             os.replace(folder, old)
@@ -173,7 +175,7 @@ def read_results(folder: Path) -> ProbeResults:
                 f"{', '.join(map(str, frame.columns))} instead: run the probe again."
             )
         try:
-            frames[name] = frame.astype({k: v for k, v in _NUMBERS.items() if k in columns})
+            frames[name] = frame.astype({k: v for k, v in NUMBERS.items() if k in columns})
         except ValueError as error:
             raise ResultsError(f"{path} has a damaged number ({error}).") from error
     if changed := changed_files(folder, run):
@@ -186,16 +188,15 @@ def read_results(folder: Path) -> ProbeResults:
 
 
 def _read_run(folder: Path) -> dict[str, Any]:
-    path = folder / "run.json"
     try:
-        run = read_object(path)
+        run = read_record(folder, Schema, allow_nan=False)
     except JsonError as error:
         raise ResultsError(f"{folder} is not a results folder of the probe: {error}") from error
     if run.get("kind") != KIND:
         raise ResultsError(f"{folder} is not a results folder of the probe (see its run.json).")
     if run.get("format") != FORMAT:
         raise ResultsError(
-            f"{path} has the format {run.get('format')!r}, but this version reads {FORMAT}: run "
-            "the probe again."
+            f"{folder / RUN_FILE} has the format {run.get('format')!r}, but this version reads "
+            f"{FORMAT}: run the probe again."
         )
     return run

@@ -20,9 +20,9 @@ from pretrain.data.audio.waveforms import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.recognition.recognizer import Recognizer, load_recognizer
 from pretrain.recognition.vocabulary import BLANK, frames_needed, normalize_text
-from pretrain.shared.json_files import JsonError, read_object
+from pretrain.shared.json_files import JsonError
 from pretrain.shared.kept_tensors import TensorFile, Tensors
-from pretrain.shared.run_record import RUN_FILE, EncoderRecord
+from pretrain.shared.run_record import read_record
 from probe.codes.quantizers import CodesError
 from probe.features.batches import batches, lengths_16k, longest_first, read_batch
 
@@ -48,7 +48,7 @@ def load_aligner(folder: Path) -> Aligner:
         ValueError: The folder holds none, or it is not finished or damaged.
     """
     try:
-        record = read_object(folder / RUN_FILE, EncoderRecord, allow_nan=True)
+        record = read_record(folder)
         status = str(record.get("status"))
     except JsonError as error:
         raise CodesError(
