@@ -2,17 +2,14 @@
 
 import csv
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import pandas as pd
 
-from pretrain.shared.atomic_files import writing
+from pretrain.shared.atomic_files import replaced_folder
 from pretrain.shared.json_files import FILES, JsonError, Schema, changed_files, digests_of
 from pretrain.shared.run_record import RUN_FILE, read_record
 
@@ -81,40 +78,17 @@ def replace_folder(
     Raises:
         WriteError: The disk refuses; `folder` is as it was.
     """
-    with writing(folder):
-        _replace_folder(folder, tables, run)
-
-
-def _replace_folder(
-    folder: Path, tables: Mapping[str, pd.DataFrame], run: Mapping[str, Any]
-) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        beside.chmod(0o755)
+    with replaced_folder(folder) as beside:
         for name, frame in tables.items():
-            frame.to_csv(
-                beside / f"{name}.csv",
-                index=False,
-                quoting=csv.QUOTE_MINIMAL,
-                lineterminator="\n",
-            )
+            write_csv(beside / f"{name}.csv", frame)
         run = {**run, FILES: digests_of(beside, [f"{name}.csv" for name in tables])}
         text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
         (beside / RUN_FILE).write_text(text + "\n", encoding="utf-8")
-        if folder.exists():
-            old = beside.with_name(beside.name + "-old")
-            os.replace(folder, old)
-            try:
-                os.replace(beside, folder)
-            except BaseException:
-                os.replace(old, folder)
-                raise
-            rmtree(old, ignore_errors=True)
-        else:
-            os.replace(beside, folder)
-    finally:
-        rmtree(beside, ignore_errors=True)
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Writes a table as all readers of results expect it."""
+    frame.to_csv(path, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
 
 
 def check_out_folder(folder: Path, *, option: str = "--out") -> None:

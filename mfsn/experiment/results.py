@@ -4,7 +4,6 @@ A task (one variant, seed and fold) writes its own small tables. When all tasks 
 are joined to the tables of the run, and the scores are computed over all folds together.
 """
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from pretrain.shared.json_files import (
 )
 from pretrain.shared.run_record import RUN_FILE, has_record
 from probe.metrics import score_task
+from probe.results import write_csv
 
 KIND = "mfsn"
 FORMAT = 1
@@ -172,7 +172,7 @@ def scores_of(predictions: pd.DataFrame) -> pd.DataFrame:
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Writes a table beside `path`, then renames: a file is complete or absent."""
     with replaced(path, durably=True) as beside:
-        frame.to_csv(beside, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+        write_csv(beside, frame)
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
-from pretrain.shared.kept_tensors import TensorFile
+from pretrain.shared.kept_tensors import TensorFile, Tensors
 from pretrain.shared.locks import lock
 from probe.features.baselines import HOP_SAMPLES, LOG_MEL, NUM_MELS, WINDOW_SAMPLES, LogMelFeatures
 from probe.features.batches import (
@@ -155,7 +155,7 @@ def kept_frames(table: pd.DataFrame, source: FrameSource, folder: Path) -> Frame
     waiting = f"Waiting for another process that computes the frames of {source.name}"
     with lock(folder / f".{name}.lock", wait=True, said_when_waiting=waiting):
         files = [_shard_file(folder / name, n, by_id, rows) for n, rows in enumerate(plan)]
-        found = [_read(file) for file in files]
+        found = [file.read() for file in files]
         if any(shard is None for shard in found):
             _compute(by_id, lengths, source, files, plan, found)
     where = {str(utterance): place for place, utterance in enumerate(by_id["id"])}
@@ -164,10 +164,9 @@ def kept_frames(table: pd.DataFrame, source: FrameSource, folder: Path) -> Frame
     shards = []
     for place, (rows, shard) in enumerate(zip(plan, found, strict=True)):
         assert shard is not None
-        frames, num_frames = shard
-        shards.append(frames)
-        shard_of[rows], count[rows] = place, num_frames
-        first[rows] = np.cumsum(num_frames) - num_frames
+        shards.append(shard["frames"])
+        shard_of[rows], count[rows] = place, shard["num_frames"].numpy()
+        first[rows] = np.cumsum(count[rows]) - count[rows]
     return Frames(
         shards=shards,
         shard=shard_of[rows_by_id],
@@ -193,7 +192,7 @@ def _compute(
     source: FrameSource,
     files: list[TensorFile],
     plan: list[IndexArray],
-    found: list[tuple[Tensor, IndexArray] | None],
+    found: list[Tensors | None],
 ) -> None:
     """Fills the gaps of `found`."""
     missing = np.concatenate([r for r, s in zip(plan, found, strict=True) if s is None])
@@ -215,8 +214,12 @@ def _compute(
             pieces: list[Tensor] = []
             for batch in batches(rows, lengths):
                 pieces += _run(table, source, batch)
-            _write(files[place], pieces)
-            found[place] = _read(files[place])
+            frames = torch.cat(pieces, dim=1)
+            if float(frames.abs().max()) < LARGEST_HALF:
+                frames = frames.half()
+            num_frames = torch.tensor([piece.shape[1] for piece in pieces])
+            files[place].write({"frames": frames, "num_frames": num_frames})
+            found[place] = files[place].read()
             assert found[place] is not None, f"{files[place].path} cannot be read back"
             progress.update(float(lengths[rows].sum()) / SAMPLE_RATE_HZ)
 
@@ -264,16 +267,3 @@ def _shard_file(folder: Path, place: int, table: pd.DataFrame, rows: IndexArray)
         ),
         is_mapped=True,
     )
-
-
-def _write(file: TensorFile, pieces: list[Tensor]) -> None:
-    frames = torch.cat(pieces, dim=1)
-    if float(frames.abs().max()) < LARGEST_HALF:
-        frames = frames.half()
-    num_frames = torch.tensor([piece.shape[1] for piece in pieces])
-    file.write({"frames": frames, "num_frames": num_frames})
-
-
-def _read(file: TensorFile) -> tuple[Tensor, IndexArray] | None:
-    shard = file.read()
-    return (shard["frames"], shard["num_frames"].numpy().astype(np.intp)) if shard else None
