@@ -2,18 +2,16 @@
 
 import csv
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import pandas as pd
 
-from pretrain.shared.atomic_files import writing
-from pretrain.shared.json_files import FILES, JsonError, changed_files, digests_of, read_object
+from pretrain.shared.atomic_files import replaced_folder
+from pretrain.shared.json_files import FILES, JsonError, Schema, changed_files, digests_of
+from pretrain.shared.run_record import RUN_FILE, read_record
 
 KIND = "probe"
 FORMAT = 1
@@ -28,7 +26,8 @@ COLUMNS = {
 }
 """Columns of the CSV files, by the name of the file."""
 
-_NUMBERS = {"seed": "int64", "value": "float64", "strength": "float64", "dev_score": "float64"}
+NUMBERS = {"seed": "int64", "value": "float64", "strength": "float64", "dev_score": "float64"}
+"""Types of the columns that are no text."""
 
 
 class ResultsError(ValueError):
@@ -79,40 +78,17 @@ def replace_folder(
     Raises:
         WriteError: The disk refuses; `folder` is as it was.
     """
-    with writing(folder):
-        _replace_folder(folder, tables, run)
-
-
-def _replace_folder(
-    folder: Path, tables: Mapping[str, pd.DataFrame], run: Mapping[str, Any]
-) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        beside.chmod(0o755)
+    with replaced_folder(folder) as beside:
         for name, frame in tables.items():
-            frame.to_csv(
-                beside / f"{name}.csv",
-                index=False,
-                quoting=csv.QUOTE_MINIMAL,
-                lineterminator="\n",
-            )
+            write_csv(beside / f"{name}.csv", frame)
         run = {**run, FILES: digests_of(beside, [f"{name}.csv" for name in tables])}
         text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
-        (beside / "run.json").write_text(text + "\n", encoding="utf-8")
-        if folder.exists():
-            old = beside.with_name(beside.name + "-old")
-            os.replace(folder, old)
-            try:
-                os.replace(beside, folder)
-            except BaseException:
-                os.replace(old, folder)
-                raise
-            rmtree(old, ignore_errors=True)
-        else:
-            os.replace(beside, folder)
-    finally:
-        rmtree(beside, ignore_errors=True)
+        (beside / RUN_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Writes a table as all readers of results expect it."""
+    frame.to_csv(path, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
 
 
 def check_out_folder(folder: Path, *, option: str = "--out") -> None:
@@ -177,7 +153,7 @@ def read_results(folder: Path) -> ProbeResults:
                 f"{', '.join(map(str, frame.columns))} instead: run the probe again."
             )
         try:
-            frames[name] = frame.astype({k: v for k, v in _NUMBERS.items() if k in columns})
+            frames[name] = frame.astype({k: v for k, v in NUMBERS.items() if k in columns})
         except ValueError as error:
             raise ResultsError(f"{path} has a damaged number ({error}).") from error
     if changed := changed_files(folder, run):
@@ -190,16 +166,15 @@ def read_results(folder: Path) -> ProbeResults:
 
 
 def _read_run(folder: Path) -> dict[str, Any]:
-    path = folder / "run.json"
     try:
-        run = read_object(path)
+        run = read_record(folder, Schema, allow_nan=False)
     except JsonError as error:
         raise ResultsError(f"{folder} is not a results folder of the probe: {error}") from error
     if run.get("kind") != KIND:
         raise ResultsError(f"{folder} is not a results folder of the probe (see its run.json).")
     if run.get("format") != FORMAT:
         raise ResultsError(
-            f"{path} has the format {run.get('format')!r}, but this version reads {FORMAT}: run "
-            "the probe again."
+            f"{folder / RUN_FILE} has the format {run.get('format')!r}, but this version reads "
+            f"{FORMAT}: run the probe again."
         )
     return run

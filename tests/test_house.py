@@ -20,9 +20,16 @@ MAY_IMPORT = {
     "probe": ("probe", "pretrain"),
     "mfsn": ("mfsn", "probe", "pretrain"),
     "reports": (
-        "reports", "probe.results", "probe.metrics", "mfsn.roles", "pretrain.shared.json_files",
+        "reports",
+        "probe.results",
+        "probe.metrics",
+        "probe.codes.results",
+        "mfsn.experiment.results",
+        "mfsn.roles",
+        "pretrain.shared.json_files",
+        "pretrain.shared.run_record",
     ),
-}  # fmt: skip
+}
 """Whom of the project each package may import: dependencies point one way."""
 
 WITHIN_MFSN = {
@@ -82,13 +89,15 @@ def test_no_two_modules_of_mfsn_import_each_other() -> None:
 
 
 def test_reports_run_without_torch() -> None:
-    """Of pretrain they load what reads and writes files, and nothing behind it."""
+    """Of pretrain they load what reads and writes files, of mfsn what its results are."""
     code = (
         "import sys, reports.build, reports.run, probe.results, probe.metrics;"
         "assert not {'torch', 'fairseq2'} & set(sys.modules);"
-        "assert {name for name in sys.modules if name.startswith('mfsn.')} == {'mfsn.roles'};"
+        "assert {name for name in sys.modules if name.startswith('mfsn.')}"
+        " == {'mfsn.roles', 'mfsn.experiment', 'mfsn.experiment.results'};"
         "assert {name for name in sys.modules if name.startswith('pretrain.')}"
-        " == {'pretrain.shared', 'pretrain.shared.json_files', 'pretrain.shared.atomic_files'}"
+        " == {'pretrain.shared', *('pretrain.shared.' + name for name in"
+        " ('json_files', 'atomic_files', 'run_record'))}"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True

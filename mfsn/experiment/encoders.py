@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pretrain.shared.json_files import JsonError, read_object
-from pretrain.shared.run_record import EncoderRecord
+from pretrain.shared.run_record import find_record, has_record
 
 WEIGHT_FILES = ("encoder.safetensors", "model*.safetensors")
 """Ours, and a released folder's in the format of transformers, which may be several files."""
@@ -86,15 +86,12 @@ def describe_encoder(folder: Path, role: str, *, given_as: str = "") -> dict[str
 
 def _read_run(folder: Path, name: str) -> dict[str, Any]:
     """Returns the run.json of one of our own folders; a released one has none."""
-    path = folder / "run.json"
-    if not path.is_file():
-        return {}
     try:
-        run = read_object(path, EncoderRecord, allow_nan=True)
+        run = find_record(folder)
     except JsonError as error:
         raise EncoderFolderError(f"{name}: {error} Copy the encoder's folder again.") from error
     kind = run.get("kind")
-    if kind not in ("pretrain", "finetune"):
+    if has_record(folder) and kind not in ("pretrain", "finetune"):
         raise EncoderFolderError(
             f"{name} {folder} is not an encoder's folder: its run.json says kind {kind!r}."
         )

@@ -4,7 +4,6 @@ A task (one variant, seed and fold) writes its own small tables. When all tasks 
 are joined to the tables of the run, and the scores are computed over all folds together.
 """
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,9 @@ from pretrain.shared.json_files import (
     parse_object,
     read_object,
 )
+from pretrain.shared.run_record import RUN_FILE, has_record
 from probe.metrics import score_task
+from probe.results import write_csv
 
 KIND = "mfsn"
 FORMAT = 1
@@ -60,6 +61,26 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 """Columns of the CSV files, by the name of the file. Scores are fractions. `phase` is "search" or
 "retrain", empty for a fixed structure. Of a structure, `epoch` and the dev scores are those by
 which the search kept it, the trained ones those of the weights that were tested."""
+
+NOT_NEEDED: dict[str, tuple[str, ...]] = {
+    "predictions": ("session",),
+    "epochs": ("train_loss", "dev_loss", "dev_wa", "seconds", "leading", "phase"),
+    "levels": ("layer",),
+    "structures": (
+        "layer", "dev_ua", "dev_wa", "test_ua", "test_wa", "trained_epoch", "trained_dev_ua",
+    ),
+    "exhaustive": ("layer", "dev_loss", "test_wa", "seconds"),
+}  # fmt: skip
+"""Columns that reports can do without: some former versions did not write."""
+
+NUMBERS = (
+    "value", "epoch", "train_loss", "dev_loss", "dev_ua", "dev_wa", "test_ua", "test_wa", "seconds",
+    "entropy", "weight", "trained_epoch", "trained_dev_ua",
+)  # fmt: skip
+"""Columns that reports compute with; an empty one is a number that is not known."""
+
+UTTERANCES = ("id", "speaker", "session", "audio_hash")
+"""Columns of utterances.csv, whose last one reports do without."""
 
 OF_TASKS = ("predictions", "epochs", "alpha", "levels", "structures", "exhaustive")
 """Tables that are joined from the tasks' own."""
@@ -151,7 +172,7 @@ def scores_of(predictions: pd.DataFrame) -> pd.DataFrame:
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Writes a table beside `path`, then renames: a file is complete or absent."""
     with replaced(path, durably=True) as beside:
-        frame.to_csv(beside, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+        write_csv(beside, frame)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -229,9 +250,9 @@ def read_run(folder: Path, schema: type[RunRecord] = RunRecord) -> dict[str, Any
     Raises:
         ResultsError: The folder holds no run of MFSN, or one of another format.
     """
-    if not (folder / "run.json").is_file():
+    if not has_record(folder):
         raise ResultsError(f"{folder} is not a run folder of MFSN: it has no run.json.")
-    run = read_json(folder / "run.json")
+    run = read_json(folder / RUN_FILE)
     if run.get("kind") != KIND:
         raise ResultsError(f"{folder} is not a run folder of MFSN, but of {run.get('kind')!r}.")
     if run.get("format") != FORMAT:
@@ -240,7 +261,7 @@ def read_run(folder: Path, schema: type[RunRecord] = RunRecord) -> dict[str, Any
             f"{FORMAT}: run it again."
         )
     try:
-        made_of(schema, run, str(folder / "run.json"))
+        made_of(schema, run, str(folder / RUN_FILE))
     except JsonError as error:
         raise ResultsError(f"{error} Run it again, with another --out.") from error
     return run

@@ -17,6 +17,7 @@ from mfsn.experiment.results import (
     KIND,
     RUNNING,
     STOPPED,
+    UTTERANCES,
     ResultsError,
     merge,
     read_run,
@@ -184,7 +185,7 @@ class FusionRunFolder:
             if run["status"] != FINISHED:
                 folds = corpus.folds[corpus.folds["fold"].isin(run["folds"])]
                 results = merge(self.path, [(task.names, task.folder) for task in tasks], folds)
-                known = corpus.table[["id", "speaker", "session", "audio_hash"]]
+                known = corpus.table[list(UTTERANCES)]
                 write_table(self.path / "utterances.csv", known)
                 written = [f"{name}.csv" for name in (*COLUMNS, "utterances")]
                 there = [name for name in written if (self.path / name).is_file()]

@@ -1,7 +1,6 @@
-"""Independent tasks that any number of processes share, each taking the next free one.
+"""Independent tasks that any number of processes share, see `pretrain.shared.job_queue`.
 
-A task is one variant, seed and fold. Who works on it holds a lock of the operating system, which
-ends with the process, however it ends; a result file, written last, says that it is finished.
+A task is one variant, seed and fold; a result file, written last, says that it is finished.
 """
 
 import time
@@ -14,7 +13,7 @@ from typing import Any
 from mfsn.experiment.results import RESULT_FILE, TaskOutput, write_output
 from pretrain.shared.durations import in_words
 from pretrain.shared.file_names import file_name
-from pretrain.shared.locks import lock
+from pretrain.shared.job_queue import take_next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +45,21 @@ class Task:
     def is_finished(self) -> bool:
         return (self.folder / RESULT_FILE).is_file()
 
-    def __str__(self) -> str:
+    @property
+    def name(self) -> str:
         return f"{self.variant}, seed {self.seed}, fold {self.fold}"
+
+    @property
+    def needs(self) -> Sequence["Task"]:
+        """Tasks know nothing of each other."""
+        return ()
+
+    @property
+    def lock_files(self) -> Sequence[Path]:
+        return (self.folder / ".lock",)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def list_tasks(
@@ -72,25 +84,15 @@ def work(
     Returns whether all tasks are finished; if not, other processes are at work on the rest.
     """
     started, num_before = time.monotonic(), sum(task.is_finished for task in tasks)
-    while unfinished := [task for task in tasks if not task.is_finished]:
-        for task in unfinished:
-            if _take(task, compute):
-                say(_progress(task, tasks, num_before, time.monotonic() - started))
-                break
-        else:
-            return all(task.is_finished for task in tasks)
-    return True
 
-
-def _take(task: Task, compute: Callable[[Task], TaskOutput]) -> bool:
-    """Computes the task if it is free; returns whether it did."""
-    with lock(task.folder / ".lock", wait=False) as is_mine:
-        if not is_mine or task.is_finished:
-            return False
+    def compute_and_keep(task: Task) -> None:
         write_output(task.folder, compute(task))
         # Not before the result is on the disk: what a crash leaves until then goes on from them.
         rmtree(task.checkpoints, ignore_errors=True)
-        return True
+
+    while task := take_next([t for t in tasks if not t.is_finished], compute_and_keep):
+        say(_progress(task, tasks, num_before, time.monotonic() - started))
+    return all(task.is_finished for task in tasks)
 
 
 def _progress(task: Task, tasks: Sequence[Task], num_before: int, seconds: float) -> str:

@@ -1,17 +1,14 @@
 """The processes that --jobs starts on this machine: each takes the next free task."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from pretrain.shared import worker_processes as workers
-from pretrain.shared.with_parent import for_child
-from pretrain.shared.worker_processes import WorkerError, refuse_jobs_of_a_launcher, stop_workers
+from pretrain.shared.command_line import STOPPED
+from pretrain.shared.worker_processes import WorkerError, refuse_jobs_of_a_launcher, running_workers
 
 __all__ = [
     "WORKER", "WorkerError", "refuse_jobs_of_a_launcher", "run_workers", "shares_terminal",
-    "speaks_for_all", "worker_environment",
+    "speaks_for_all",
 ]  # fmt: skip
 
 WORKER = "MFSN_WORKER"
@@ -28,43 +25,17 @@ def shares_terminal(environment: Mapping[str, str]) -> bool:
     return WORKER in environment or int(environment.get("WORLD_SIZE") or 1) > 1
 
 
-def worker_environment(
-    environment: Mapping[str, str], number: int, *, num_jobs: int, num_cores: int, num_gpus: int
-) -> dict[str, str]:
-    """Returns the environment of worker `number`, see `pretrain.shared.worker_processes`."""
-    return workers.worker_environment(
-        environment,
-        number,
-        variable=WORKER,
-        num_jobs=num_jobs,
-        num_cores=num_cores,
-        num_gpus=num_gpus,
-    )
-
-
 def run_workers(arguments: Sequence[str], num_jobs: int, num_gpus: int) -> None:
     """Starts processes of the same command and waits for them.
 
     Raises `WorkerError` when one of them fails, and `KeyboardInterrupt` when they were stopped.
     """
-    cores = len(os.sched_getaffinity(0))
-    started = [
-        subprocess.Popen(
-            [sys.executable, *sys.argv[:1], *arguments, "--jobs", "1"],
-            env=for_child(
-                worker_environment(
-                    os.environ, number, num_jobs=num_jobs, num_cores=cores, num_gpus=num_gpus
-                )
-            ),
-        )
-        for number in range(num_jobs)
-    ]
-    try:
-        codes = [worker.wait() for worker in started]
-    except BaseException:
-        stop_workers(started)
-        raise
-    if 130 in codes:
+    command = [sys.executable, *sys.argv[:1], *arguments, "--jobs", "1"]
+    with running_workers(
+        command, range(num_jobs), variable=WORKER, num_jobs=num_jobs, num_gpus=num_gpus
+    ) as workers:
+        codes = [worker.wait() for worker in workers]
+    if STOPPED in codes:
         raise KeyboardInterrupt
     if failed := [code for code in codes if code]:
         raise WorkerError(

@@ -11,9 +11,15 @@ from pretrain.config.files import flatten, to_toml
 from pretrain.config.settings import CHANGE_NO_NUMBER, RunSettings, hash_of
 from pretrain.engine.checkpoint import list_checkpoints
 from pretrain.shared.atomic_files import replace_text
-from pretrain.shared.json_files import FILES, JsonError, finite, read_object
+from pretrain.shared.json_files import FILES, JsonError, finite
 from pretrain.shared.locks import lock
-from pretrain.shared.run_record import RUN_FILE, EncoderRecord, RunRecord
+from pretrain.shared.run_record import (
+    RUN_FILE,
+    EncoderRecord,
+    RunRecord,
+    has_record,
+    read_record,
+)
 
 FORMAT = 1
 
@@ -61,11 +67,10 @@ class RunFolder:
     def description(self, schema: type[EncoderRecord] = EncoderRecord) -> dict[str, Any] | None:
         """Returns run.json, or None where there is no run yet; raises `RunFolderError` when it
         cannot be read or lacks what the schema wants."""
-        if not self.description_file.is_file():
+        if not has_record(self.path):
             return None
         try:
-            # Former versions wrote what was not finite as Python does.
-            return read_object(self.description_file, schema, allow_nan=True)
+            return read_record(self.path, schema)
         except JsonError as error:
             raise RunFolderError(
                 f"{error} Choose another {self.option}, or remove the folder."

@@ -21,7 +21,7 @@ from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.saved_shapes import Shapes, fault_of_shapes, shapes_in
 from pretrain.shared.atomic_files import replace_text, replaced
 from pretrain.shared.json_files import JsonError, Schema, changed_files, made_of, read_object
-from pretrain.shared.run_record import RUN_FILE, EncoderRecord
+from pretrain.shared.run_record import RUN_FILE, find_record
 
 FORMAT = 1
 SETTINGS_FILE = "encoder.json"
@@ -134,10 +134,8 @@ def _check_told(settings: EncoderSettings, folder: Path) -> None:
 
 def _record(folder: Path) -> dict[str, Any]:
     """Returns run.json; nothing for an encoder that was copied without it."""
-    if not (folder / RUN_FILE).is_file():
-        return {}
     try:
-        return read_object(folder / RUN_FILE, EncoderRecord, allow_nan=True)
+        return find_record(folder)
     except JsonError as error:
         raise WeightsError(f"{error} Copy the folder again.") from error
 

@@ -4,9 +4,11 @@ A disk that is full or has turned read-only is told in one sentence, with what t
 """
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
 
 from safetensors import SafetensorError
 
@@ -59,6 +61,32 @@ def replaced(path: Path, *, durably: bool = False) -> Iterator[Path]:
         finally:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """Yields a folder beside `folder` to write to, and puts that in its place at the end.
+
+    When something fails, `folder` stays as it was; what the disk refuses is a `WriteError`.
+    """
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        old = beside.with_name(beside.name + "-old")
+        try:
+            beside.chmod(0o755)
+            yield beside
+            if folder.exists():
+                os.replace(folder, old)
+            try:
+                os.replace(beside, folder)
+            except BaseException:
+                if old.exists():
+                    os.replace(old, folder)
+                raise
+            rmtree(old, ignore_errors=True)
+        finally:
+            rmtree(beside, ignore_errors=True)
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -1,7 +1,10 @@
-"""Jobs that any number of processes share, each taking the next free one whose needs are met.
+"""What any number of processes share, each taking the next free unit whose needs are met.
 
-Who works on a job holds locks of the operating system, which end with the process, however it
-ends. Whether a job is finished is for the job itself to say, by a file that it writes last.
+`take_next` is enough where a failure may end the process. With a `Board`, the processes of a call
+also know what has failed and what is at work, and wait for each other.
+
+Who works on a unit holds locks of the operating system, which end with the process, however it
+ends. Whether it is finished is for the unit itself to say, by a file that it writes last.
 """
 
 import fcntl
@@ -12,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.file_names import file_name
@@ -22,8 +25,8 @@ SECONDS_BETWEEN_LOOKS = 1.0
 """How often a process that finds nothing to do looks again."""
 
 
-class Job(Protocol):
-    """What one process computes at a time."""
+class Unit(Protocol):
+    """What one process works on at a time."""
 
     @property
     def name(self) -> str:
@@ -31,8 +34,8 @@ class Job(Protocol):
         ...
 
     @property
-    def needs(self) -> Sequence["Job"]:
-        """Jobs that must be finished before this one can begin."""
+    def needs(self) -> Sequence["Unit"]:
+        """What must be finished before this one can begin."""
         ...
 
     @property
@@ -40,12 +43,48 @@ class Job(Protocol):
 
     @property
     def lock_files(self) -> Sequence[Path]:
-        """What its computing must have to itself, beside the job."""
+        """What its computing must have to itself."""
         ...
+
+
+class Job(Unit, Protocol):
+    """A unit that knows how it is computed. Its board has a lock for it, beside its own."""
 
     def compute(self) -> None:
         """Raises an exception, or is finished after it."""
         ...
+
+
+UnitT = TypeVar("UnitT", bound=Unit)
+
+
+def take_next(
+    units: Sequence[UnitT],
+    compute: Callable[[UnitT], None],
+    *,
+    lock_files: Callable[[UnitT], Sequence[Path]] = lambda unit: unit.lock_files,
+    is_left_out: Callable[[UnitT], bool] = lambda unit: False,
+) -> UnitT | None:
+    """Computes the first unit that is not finished, needs nothing more and has free locks.
+
+    Args:
+        units: In order of preference.
+        compute: Called while the locks are held; what it raises is raised here.
+        lock_files: Those of a unit.
+        is_left_out: Asked while the locks are held: another process may just have failed.
+
+    Returns:
+        The unit, or None where none was free.
+    """
+    for unit in units:
+        if not all(need.is_finished for need in unit.needs):
+            continue
+        with ExitStack() as held:
+            is_mine = all(held.enter_context(lock(f, wait=False)) for f in lock_files(unit))
+            if is_mine and not unit.is_finished and not is_left_out(unit):
+                compute(unit)
+                return unit
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,12 +204,23 @@ def work_off(
         explain: Turns an error into words for users.
         seconds_between_looks: How long to wait when nothing is free.
     """
+
+    def compute(job: Job) -> None:
+        with board.saying(job.name):
+            try:
+                job.compute()
+            except Exception as error:
+                board.note_failure(job, explain(error))
+
     left = list(jobs)
     while left := _possible(left, board):
-        for job in left:
-            if all(need.is_finished for need in job.needs) and _take(job, board, explain):
-                break
-        else:
+        taken = take_next(
+            left,
+            compute,
+            lock_files=lambda job: (board.lock_file(job.name), *job.lock_files),
+            is_left_out=lambda job: job.name in board.failures(),
+        )
+        if taken is None:
             time.sleep(seconds_between_looks)
 
 
@@ -184,19 +234,3 @@ def _possible(jobs: Sequence[Job], board: Board) -> list[Job]:
         and not any(need.name in failed for need in job.needs)
         and not job.is_finished
     ]
-
-
-def _take(job: Job, board: Board, explain: Callable[[Exception], str]) -> bool:
-    """Computes the job if all its locks are free; returns whether it did."""
-    with ExitStack() as held:
-        for file in (board.lock_file(job.name), *job.lock_files):
-            if not held.enter_context(lock(file, wait=False)):
-                return False
-        if job.is_finished or job.name in board.failures():
-            return False
-        with board.saying(job.name):
-            try:
-                job.compute()
-            except Exception as error:
-                board.note_failure(job, explain(error))
-        return True

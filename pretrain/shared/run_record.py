@@ -1,8 +1,13 @@
-"""What run.json of a run that trains an encoder must hold for its readers. No torch."""
+"""run.json: how it is read, and what its readers expect in it. No torch.
 
+`kind` says what wrote it. The errors of its readers name the file and the fault; each adds what its
+own users can do.
+"""
+
+from pathlib import Path
 from typing import Any
 
-from pretrain.shared.json_files import Schema
+from pretrain.shared.json_files import Object, Schema, read_object
 
 RUN_FILE = "run.json"
 
@@ -28,3 +33,57 @@ class RunRecord(EncoderRecord):
 
     status: str
     settings: dict[str, Any]
+
+
+class ReportedRecord(Schema):
+    """Of any kind and version, for reports; the rest is for those who read its kind."""
+
+    kind: str
+    format: int | None = None
+    status: str | None = None
+    name: str | None = None
+    mode: str | None = None
+    row: dict[str, Any] | None = None
+    comparison: dict[str, Any] | None = None
+    hashes: dict[str, Any] | None = None
+    health: list[dict[str, Any]] | None = None
+    notes: list[str] | None = None
+    contamination: list[dict[str, Any]] | None = None
+    corpus: dict[str, Any] | None = None
+    encoder: dict[str, Any] | None = None
+    encoders: dict[str, dict[str, Any]] | None = None
+    faults: list[str] | None = None
+    git: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = None
+    settings: dict[str, Any] | None = None
+    variants: list[dict[str, Any]] | None = None
+    audio_hours: float | None = None
+    train_seconds: float | None = None
+    updates: int | None = None
+
+
+def has_record(folder: Path) -> bool:
+    """Tells whether the folder has a run.json, of whatever kind."""
+    return (folder / RUN_FILE).is_file()
+
+
+def read_record(
+    folder: Path, schema: type[Schema] = EncoderRecord, *, allow_nan: bool = True
+) -> Object:
+    """Returns run.json of a folder as it is there, with all that `schema` wants of it.
+
+    Args:
+        folder: Of a run.
+        schema: One of the classes above, or of a kind that has its own.
+        allow_nan: Former versions wrote what was not finite as Python does.
+
+    Raises:
+        JsonError: There is none, it cannot be read, or it is not what the schema says.
+    """
+    return read_object(folder / RUN_FILE, schema, allow_nan=allow_nan)
+
+
+def find_record(folder: Path, schema: type[Schema] = EncoderRecord) -> Object:
+    """Returns what `read_record` does; nothing where there is no run.json, as in a folder to which
+    only an encoder was copied."""
+    return read_record(folder, schema) if has_record(folder) else {}

@@ -1,10 +1,16 @@
 """Processes of the same command that share its work: their environment, their start, their end."""
 
 import contextlib
+import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
+
+from pretrain.shared.with_parent import for_child
+
+Worker = subprocess.Popen[bytes]
 
 OF_LAUNCHERS = ("ACCELERATE_", "TORCHELASTIC_", "GROUP_", "ROLE_", "PMI_", "OMPI_", "PET_")
 """How variables begin by which a launcher's processes find each other."""
@@ -60,7 +66,61 @@ def worker_environment(
     return {"OMP_NUM_THREADS": threads, **kept, variable: str(number)}
 
 
-def stop_workers(workers: Sequence["subprocess.Popen[bytes]"]) -> None:
+@contextlib.contextmanager
+def running_workers(
+    command: Sequence[str],
+    numbers: Sequence[int],
+    *,
+    variable: str,
+    num_jobs: int,
+    num_gpus: int,
+    told: Mapping[str, str] | None = None,
+    logs: Sequence[Path] = (),
+    descriptors: Sequence[int] = (),
+) -> Iterator[list[Worker]]:
+    """Starts processes of the same command, which end with this one; when an error or a signal
+    leaves the block, they are stopped.
+
+    Args:
+        command: Of all of them.
+        numbers: One for each: its number among all on this machine.
+        variable: Tells it that number.
+        num_jobs: Of all on this machine: they share its cores.
+        num_gpus: See `worker_environment`.
+        told: Further variables.
+        logs: Where each writes what it says; none for this terminal.
+        descriptors: Of open files that they inherit.
+    """
+    num_cores = len(os.sched_getaffinity(0))
+    workers: list[Worker] = []
+    try:
+        for place, number in enumerate(numbers):
+            environment = worker_environment(
+                os.environ,
+                number,
+                variable=variable,
+                num_jobs=num_jobs,
+                num_cores=num_cores,
+                num_gpus=num_gpus,
+            )
+            with contextlib.ExitStack() as opened:
+                log = opened.enter_context(logs[place].open("w")) if logs else None
+                workers.append(
+                    subprocess.Popen(
+                        command,
+                        env=for_child({**environment, **(told or {})}),
+                        pass_fds=descriptors,
+                        stdout=log,
+                        stderr=log,
+                    )
+                )
+        yield workers
+    except BaseException:
+        _stop(workers)
+        raise
+
+
+def _stop(workers: Sequence[Worker]) -> None:
     """Asks processes to end, and waits until they have.
 
     From a terminal they have got Ctrl-C already, and take this signal for the same.

@@ -13,8 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from torch import nn
 from tqdm import tqdm
 
@@ -22,10 +20,10 @@ from pretrain.data.audio.waveforms import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.recognition.recognizer import Recognizer, load_recognizer
 from pretrain.recognition.vocabulary import BLANK, frames_needed, normalize_text
-from pretrain.shared.atomic_files import replaced
-from pretrain.shared.json_files import JsonError, read_object
+from pretrain.shared.json_files import JsonError
+from pretrain.shared.kept_tensors import TensorFile, Tensors
 from pretrain.shared.numbers_version import kept_as
-from pretrain.shared.run_record import RUN_FILE, EncoderRecord
+from pretrain.shared.run_record import read_record
 from probe.codes.quantizers import CodesError
 from probe.features.batches import batches, lengths_16k, longest_first, read_batch
 
@@ -51,7 +49,7 @@ def load_aligner(folder: Path) -> Aligner:
         ValueError: The folder holds none, or it is not finished or damaged.
     """
     try:
-        record = read_object(folder / RUN_FILE, EncoderRecord, allow_nan=True)
+        record = read_record(folder)
         status = str(record.get("status"))
     except JsonError as error:
         raise CodesError(
@@ -82,14 +80,15 @@ def kept_alignment(
     content = json.dumps([recognizer.vocabulary.characters, said])
     inputs = blake2b(content.encode(), digest_size=8).hexdigest()
     path = folder / f"{weights[:16]}-{inputs}-{FORMAT}.safetensors"
-    try:
-        kept = load_file(path)
-        return kept["classes"], int(kept["num_aligned"][0])
-    except (OSError, SafetensorError, KeyError):
+
+    def make() -> Tensors:
         classes, num_aligned = align_table(table, recognizer, name)
-    with replaced(path) as beside:
-        save_file({"classes": classes, "num_aligned": np.array([num_aligned])}, beside)
-    return classes, num_aligned
+        return {"classes": torch.from_numpy(classes), "num_aligned": torch.tensor([num_aligned])}
+
+    kept = TensorFile(path=path, names=["classes", "num_aligned"]).read_or_make(
+        make, waiting=f"Waiting for another process that aligns {name}"
+    )
+    return kept["classes"].numpy(), int(kept["num_aligned"][0])
 
 
 def align(log_probs: npt.NDArray[np.floating], targets: list[int]) -> npt.NDArray[np.int64]:

@@ -12,14 +12,12 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from einops import rearrange
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from torch import nn
 from tqdm import tqdm
 
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
-from pretrain.shared.atomic_files import replaced
+from pretrain.shared.kept_tensors import TensorFile
 from pretrain.shared.numbers_version import kept_as
 from probe.codes.quantizers import CodesError, RowQuantizer
 from probe.features.batches import batches, lengths_16k, longest_first, read_batch
@@ -65,11 +63,16 @@ def frame_codes(table: pd.DataFrame, row: RowQuantizer, name: str, folder: Path)
     """
     by_id = table.sort_values("id", kind="stable").reset_index(drop=True)
     path = folder / f"{_weights_key(row)}-{recordings_hash(by_id)[:16]}-{FORMAT}.safetensors"
-    kept = _read(path, len(by_id))
-    if kept is None:
-        kept = _compute(by_id, row, name)
-        with replaced(path) as beside:
-            save_file(kept, beside)
+    file = TensorFile(
+        path=path,
+        names=["codes", "lengths", "drawn_bits"],
+        fits=lambda kept: len(kept["lengths"]) == len(by_id),
+    )
+    found = file.read_or_make(
+        lambda: {key: torch.from_numpy(value) for key, value in _compute(by_id, row, name).items()},
+        waiting=f"Waiting for another process that computes the codes of {name}",
+    )
+    kept = {key: value.numpy() for key, value in found.items()}
     starts = np.cumsum(kept["lengths"]) - kept["lengths"]
     place = {utterance: number for number, utterance in enumerate(by_id["id"])}
     order = np.array([place[utterance] for utterance in table["id"]], dtype=np.int64)
@@ -129,13 +132,3 @@ def _weights_key(row: RowQuantizer) -> str:
     # The context network has no part in the codes.
     parts = [row.encoder.conv, row.encoder.conv_norm, row.quantizer.to_logits]
     return f"{weights_hash(nn.ModuleList(parts))[:16]}-g{row.quantizer.num_codebooks}"
-
-
-def _read(path: Path, num_utterances: int) -> dict[str, npt.NDArray[Any]] | None:
-    """Returns what was kept, or None where there is nothing or it is damaged."""
-    try:
-        kept: dict[str, npt.NDArray[Any]] = load_file(path)
-    except (OSError, SafetensorError):
-        return None
-    complete = {"codes", "lengths", "drawn_bits"} <= set(kept)
-    return kept if complete and len(kept["lengths"]) == num_utterances else None

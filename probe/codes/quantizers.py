@@ -13,8 +13,8 @@ from pretrain.model.encoder import Encoder
 from pretrain.model.quantizer import GumbelQuantizer
 from pretrain.model.weights import load_encoder
 from pretrain.objectives.quantized import QuantizedSettings
-from pretrain.shared.json_files import JsonError, made_of, read_object
-from pretrain.shared.run_record import RUN_FILE, RunRecord
+from pretrain.shared.json_files import JsonError, made_of
+from pretrain.shared.run_record import RUN_FILE, RunRecord, read_record
 from probe.rows.comparable import EncoderRun
 
 OBJECTIVE_FILE = "objective.safetensors"
@@ -69,7 +69,7 @@ def _settings(run: EncoderRun) -> QuantizedSettings:
     assert run.folder is not None
     file = run.folder / RUN_FILE
     try:
-        settings = read_object(file, RunRecord, allow_nan=True)["settings"].get("quantized")
+        settings = read_record(run.folder, RunRecord)["settings"].get("quantized")
         if not isinstance(settings, dict):
             raise JsonError(f"{file}: `settings.quantized` must be an object.")
         return made_of(QuantizedSettings, settings, str(file), "settings.quantized")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.shared.json_files import JsonError, read_object
+from pretrain.shared.json_files import JsonError, Schema
+from pretrain.shared.run_record import read_record
 from probe.results import replace_folder
 
 KIND = "codes"
@@ -31,6 +32,17 @@ COLUMNS = {
 """Columns of the CSV files, by the name of the file. `held_out_over`: "speakers", or "utterances"
 where speakers are not known. `units`: what the blocks are, "speakers" or "groups of speakers"."""
 
+TYPES = {
+    column: str
+    if column in ("row", "corpus", "label", "shuffled_over", "units", "held_out_over")
+    else "int64"
+    if column in ("seed", "group", "entry", "block", "frames")
+    else "float64"
+    for columns in COLUMNS.values()
+    for column in columns
+}
+"""Types of the columns for who reads them."""
+
 
 class CodesResultsError(ValueError):
     """A folder is no place for these results; the message names it."""
@@ -51,7 +63,7 @@ def check_codes_folder(folder: Path) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:
-        kind = read_object(folder / "run.json").get("kind")
+        kind = read_record(folder, Schema, allow_nan=False).get("kind")
     except JsonError:
         kind = None
     if kind != KIND:

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from pretrain.data.tables.utterances import TableError, load_table, table_hash
-from pretrain.shared.json_files import JsonError, changed_files, read_object
-from pretrain.shared.run_record import RUN_FILE, EncoderRecord
+from pretrain.shared.json_files import JsonError, changed_files
+from pretrain.shared.run_record import find_record
 from probe.contamination.near_duplicates import NearDuplicates, near_duplicates
 from probe.rows.comparable import EncoderRun
 
@@ -187,11 +187,9 @@ def _stages(folder: Path) -> list[tuple[Path | None, str]]:
     None stands for a folder that the run does not tell.
     """
     try:
-        run = read_object(folder / RUN_FILE, EncoderRecord, allow_nan=True)
-    except JsonError:
-        if (folder / RUN_FILE).exists():  # damaged: it may be of a run that began with another's
-            return [(folder, PRETRAINING), (None, PRETRAINING)]
-        run = {}
+        run = find_record(folder)
+    except JsonError:  # damaged: it may be of a run that began with another's
+        return [(folder, PRETRAINING), (None, PRETRAINING)]
     if run.get("kind") != "finetune":
         return [(folder, PRETRAINING)]
     own: tuple[Path | None, str] = (folder, CTC)
@@ -207,7 +205,7 @@ def _stages(folder: Path) -> list[tuple[Path | None, str]]:
 
 def _was_changed(file: Path) -> bool:
     try:
-        run = read_object(file.with_name(RUN_FILE), EncoderRecord, allow_nan=True)
+        run = find_record(file.parent)
     except JsonError:
         return False
     return bool(changed_files(file.parent, run, only=(file.name,)))

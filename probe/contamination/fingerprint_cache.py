@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,14 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+import torch
 from tqdm import tqdm
 
 from pretrain.data.audio.waveforms import AudioError, Utterance, audio_hash, read_waveform
 from pretrain.data.scan.scan import num_threads
-from pretrain.shared.atomic_files import replaced
-from pretrain.shared.locks import lock
+from pretrain.shared.kept_tensors import TensorFile, Tensors
 from probe.contamination.fingerprint import FORMAT, Bits, Fingerprints, concatenate, fingerprint
 
 CHUNK_SECONDS = 1_800.0
@@ -70,15 +69,18 @@ def fingerprints_of(table: pd.DataFrame, folder: Path) -> Iterator[Chunk]:
         "{elapsed}<{remaining}",
     ) as progress:
         for chunk in _chunks(table):
-            path = folder / f"{_key(chunk)}.safetensors"
-            prints, num_unreadable = _read(path, len(chunk)), 0
+            file = TensorFile(
+                path=folder / f"{_key(chunk)}.safetensors",
+                names=["bits", "heard", "lengths"],
+                fits=partial(_fits, num_utterances=len(chunk)),
+            )
+            prints, num_unreadable = _read(file), 0
             if prints is None:
                 # Several processes of one command ask for the same corpus at once.
-                with lock(path.with_suffix(".lock"), wait=True):
-                    prints = _read(path, len(chunk))
+                with file.making(waiting=""):
+                    prints = _read(file)
                     if prints is None:
-                        prints, num_unreadable = _compute(chunk, path, progress)
-                path.with_suffix(".lock").unlink(missing_ok=True)
+                        prints, num_unreadable = _compute(chunk, file, progress)
             else:
                 progress.update(float(_seconds(chunk).sum()))
             ids = chunk["id"].astype(str).tolist()
@@ -117,7 +119,9 @@ def _key(chunk: pd.DataFrame) -> str:
     return blake2b("\n".join([FORMAT, *chunk["audio_hash"]]).encode(), digest_size=16).hexdigest()
 
 
-def _compute(chunk: pd.DataFrame, path: Path, progress: "tqdm[None]") -> tuple[Fingerprints, int]:
+def _compute(
+    chunk: pd.DataFrame, file: TensorFile, progress: "tqdm[None]"
+) -> tuple[Fingerprints, int]:
     """Computes what is not kept, and counts the utterances that cannot be read."""
     parts: list[tuple[Bits, npt.NDArray[np.bool_]] | None] = []
     # Threads, not processes: decoding, resampling and transforming release the interpreter lock.
@@ -133,10 +137,7 @@ def _compute(chunk: pd.DataFrame, path: Path, progress: "tqdm[None]") -> tuple[F
     prints = concatenate([one or empty for one in parts])
     num_unreadable = parts.count(None)
     if not num_unreadable:
-        with replaced(path) as beside:
-            save_file(
-                {"bits": prints.bits, "heard": prints.heard, "lengths": prints.lengths}, beside
-            )
+        file.write({name: torch.from_numpy(getattr(prints, name)) for name in file.names})
     return prints, num_unreadable
 
 
@@ -153,14 +154,14 @@ def _fingerprint(row: HashedUtterance) -> tuple[Bits, npt.NDArray[np.bool_]] | N
     return fingerprint(waveform) if audio_hash(waveform) == str(row.audio_hash) else None
 
 
-def _read(path: Path, num_utterances: int) -> Fingerprints | None:
+def _read(file: TensorFile) -> Fingerprints | None:
     """Returns what `_compute` kept, or None if it is absent or damaged."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            prints = Fingerprints(
-                **{name: file.get_tensor(name) for name in ("bits", "heard", "lengths")}
-            )
-    except (OSError, SafetensorError, KeyError):
-        return None
-    fits = len(prints.lengths) == num_utterances and prints.lengths.sum() == len(prints.bits)
-    return prints if fits and len(prints.bits) == len(prints.heard) else None
+    kept = file.read()
+    return Fingerprints(**{name: kept[name].numpy() for name in file.names}) if kept else None
+
+
+def _fits(kept: Tensors, num_utterances: int) -> bool:
+    num_bits = int(kept["lengths"].sum())
+    return len(kept["lengths"]) == num_utterances and (
+        len(kept["bits"]) == len(kept["heard"]) == num_bits
+    )

@@ -16,14 +16,12 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
-from pretrain.shared.atomic_files import replaced
+from pretrain.shared.kept_tensors import TensorFile, Tensors
 from pretrain.shared.locks import lock
 from pretrain.shared.numbers_version import kept_as
 from probe.features.baselines import HOP_SAMPLES, LOG_MEL, NUM_MELS, WINDOW_SAMPLES, LogMelFeatures
@@ -157,19 +155,19 @@ def kept_frames(table: pd.DataFrame, source: FrameSource, folder: Path) -> Frame
     name = f"{source.key}-{recordings_hash(by_id)[:16]}-{FORMAT}.frames"
     waiting = f"Waiting for another process that computes the frames of {source.name}"
     with lock(folder / f".{name}.lock", wait=True, said_when_waiting=waiting):
-        found = [_read(folder / name, place, by_id, rows) for place, rows in enumerate(plan)]
+        files = [_shard_file(folder / name, n, by_id, rows) for n, rows in enumerate(plan)]
+        found = [file.read() for file in files]
         if any(shard is None for shard in found):
-            _compute(by_id, lengths, source, folder / name, plan, found)
+            _compute(by_id, lengths, source, files, plan, found)
     where = {str(utterance): place for place, utterance in enumerate(by_id["id"])}
     rows_by_id = np.array([where[str(utterance)] for utterance in table["id"]], dtype=np.intp)
     shard_of, first, count = (np.zeros(len(by_id), dtype=np.intp) for _ in range(3))
     shards = []
     for place, (rows, shard) in enumerate(zip(plan, found, strict=True)):
         assert shard is not None
-        frames, num_frames = shard
-        shards.append(frames)
-        shard_of[rows], count[rows] = place, num_frames
-        first[rows] = np.cumsum(num_frames) - num_frames
+        shards.append(shard["frames"])
+        shard_of[rows], count[rows] = place, shard["num_frames"].numpy()
+        first[rows] = np.cumsum(count[rows]) - count[rows]
     return Frames(
         shards=shards,
         shard=shard_of[rows_by_id],
@@ -193,13 +191,13 @@ def _compute(
     table: pd.DataFrame,
     lengths: Lengths,
     source: FrameSource,
-    folder: Path,
+    files: list[TensorFile],
     plan: list[IndexArray],
-    found: list[tuple[Tensor, IndexArray] | None],
+    found: list[Tensors | None],
 ) -> None:
     """Fills the gaps of `found`."""
     missing = np.concatenate([r for r, s in zip(plan, found, strict=True) if s is None])
-    _check_room(lengths[missing], source, folder)
+    _check_room(lengths[missing], source, files[0].path.parent)
     there = sum(
         float(lengths[rows].sum()) for rows, s in zip(plan, found, strict=True) if s is not None
     )
@@ -217,9 +215,13 @@ def _compute(
             pieces: list[Tensor] = []
             for batch in batches(rows, lengths):
                 pieces += _run(table, source, batch)
-            _write(folder, place, table, rows, pieces)
-            found[place] = _read(folder, place, table, rows)
-            assert found[place] is not None, f"{folder} cannot be read back"
+            frames = torch.cat(pieces, dim=1)
+            if float(frames.abs().max()) < LARGEST_HALF:
+                frames = frames.half()
+            num_frames = torch.tensor([piece.shape[1] for piece in pieces])
+            files[place].write({"frames": frames, "num_frames": num_frames})
+            found[place] = files[place].read()
+            assert found[place] is not None, f"{files[place].path} cannot be read back"
             progress.update(float(lengths[rows].sum()) / SAMPLE_RATE_HZ)
 
 
@@ -255,35 +257,14 @@ def _run(table: pd.DataFrame, source: FrameSource, batch: IndexArray) -> list[Te
     return pieces
 
 
-def _write(
-    folder: Path, place: int, table: pd.DataFrame, rows: IndexArray, pieces: list[Tensor]
-) -> None:
-    frames = torch.cat(pieces, dim=1)
-    if float(frames.abs().max()) < LARGEST_HALF:
-        frames = frames.half()
-    num_frames = torch.tensor([piece.shape[1] for piece in pieces])
-    with replaced(_path(folder, place)) as beside:
-        save_file(
-            {"frames": frames, "num_frames": num_frames},
-            beside,
-            {"ids": ids_hash(table["id"].iloc[rows].astype(str))},
-        )
-
-
-def _read(
-    folder: Path, place: int, table: pd.DataFrame, rows: IndexArray
-) -> tuple[Tensor, IndexArray] | None:
-    """Maps what `_write` wrote for the same utterances, or None if it is absent or damaged."""
-    try:
-        with safe_open(_path(folder, place), framework="pt") as file:
-            if file.metadata()["ids"] != ids_hash(table["id"].iloc[rows].astype(str)):
-                return None
-            frames, num_frames = file.get_tensor("frames"), file.get_tensor("num_frames")
-    except (OSError, SafetensorError, KeyError, TypeError):
-        return None
-    fits = len(num_frames) == len(rows) and int(num_frames.sum()) == frames.shape[1]
-    return (frames, num_frames.numpy().astype(np.intp)) if fits else None
-
-
-def _path(folder: Path, place: int) -> Path:
-    return folder / f"{place:05d}.safetensors"
+def _shard_file(folder: Path, place: int, table: pd.DataFrame, rows: IndexArray) -> TensorFile:
+    return TensorFile(
+        path=folder / f"{place:05d}.safetensors",
+        of=ids_hash(table["id"].iloc[rows].astype(str)),
+        names=["frames", "num_frames"],
+        fits=lambda shard: (
+            len(shard["num_frames"]) == len(rows)
+            and int(shard["num_frames"].sum()) == shard["frames"].shape[1]
+        ),
+        is_mapped=True,
+    )

@@ -6,19 +6,15 @@ outputs: one more than the Transformer has blocks), D channels.
 
 import dataclasses
 import json
-import time
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
-from shutil import rmtree
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from torch import Tensor
 from tqdm import tqdm
 
@@ -26,14 +22,11 @@ from pretrain.config.settings import hash_of
 from pretrain.model.encoder import Encoder, EncoderOutput
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
-from pretrain.shared.atomic_files import replaced
+from pretrain.shared.kept_tensors import Parts, TensorFile
 from pretrain.shared.numbers_version import kept_as
 from probe.features.batches import BATCH_SECONDS, batches, lengths_16k, longest_first, read_batch
 
 FloatArray = npt.NDArray[np.float32]
-
-SAVE_EVERY_SECONDS = 20.0
-"""What is computed is kept at least this often, so that Ctrl-C loses little."""
 
 FORMAT = kept_as("audio", "encoder", "features")
 """Part of every file name: features of another way of computing are not reused."""
@@ -121,109 +114,49 @@ def extract(
     by_id = table.sort_values("id", kind="stable")
     path = folder / f"{source.key}-{recordings_hash(by_id)[:16]}-{FORMAT}.safetensors"
     ids = by_id["id"].astype(str).tolist()
-    features = _read(path, ids)
-    if features is None:
-        features = _compute(by_id, source, path.with_suffix(".parts"), batch_seconds)
-        _write(path, features, ids)
-        rmtree(path.with_suffix(".parts"), ignore_errors=True)
+    file = TensorFile(path=path, of=ids_hash(ids), names=["features"])
+    features: FloatArray = file.read_or_make(
+        lambda: {"features": _compute(by_id, source, file, batch_seconds)},
+        waiting=f"Waiting for another process that computes the features of {source.name}",
+    )["features"].numpy()
     place = {utterance: index for index, utterance in enumerate(ids)}
     return features[[place[str(utterance)] for utterance in table["id"]]]
 
 
 def _compute(
-    table: pd.DataFrame, source: FeatureSource, parts: Path, batch_seconds: float
-) -> FloatArray:
+    table: pd.DataFrame, source: FeatureSource, file: TensorFile, batch_seconds: float
+) -> Tensor:
     lengths = lengths_16k(table)
     order = longest_first(lengths)  # ties by id, so that parts fit together
-    pieces, num_done = _read_parts(parts)
-    rows: list[FloatArray] = []
-    started = time.monotonic()
-    with tqdm(
-        total=float(lengths.sum()) / SAMPLE_RATE_HZ + 1e-3,
-        initial=float(lengths[order[:num_done]].sum()) / SAMPLE_RATE_HZ,
-        unit="s",
-        desc=f"features of {source.name}",
-        bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio, "
-        "{elapsed}<{remaining}",
-    ) as progress:
-        try:
-            for batch in batches(order[num_done:], lengths, batch_seconds):
-                rows.append(_run(table, source, batch))
-                progress.update(float(lengths[batch].sum()) / SAMPLE_RATE_HZ)
-                if time.monotonic() - started > SAVE_EVERY_SECONDS:
-                    pieces.append(_keep(parts, _num_rows(pieces), rows))
-                    rows, started = [], time.monotonic()
-        except BaseException:
-            _keep(parts, _num_rows(pieces), rows)
-            raise
-    in_order = np.concatenate([*pieces, *rows])
-    features = np.empty_like(in_order)
-    features[order] = in_order
+    with (
+        Parts(file, len(table)) as parts,
+        tqdm(
+            total=float(lengths.sum()) / SAMPLE_RATE_HZ + 1e-3,
+            initial=float(lengths[order[: parts.num_done]].sum()) / SAMPLE_RATE_HZ,
+            unit="s",
+            desc=f"features of {source.name}",
+            bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio, "
+            "{elapsed}<{remaining}",
+        ) as progress,
+    ):
+        for batch in batches(order[parts.num_done :], lengths, batch_seconds):
+            parts.add({"features": _run(table, source, batch)})
+            progress.update(float(lengths[batch].sum()) / SAMPLE_RATE_HZ)
+    features = torch.empty_like(parts.rows["features"])
+    features[torch.from_numpy(order)] = parts.rows["features"]
     return features
 
 
-def _num_rows(pieces: list[FloatArray]) -> int:
-    """Returns how many utterances the pieces hold."""
-    return sum(map(len, pieces))
-
-
-def _run(table: pd.DataFrame, source: FeatureSource, batch: npt.NDArray[np.intp]) -> FloatArray:
-    features: FloatArray = source(*read_batch(table, batch)).numpy().astype(np.float32)
-    finite = np.isfinite(features).all(axis=(1, 2))
+def _run(table: pd.DataFrame, source: FeatureSource, batch: npt.NDArray[np.intp]) -> Tensor:
+    features = source(*read_batch(table, batch)).float()
+    finite = features.isfinite().flatten(1).all(dim=1)
     if not finite.all():
-        utterance = table["id"].iloc[int(batch[int(finite.argmin())])]
+        utterance = table["id"].iloc[int(batch[int(finite.int().argmin())])]
         raise ValueError(
             f"The features of {source.name} are not finite for utterance {utterance!r}: its "
             "weights are damaged, or its training diverged."
         )
     return features
-
-
-def _keep(parts: Path, start: int, rows: list[FloatArray]) -> FloatArray:
-    """Writes computed rows as the part that begins at utterance `start` of the order."""
-    if not rows:
-        return np.empty((0,), dtype=np.float32)
-    piece = np.concatenate(rows)
-    _write(parts / f"{start:08d}.safetensors", piece, [])
-    return piece
-
-
-def _read_parts(parts: Path) -> tuple[list[FloatArray], int]:
-    pieces: list[FloatArray] = []
-    while (piece := _read(parts / f"{_num_rows(pieces):08d}.safetensors", [])) is not None:
-        pieces.append(piece)
-    return pieces, _num_rows(pieces)
-
-
-def _write(path: Path, features: FloatArray, ids: list[str]) -> None:
-    """Writes to the side, then renames: a file is complete or absent."""
-    features = np.ascontiguousarray(features)
-    metadata = {
-        "ids": ids_hash(ids),
-        "shape": json.dumps(features.shape),
-        "digest": _digest(features),
-    }
-    with replaced(path) as beside:
-        save_file({"features": features}, beside, metadata)
-
-
-def _read(path: Path, ids: list[str]) -> FloatArray | None:
-    """Returns what `_write` wrote for the same ids, or None if it is absent or damaged."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            if file.metadata()["ids"] != ids_hash(ids):
-                return None
-            features: FloatArray = file.get_tensor("features")
-            # What former versions kept has no digest.
-            said = file.metadata().get("digest")
-            is_whole = len(features) and said in (None, _digest(features))
-            return features if is_whole else None
-    except (OSError, SafetensorError, KeyError):
-        return None
-
-
-def _digest(features: FloatArray) -> str:
-    return blake2b(features.data.cast("B"), digest_size=16).hexdigest()
 
 
 def recordings_hash(table: pd.DataFrame) -> str:

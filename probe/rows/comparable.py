@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pretrain.shared.json_files import JsonError, read_object
-from pretrain.shared.run_record import RUN_FILE, EncoderRecord
+from pretrain.shared.json_files import JsonError
+from pretrain.shared.run_record import find_record, has_record
 
 ROW = "row"
 BASELINE = "baseline"
@@ -90,16 +90,13 @@ def read_encoder_run(folder: Path) -> EncoderRun:
 
 
 def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / RUN_FILE
-    if not path.is_file():
-        return {}
     try:
-        description = read_object(path, EncoderRecord, allow_nan=True)
+        description = find_record(folder)
     except JsonError as error:
         raise EncoderError(
             f"{error} Copy the folder again, or leave this --encoder out."
         ) from error
-    if description.get("kind") != "pretrain":
+    if has_record(folder) and description.get("kind") != "pretrain":
         raise EncoderError(
             f"{folder} is not a pre-training run: its run.json says kind "
             f"{description.get('kind')!r}."

@@ -1,7 +1,6 @@
 """Runs the jobs of Table 4 in processes of their own, shows them, and joins what they have kept."""
 
 import os
-import subprocess
 import sys
 import time
 import traceback
@@ -19,8 +18,8 @@ from pretrain.engine.provenance import command_line
 from pretrain.shared.command_line import is_for_users
 from pretrain.shared.job_queue import Board, work_off
 from pretrain.shared.locks import lock
-from pretrain.shared.with_parent import for_child
-from pretrain.shared.worker_processes import WorkerError, stop_workers, worker_environment
+from pretrain.shared.paths import PROJECT
+from pretrain.shared.worker_processes import Worker, WorkerError, running_workers
 from probe.contamination.check import check_rows
 from probe.heads.linear import Evaluation
 from probe.results import write_results
@@ -62,36 +61,23 @@ def run_workers(
     """
     logs.mkdir(parents=True, exist_ok=True)
     first = int(os.environ.get("LOCAL_RANK", "0"))
-    num_here = max(num_jobs, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    workers: list[subprocess.Popen[bytes]] = []
-    files: list[Path] = []
+    numbers = range(first, first + num_jobs)
+    files = [logs / f"worker-{board.call}-{number}.txt" for number in numbers]
     held = ExitStack()
     try:
         call_file = held.enter_context(board.held())
-        for number in range(first, first + num_jobs):
-            environment = worker_environment(
-                os.environ,
-                number,
-                variable=WORKER,
-                num_jobs=num_here,
-                num_cores=len(os.sched_getaffinity(0)),
-                num_gpus=torch.cuda.device_count(),
-            )
-            files.append(logs / f"worker-{board.call}-{number}.txt")
-            with files[-1].open("w") as log:
-                script = str(Path(__file__).resolve().with_name("table4.py"))
-                workers.append(
-                    subprocess.Popen(
-                        [sys.executable, script, *arguments],
-                        env=for_child({**environment, CALL: board.call}),
-                        pass_fds=(call_file,),
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                    )
-                )
-        _watch(workers, Progress(plan=plan, num_jobs=num_jobs), board, quiet=quiet)
+        with running_workers(
+            [sys.executable, str(PROJECT / "probe" / "table4.py"), *arguments],
+            numbers,
+            variable=WORKER,
+            num_jobs=max(num_jobs, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))),
+            num_gpus=torch.cuda.device_count(),
+            told={CALL: board.call},
+            logs=files,
+            descriptors=[call_file],
+        ) as workers:
+            _watch(workers, Progress(plan=plan, num_jobs=num_jobs), board, quiet=quiet)
     except BaseException:
-        stop_workers(workers)
         held.close()
         if not board.failures():  # which the logs explain
             for file in files:
@@ -128,9 +114,7 @@ def _ending(status: int) -> str:
     return f"was ended by signal {-status}" + (" (is memory short?)" if status == -SIGKILL else "")
 
 
-def _watch(
-    workers: Sequence["subprocess.Popen[bytes]"], progress: Progress, board: Board, *, quiet: bool
-) -> None:
+def _watch(workers: Sequence[Worker], progress: Progress, board: Board, *, quiet: bool) -> None:
     """Shows how far all jobs are until all processes have ended."""
     is_updated = sys.stdout.isatty()
     shown, said = "", 0.0

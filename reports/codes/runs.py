@@ -7,31 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from probe.codes.results import COLUMNS, TYPES
 from reports.read.ends import check_end
 
 _KEY = ("row", "seed", "corpus")
-_NUMBERS = ("bits", "perplexity", "entries", "drawn_bits")
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "codes": (
-        *_KEY, *_NUMBERS, "codebooks", "nominal_bits", "centres", "centres_used", "seen_once",
-        "held_out_bits", "held_out_over", "rate_bits",
-    ),
-    "groups": (*_KEY, *_NUMBERS, "group", "used", "dead"),
-    "information": (
-        *_KEY, "label", "shuffled_over", "units", "label_bits", "bits", "shuffled_bits",
-        "excess_bits", "p_value",
-    ),
-    "blocks": (*_KEY, "label", "block", "excess_bits"),
-}  # fmt: skip
-"""Columns that are needed, by the name of the file."""
-
-_TEXT = ("row", "corpus", "label", "shuffled_over", "units", "held_out_over")
-_WHOLE = ("seed", "group", "block")
-_TYPES: Mapping[str, Any] = {
-    name: str if name in _TEXT else "int64" if name in _WHOLE else "float64"
-    for columns in COLUMNS.values()
-    for name in columns
-}
+TABLES = ("codes", "groups", "information", "blocks")
+"""Those that are shown; all their columns are needed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +56,14 @@ def read_codes(folder: Path, record: dict[str, Any], notices: list[str]) -> Code
     """Reads one folder, or names in `notices` why it cannot be used."""
     fault = _fault_of_record(record)
     frames: dict[str, pd.DataFrame] = {}
-    for name, columns in COLUMNS.items():
+    for name in TABLES:
         file = folder / f"{name}.csv"
         try:
             check_end(file)
-            frame = pd.read_csv(file, dtype=_TYPES, keep_default_na=False, na_values=["", "nan"])
-            lacking = [column for column in columns if column not in frame]
+            frame = pd.read_csv(file, dtype=TYPES, keep_default_na=False, na_values=["", "nan"])
+            lacking = [column for column in COLUMNS[name] if column not in frame]
             fault = fault or (f"{file.name} lacks {', '.join(lacking)}" if lacking else "")
-            texts = [column for column in _TEXT if column in frame]
+            texts = [c for c in COLUMNS[name] if TYPES[c] is str and c in frame]
             frames[name] = frame.assign(**{column: frame[column].fillna("") for column in texts})
         except (OSError, ValueError) as error:
             fault = fault or f"{file.name} cannot be read ({error})"
@@ -135,7 +116,7 @@ def merged(runs: Sequence[CodesRun]) -> Codes | None:
         return None
     key = list(_KEY)
     frames = {
-        name: pd.concat([getattr(run, name) for run in runs], ignore_index=True) for name in COLUMNS
+        name: pd.concat([getattr(run, name) for run in runs], ignore_index=True) for name in TABLES
     }
     codes = frames["codes"].drop_duplicates(key, keep="last")
     same = frames["information"].merge(codes[[*key, "final_weights"]])

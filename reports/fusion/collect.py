@@ -6,35 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from reports.fusion.runs import DEV, LEVELS, OPTIMISTIC, MfsnRun, Variant
+from mfsn.experiment.results import COLUMNS, DEV, NOT_NEEDED, NUMBERS, OPTIMISTIC, UTTERANCES
+from reports.fusion.runs import LEVELS, MfsnRun, Variant
 from reports.read.ends import check_end
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "scores": ("variant", "seed", "selection", "metric", "value"),
-    "predictions": (
-        "variant",
-        "seed",
-        "selection",
-        "fold",
-        "id",
-        "speaker",
-        "target",
-        "prediction",
-    ),
-    "folds": ("fold", "id", "part"),
-    "utterances": ("id", "speaker", "session"),
-    "epochs": ("variant", "seed", "fold", "epoch", "dev_ua", "entropy"),
-    "alpha": ("variant", "seed", "fold", "epoch", "cell", "operation", "weight"),
-    "levels": ("variant", "seed", "fold", "level", "dev_ua", "dev_wa"),
-    "structures": ("variant", "seed", "fold", "level", "operations", "epoch"),
-    "exhaustive": ("seed", "fold", "level", "operations", "dev_ua", "dev_wa", "test_ua", "found"),
+NEEDED = {
+    **{
+        name: tuple(column for column in columns if column not in NOT_NEEDED.get(name, ()))
+        for name, columns in COLUMNS.items()
+    },
+    "utterances": UTTERANCES[:-1],
 }
-"""Columns that the report needs; files may have more."""
-
-NUMBERS = (
-    "value", "epoch", "train_loss", "dev_loss", "dev_ua", "dev_wa", "test_ua", "test_wa", "seconds",
-    "entropy", "weight", "trained_epoch", "trained_dev_ua",
-)  # fmt: skip
+"""Columns of every file that it is of no use without."""
 
 
 def read_mfsn(folder: Path, record: Mapping[str, Any], notices: list[str]) -> MfsnRun | None:
@@ -42,7 +25,7 @@ def read_mfsn(folder: Path, record: Mapping[str, Any], notices: list[str]) -> Mf
 
     :returns: None when there is nothing to show.
     """
-    tables = {name: _read_csv(folder, name, columns, notices) for name, columns in COLUMNS.items()}
+    tables = {name: _read_csv(folder, name, columns, notices) for name, columns in NEEDED.items()}
     if tables["scores"].empty and tables["exhaustive"].empty:
         notices.append(
             f"{folder}: left out, it has neither scores.csv nor exhaustive.csv "

@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-DEV = "dev"
-OPTIMISTIC = "test-selected (optimistic)"
-"""Ways in which the epoch was selected. The second reads the test labels: a column, no headline."""
+from mfsn.experiment.results import DEV as DEV
+from mfsn.experiment.results import OPTIMISTIC as OPTIMISTIC
 
 LEVELS = ("early", "middle", "last")
 """Levels of the SEC encoder, from low to high."""

@@ -10,7 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.shared.json_files import JsonError, Schema, changed_files, parse_object, read_object
+from pretrain.shared.json_files import JsonError, Schema, changed_files, parse_object
+from pretrain.shared.run_record import ReportedRecord, has_record, read_record
+from probe.results import COLUMNS, NUMBERS
 from reports.codes.runs import CodesRun, read_codes
 from reports.fusion.collect import read_mfsn
 from reports.fusion.runs import FinetuneRun, MfsnRun
@@ -20,36 +22,7 @@ from reports.read.records import Collection, PretrainRun, ProbeRun, Row, row_fro
 FORMAT = 1
 """Format of run.json that is read, for all kinds."""
 
-SCORE_COLUMNS = ("row", "seed", "corpus", "protocol", "head", "layer", "metric", "value")
-_WORDS = ("task", "id", "speaker", "session", "target", "prediction", "part")
-_TEXT = {key: str for key in (*SCORE_COLUMNS, *_WORDS) if key not in ("seed", "value")}
-
-
-class Record(Schema):
-    """What every run.json must have; the rest is for those who read its kind."""
-
-    kind: str
-    format: int | None = None
-    status: str | None = None
-    name: str | None = None
-    mode: str | None = None
-    row: dict[str, Any] | None = None
-    comparison: dict[str, Any] | None = None
-    hashes: dict[str, Any] | None = None
-    health: list[dict[str, Any]] | None = None
-    notes: list[str] | None = None
-    contamination: list[dict[str, Any]] | None = None
-    corpus: dict[str, Any] | None = None
-    encoder: dict[str, Any] | None = None
-    encoders: dict[str, dict[str, Any]] | None = None
-    faults: list[str] | None = None
-    git: dict[str, Any] | None = None
-    parameters: dict[str, Any] | None = None
-    settings: dict[str, Any] | None = None
-    variants: list[dict[str, Any]] | None = None
-    audio_hours: float | None = None
-    train_seconds: float | None = None
-    updates: int | None = None
+_TEXT = {name: str for columns in COLUMNS.values() for name in columns if name not in NUMBERS}
 
 
 class MetricsLine(Schema):
@@ -151,7 +124,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
 
 def read_pretrain_folder(folder: Path) -> PretrainRun | None:
     """Reads the pre-training in one folder; None where there is none that can be read."""
-    if not (folder / "run.json").is_file():
+    if not has_record(folder):
         return None
     ignored: list[str] = []
     record = _read_record(folder, ignored)
@@ -164,13 +137,11 @@ def read_pretrain_folder(folder: Path) -> PretrainRun | None:
 
 
 def _read_record(folder: Path, notices: list[str]) -> dict[str, Any] | None:
-    file = folder / "run.json"
-    if not file.is_file():
+    if not has_record(folder):
         notices.append(f"{folder}: left out, it has no run.json (not a run, or it never started).")
         return None
     try:
-        # Former versions wrote what was not finite as Python does.
-        record = read_object(file, Record, allow_nan=True)
+        record = read_record(folder, ReportedRecord)
     except JsonError as error:
         notices.append(f"{folder}: left out, run.json cannot be read ({error})")
         return None
@@ -222,7 +193,7 @@ def _read_probe(folder: Path, record: dict[str, Any], notices: list[str]) -> Pro
     if scores.empty:
         notices.append(f"{folder}: left out, scores.csv is missing or empty (probe not finished?).")
         return None
-    lacking = [column for column in SCORE_COLUMNS if column not in scores]
+    lacking = [column for column in COLUMNS["scores"] if column not in scores]
     if lacking:
         notices.append(f"{folder}: left out, scores.csv lacks the columns {', '.join(lacking)}.")
         return None

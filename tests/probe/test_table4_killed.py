@@ -110,7 +110,7 @@ class Killed:
 def killed_call(
     missing: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[Path]:
-    monkeypatch.setattr("probe.whole_table.work.subprocess.Popen", Killed)
+    monkeypatch.setattr("pretrain.shared.worker_processes.subprocess.Popen", Killed)
     jobs = [SimpleNamespace(name=name, is_finished=False) for name in missing]
     plan = SimpleNamespace(jobs=[], rows=[], missing=lambda: jobs)
     board = Board(folder=tmp_path / "work", call="1-1")

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mfsn.experiment.results import append_line, read_lines
 from mfsn.experiment.run_folder import FusionRunFolder
@@ -25,8 +25,8 @@ from pretrain.engine.pretrain_run import pretrain
 from pretrain.engine.run_folder import RunFolder
 from pretrain.shared.atomic_files import WriteError, replace_text
 from pretrain.shared.command_line import is_for_users
+from pretrain.shared.kept_tensors import TensorFile
 from pretrain.shared.locks import lock
-from probe.features.utterance_features import _write
 from tests.probe.test_results import results
 from tests.promises.test_resume_is_exact import metrics_of, settings_of
 
@@ -53,7 +53,7 @@ def write_results_of_a_probe(folder: Path) -> None:
 WRITERS: dict[str, Callable[[Path], object]] = {
     "text": lambda path: replace_text(path, "x" * 100_000),
     "table": lambda path: write_csv(pd.DataFrame({"a": range(100_000)}), path),
-    "features": lambda path: _write(path, np.zeros((100, 2, 80), np.float32), ["a"]),
+    "features": lambda path: TensorFile(path=path).write({"a": torch.zeros(100, 2, 80)}),
     "results": write_results_of_a_probe,
     "corpus": lambda path: make_synthetic_corpus(path, hours=0.01, seed=0, part="probe"),
     "lock": lambda path: lock(path / "below" / ".lock", wait=False).__enter__(),

@@ -3,14 +3,16 @@
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from mfsn.experiment import execute as execute_module
 from mfsn.experiment.results import read_run
-from mfsn.experiment.workers import WORKER, worker_environment
+from mfsn.experiment.workers import WORKER
 from mfsn.run import main
+from pretrain.shared.worker_processes import worker_environment
 from tests.mfsn.commands import command
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runs")]
@@ -22,20 +24,20 @@ def test_a_worker_knows_of_no_launcher_and_has_its_share_of_cores_and_gpus() -> 
         "MASTER_PORT": "29500", "TORCHELASTIC_RUN_ID": "x", "ACCELERATE_MIXED_PRECISION": "no",
         "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "GROUP_RANK": "0", "ROLE_NAME": "x",
     }  # fmt: skip
-    sizes = {"num_jobs": 3, "num_cores": 8}
-    assert worker_environment(launched, 2, num_gpus=0, **sizes) == {
+    more: dict[str, Any] = {"variable": WORKER, "num_jobs": 3, "num_cores": 8}
+    assert worker_environment(launched, 2, num_gpus=0, **more) == {
         "PATH": "/bin", "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "2", "MFSN_WORKER": "2",
     }  # fmt: skip
     asked = {"OMP_NUM_THREADS": "5", "CUDA_VISIBLE_DEVICES": "4,6"}
     gpus = []
     for number in range(3):
-        made = worker_environment(asked, number, num_gpus=2, **sizes)
+        made = worker_environment(asked, number, num_gpus=2, **more)
         assert made["OMP_NUM_THREADS"] == "5"
         gpus.append(made["CUDA_VISIBLE_DEVICES"])
     assert gpus == ["4", "6", "4"]
-    none_named = worker_environment({}, 1, num_gpus=2, **sizes)
+    none_named = worker_environment({}, 1, num_gpus=2, **more)
     assert none_named["CUDA_VISIBLE_DEVICES"] == "1"
-    assert "CUDA_VISIBLE_DEVICES" not in worker_environment({}, 1, num_gpus=1, **sizes)
+    assert "CUDA_VISIBLE_DEVICES" not in worker_environment({}, 1, num_gpus=1, **more)
 
 
 def test_jobs_of_several_launched_processes_are_refused(
@@ -99,21 +101,25 @@ def test_a_killed_worker_whose_tasks_others_did_costs_no_results(
     """With the work itself done here, in place of two processes of which one was killed."""
 
     class Killed:
-        def __init__(self, given: list[str], *, env: dict[str, str]) -> None:
+        def __init__(self, given: list[str], *, env: dict[str, str], **_: object) -> None:
             assert env["WORKS_FOR_PROCESS"] == str(os.getpid())
             self.arguments = given[2:]
 
         def wait(self) -> int:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv(WORKER, "0")
-                patch.setattr("mfsn.experiment.workers.subprocess", SimpleNamespace(Popen=never))
+                patch.setattr(
+                    "pretrain.shared.worker_processes.subprocess", SimpleNamespace(Popen=never)
+                )
                 main(self.arguments)
             return -9
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a worker has no workers")
 
-    monkeypatch.setattr("mfsn.experiment.workers.subprocess", SimpleNamespace(Popen=Killed))
+    monkeypatch.setattr(
+        "pretrain.shared.worker_processes.subprocess", SimpleNamespace(Popen=Killed)
+    )
     out = tmp_path / "out"
     more = ("--variant", "both", "--fold", "s0", "--set", "fit.max_epochs=1", "--jobs", "2")
     assert main(command(place, "train", out, *more)) == 0
