@@ -16,6 +16,7 @@ class EncoderRecord(Schema):
     seed: int = 0
     mode: str = ""
     row: dict[str, Any] | None = None
+    presentation: dict[str, Any] | None = None
     comparison: dict[str, Any] | None = None
     hashes: dict[str, str | None] | None = None
     settings: dict[str, Any] | None = None
