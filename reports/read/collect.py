@@ -34,6 +34,8 @@ class Record(Schema):
     name: str | None = None
     mode: str | None = None
     row: dict[str, Any] | None = None
+    presentation: dict[str, Any] | None = None
+    collapse_rules: list[dict[str, Any]] | None = None
     comparison: dict[str, Any] | None = None
     hashes: dict[str, Any] | None = None
     health: list[dict[str, Any]] | None = None
