@@ -101,7 +101,7 @@ def _verdict(pairs: Sequence[Difference]) -> tuple[str, str]:
     better, worse = verdicts.count(BETTER), verdicts.count(WORSE)
     if better and worse:
         return "It depends on the setting", (
-            f"of {count} pairs of a {first} and a {second} encoder, the {first} one has the "
+            f"of {count} pairs of {_a(first)} and {_a(second)} encoder, the {first} one has the "
             f"significantly higher UA in {better} and the lower one in {worse}"
         )
     if better or worse:
@@ -121,7 +121,7 @@ def _verdict(pairs: Sequence[Difference]) -> tuple[str, str]:
     where = "the one pair" if count == 1 else f"none of {count} pairs"
     verb = "does not differ" if count == 1 else "differs"
     return "No difference is shown", (
-        f"{where} of a {first} and a {second} encoder {verb} significantly in UA"
+        f"{where} of {_a(first)} and {_a(second)} encoder {verb} significantly in UA"
     )
 
 
@@ -140,6 +140,10 @@ def _amount(pairs: Sequence[Difference]) -> str:
         units.insert(0, (first.num_speakers, "speaker"))
     words = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in units if number]
     return "; ".join(filter(None, [f"{families} {size} points", ", ".join(words)]))
+
+
+def _a(label: str) -> str:
+    return f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
 
 
 def _names(pair: Difference) -> tuple[str, str]:
