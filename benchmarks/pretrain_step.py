@@ -60,7 +60,13 @@ def make_batch(batch_size: int, seconds: float, shortest: float) -> Batch:
     draws = tuple(
         Draws(seed=0, update=0, slot=row, utterance_id=str(row)) for row in range(batch_size)
     )
-    return Batch(waveforms=waveforms, num_samples=num_samples, mask=mask, draws=draws)
+    return Batch(
+        waveforms=waveforms,
+        num_samples=num_samples,
+        crop_starts=torch.zeros_like(num_samples),
+        mask=mask,
+        draws=draws,
+    )
 
 
 def ours(objective: QuantizedObjective | ContinuousObjective, batch: Batch) -> Step:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pretrain.objectives import OBJECTIVES
 from pretrain.shared.command_line import (
     PRETRAINING_CORPUS,
     STOPPED,
@@ -32,7 +33,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--mode", help="the objective: quantized or continuous")
+    parser.add_argument("--mode", help=f"the objective: {' or '.join(OBJECTIVES)}")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="run folder (default: runs/MODE-HASH)"
     )

@@ -1,15 +1,15 @@
 """The report's first sentence: what came of the question, and no more than the tests allow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.read.health import COLLAPSED, NOT_LEARNED, is_flagged
-from reports.read.records import row_words
+from reports.read.records import families, row_words
 from reports.read.scores import Grid, corpus_words
 from reports.uncertainty.certainty import signed
 from reports.uncertainty.evidence import Difference, Evidence
 from reports.uncertainty.intervals import BETTER, CANNOT_BE_DECIDED, WORSE
-from reports.uncertainty.questions import FAMILIES
+from reports.uncertainty.questions import FAMILIES, family_pairs
 
 METRIC = "ua"
 """In which the question is answered; the tables answer it in the other metrics, too."""
@@ -35,7 +35,7 @@ class Answer:
 
 
 def answer(tables: Sequence[tuple[Grid, Evidence, Mapping[str, str]]]) -> str:
-    """Returns one sentence on quantized against continuous targets.
+    """Returns one sentence on every two families of targets.
 
     :param tables: Each with its tests, and row name -> words of warning.
     """
@@ -44,8 +44,9 @@ def answer(tables: Sequence[tuple[Grid, Evidence, Mapping[str, str]]]) -> str:
     corpora = [corpus_words(grid.corpus, grid.synthetic) for grid, _, _ in tables]
     distinct = len(set(corpora)) == len(corpora)
     found = [
-        _answer(*table, corpus if distinct else table[0].title)
+        one
         for table, corpus in zip(tables, corpora, strict=True)
+        for one in _answers(*table, corpus if distinct else table[0].title)
     ]
     if len(found) <= MAX_IN_FULL:
         parts = [f"{one.verdict} on {one.place}: {one.reason}" for one in found]
@@ -58,17 +59,20 @@ def answer(tables: Sequence[tuple[Grid, Evidence, Mapping[str, str]]]) -> str:
     return "; ".join(parts) + "."
 
 
-def _answer(grid: Grid, found: Evidence, flags: Mapping[str, str], place: str) -> Answer:
-    modes = {row.mode for row in grid.rows if row.group == "row"} & {"quantized", "continuous"}
-    pairs = found.of(METRIC, FAMILIES)
-    if len(modes) < 2:
-        only = f"only {modes.pop()} rows were" if modes else "no controlled row was"
-        verdict, reason = "Not asked", f"{only} probed"
-    elif not pairs:
-        verdict, reason = "Cannot be tested", "intervals and tests are missing, see below"
-    else:
-        verdict, reason = _of_pairs(grid, pairs, flags)
-    return Answer(verdict=verdict, reason=reason, place=place)
+def _answers(grid: Grid, found: Evidence, flags: Mapping[str, str], place: str) -> Iterator[Answer]:
+    """Yields one answer for every two families of the table."""
+    compared = family_pairs(grid)
+    if not compared:
+        only = [f"only {family.label} rows were" for family in families(grid.rows)]
+        reason = f"{only[0] if only else 'no controlled row was'} probed"
+        yield Answer(verdict="Not asked", reason=reason, place=place)
+    for first, second in compared:
+        where = f"{place} ({first} against {second})" if len(compared) > 1 else place
+        if pairs := found.of(METRIC, FAMILIES, (first, second)):
+            verdict, reason = _of_pairs(grid, pairs, flags)
+        else:
+            verdict, reason = "Cannot be tested", "intervals and tests are missing, see below"
+        yield Answer(verdict=verdict, reason=reason, place=where)
 
 
 def _of_pairs(grid: Grid, pairs: Sequence[Difference], flags: Mapping[str, str]) -> tuple[str, str]:
@@ -92,15 +96,16 @@ def _of_pairs(grid: Grid, pairs: Sequence[Difference], flags: Mapping[str, str])
 
 def _verdict(pairs: Sequence[Difference]) -> tuple[str, str]:
     count = len(pairs)
+    first, second = pairs[0].question.families
     verdicts = [pair.comparison.verdict for pair in pairs]
     better, worse = verdicts.count(BETTER), verdicts.count(WORSE)
     if better and worse:
         return "It depends on the setting", (
-            f"of {count} pairs of a quantized and a continuous encoder, the quantized one has the "
+            f"of {count} pairs of {_a(first)} and {_a(second)} encoder, the {first} one has the "
             f"significantly higher UA in {better} and the lower one in {worse}"
         )
     if better or worse:
-        higher, lower = ("quantized", "continuous") if better else ("continuous", "quantized")
+        higher, lower = (first, second) if better else (second, first)
         where = "in the one pair" if count == 1 else f"in {better or worse} of {count} pairs"
         return f"{higher.capitalize()} targets are better", (
             f"their UA is significantly higher than that of {lower} ones {where}"
@@ -110,13 +115,13 @@ def _verdict(pairs: Sequence[Difference]) -> tuple[str, str]:
         speakers = pairs[0].comparison.num_speakers
         are = "speaker is" if speakers == 1 else "speakers are"
         return "Cannot be decided", (
-            f"{speakers} {are} too few to tell quantized from continuous targets by UA, whatever "
+            f"{speakers} {are} too few to tell {first} from {second} targets by UA, whatever "
             "the difference"
         )
     where = "the one pair" if count == 1 else f"none of {count} pairs"
     verb = "does not differ" if count == 1 else "differs"
     return "No difference is shown", (
-        f"{where} of a quantized and a continuous encoder {verb} significantly in UA"
+        f"{where} of {_a(first)} and {_a(second)} encoder {verb} significantly in UA"
     )
 
 
@@ -124,6 +129,7 @@ def _amount(pairs: Sequence[Difference]) -> str:
     """Returns how large the differences are, and on how many speakers and seeds."""
     differences = [pair.comparison.difference for pair in pairs]
     first = pairs[0].comparison
+    families = " minus ".join(pairs[0].question.families)
     size = signed(METRIC, differences[0])
     if len(pairs) > 1:
         size = f"{signed(METRIC, min(differences))} to {signed(METRIC, max(differences))}"
@@ -133,7 +139,11 @@ def _amount(pairs: Sequence[Difference]) -> str:
     if first.verdict != CANNOT_BE_DECIDED:  # which has named the speakers
         units.insert(0, (first.num_speakers, "speaker"))
     words = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in units if number]
-    return "; ".join(filter(None, [f"quantized minus continuous {size} points", ", ".join(words)]))
+    return "; ".join(filter(None, [f"{families} {size} points", ", ".join(words)]))
+
+
+def _a(label: str) -> str:
+    return f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
 
 
 def _names(pair: Difference) -> tuple[str, str]:

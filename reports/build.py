@@ -6,20 +6,15 @@ from pathlib import Path
 
 from reports import page
 from reports.again import SCRIPT, commands, script
-from reports.codes.bits import bits_per_frame
 from reports.codes.runs import merged
 from reports.codes.section import codes_section
-from reports.figures.confusion import confusion_figure
 from reports.figures.drawing import SavedFigure, save, write_bytes
-from reports.figures.layers import layer_figure
-from reports.figures.overview import overview_figure
-from reports.figures.rate_curve import rate_figure
 from reports.figures.training import training_figures
 from reports.formats import save_table
 from reports.fusion.grouping import mfsn_grids
 from reports.fusion.recognition import recognition_table
 from reports.fusion.section import fusion
-from reports.layer_weights import layer_weight_tables
+from reports.probed import Probed
 from reports.read.collect import collect
 from reports.read.contamination import alarms, heard_in, notes, with_marks
 from reports.read.fairness import Check, check_probes, check_rows
@@ -27,9 +22,9 @@ from reports.read.health import findings, flags
 from reports.read.one_class import one_class
 from reports.read.records import Collection, PretrainRun, row_words
 from reports.read.scores import Grid, grids
+from reports.section import make_section
 from reports.sweep import sweep_table
-from reports.tables import layer_tables, paper_table, run_table, table_4
-from reports.uncertainty.certainty import difference_tables, interval_table, variance_table
+from reports.tables import paper_table, run_table
 from reports.uncertainty.evidence import evidence
 
 
@@ -65,29 +60,18 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         records = [run.record for run in collection.probe if str(run.folder) in grid.folders]
         heard = heard_in(records, grid.corpus, trained)
         warned = with_marks(marks, heard)
-        main = table_4(grid, warned)
-        told = notes(heard, list(dict.fromkeys(trained)))
         notices += [f"{grid.title}: {fault}" for fault in sure.faults]
-        drawings = (
-            overview_figure(grid, sure, warned),
-            rate_figure(grid, sure, bits_per_frame(grid, codes)),
-            layer_figure(grid),
-            confusion_figure(grid),
+        probed = Probed(
+            grid=grid,
+            evidence=sure,
+            flags=warned,
+            notes=notes(heard, list(dict.fromkeys(trained))),
+            probe=collection.probe,
+            pretrain=collection.pretrain,
+            codes=codes,
         )
-        sections.append(
-            page.Section(
-                grid=grid,
-                flags=warned,
-                table=replace(main, notes=[*told, *main.notes]),
-                alarms=[*_constant_rows(grid), *alarms(heard)],
-                evidence=sure,
-                intervals=interval_table(grid, sure),
-                differences=difference_tables(grid, sure, warned),
-                variance=variance_table(grid, sure),
-                layers=[*layer_tables(grid), *layer_weight_tables(grid, collection.probe)],
-                figures=[save(drawing, figures) for drawing in drawings if drawing],
-            )
-        )
+        doubts = [*_constant_rows(grid), *alarms(heard)]
+        sections.append(make_section(probed, doubts, lambda drawing: save(drawing, figures)))
     training: list[SavedFigure] = [save(drawing, figures) for drawing in training_figures(drawn)]
     result = page.Page(
         collection=replace(collection, notices=tuple(dict.fromkeys(notices))),

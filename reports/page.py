@@ -2,7 +2,7 @@
 
 import base64
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from reports.read.fairness import Check
 from reports.read.health import Finding
 from reports.read.records import Collection
 from reports.read.scores import Grid
-from reports.uncertainty.evidence import Evidence
+from reports.section import Section
 
 TEMPLATE = "template.html.jinja"
 
@@ -29,36 +29,6 @@ ONLY_MFSN = (
     "Not answered here: no quantized and continuous encoders were probed side by side, only MFSN "
     "was run."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """One corpus, protocol and head: table, figures, layers."""
-
-    grid: Grid
-    flags: Mapping[str, str]
-    """Row name -> words of warning."""
-
-    table: Table
-    alarms: Sequence[str]
-    """What makes the scores of this section doubtful as a whole."""
-
-    evidence: Evidence
-    intervals: Table | None
-    """None where there are no predictions to compute them from."""
-
-    differences: Sequence[Table]
-    variance: Table | None
-    """None with one seed."""
-
-    layers: Sequence[Table]
-    figures: Sequence[SavedFigure]
-
-    @property
-    def tables(self) -> list[Table]:
-        """All of them, in the page's order."""
-        found = [self.table, self.intervals, *self.differences, self.variance, *self.layers]
-        return [table for table in found if table]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 
 from reports.read.health import COLLAPSED, is_flagged
-from reports.read.records import PretrainRun, Row, row_words
+from reports.read.records import PretrainRun, Row, families, row_words
 from reports.read.scores import CCC, MSE, Grid, corpus_words, protocol_words
 from reports.uncertainty.certainty import METRIC_WORDS, reach
 from reports.uncertainty.evidence import Evidence
@@ -35,14 +35,11 @@ def design(pretrain: Sequence[PretrainRun], grids: Sequence[Grid]) -> str:
 
 def _encoders(rows: Sequence[Row]) -> str:
     names = {row.name: row for row in rows}
-    controlled = [row.mode for row in names.values() if row.group == "row"]
+    controlled = [row.presentation.family.label for row in names.values() if row.group == "row"]
     counts = [
-        f"{number} with {mode} targets"
-        for mode in ("quantized", "continuous")
-        if (number := controlled.count(mode))
+        f"{controlled.count(family.label)} with {family.label} targets"
+        for family in families(names.values())
     ]
-    if other := sum(mode not in ("quantized", "continuous") for mode in controlled):
-        counts.append(f"{other} with other targets")
     if uncontrolled := len(names) - len(controlled):
         counts.append(f"{uncontrolled} uncontrolled")
     kinds = f" ({', '.join(counts)})" if counts else ""

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from pretrain.objectives.known_rows import presentation_in
+from pretrain.objectives.presentation import Presentation
 from reports.cells import Cell, Column, Line, Table
 from reports.figures.palette import colours
 from reports.read.health import COLLAPSED, is_flagged
 from reports.read.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
-from reports.read.records import PretrainRun, num_centres, row_order, setting_label
+from reports.read.records import PretrainRun, row_order
 from reports.read.scores import ATTRIBUTES, CCC, MSE, Grid
 
 TITLES = {
@@ -70,7 +72,7 @@ def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
     for name in grid.names:
         row = grid.row(name)
         cells = {
-            **_setting_cells(row.mode or row.name, row.setting, row.name, flags.get(name, "")),
+            **_setting_cells(row.target, row.presentation, row.label, flags.get(name, "")),
             **_paper_cells(setups, paper_row(row.mode, row.setting), name),
             "seeds": Cell(text=str(grid.seeds(name) or "none")),
         }
@@ -110,7 +112,7 @@ def paper_table() -> Table:
             columns.append(Column(key=f"{setup}: {metric}", title=title, group=setup))
     lines = []
     for published in TABLE_4:
-        cells = _setting_cells(published.mode, published.row, "")
+        cells = _paper_setting(published)
         for setup, scores in published.scores.items():
             for metric, value in scores.items():
                 limit = CONSTANT.get(setup, {}).get(metric)
@@ -238,16 +240,17 @@ def _scaled(value: object, unit: float, digits: int) -> str:
     return f"{value / unit:.{digits}f}" if isinstance(value, int | float) else ""
 
 
-def _setting_cells(
-    target: str, setting: Mapping[str, object], name: str, flag: str = ""
-) -> dict[str, Cell]:
-    label = setting_label(target, setting, name)
-    centres = num_centres(setting)
+def _setting_cells(target: str, shown: Presentation, label: str, flag: str = "") -> dict[str, Cell]:
     return {
         "target": Cell(text=target),
         "setting": Cell(text="" if label == target else label, flag=flag),
-        "centres": Cell(text="" if centres is None else str(centres)),
+        "centres": Cell(text="" if shown.centres is None else str(shown.centres)),
     }
+
+
+def _paper_setting(published: PaperRow, flag: str = "") -> dict[str, Cell]:
+    shown = presentation_in({"mode": published.mode, "row": published.row})
+    return _setting_cells(published.mode, shown, shown.label, flag)
 
 
 def _as_printed(metric: str, value: float) -> str:
@@ -278,7 +281,7 @@ def _missing_lines(grid: Grid, setups: Sequence[str]) -> list[Line]:
         Line(
             part=PARTS["row"],
             cells={
-                **_setting_cells(published.mode, published.row, "", flag="not run"),
+                **_paper_setting(published, flag="not run"),
                 **_paper_cells(setups, published, ""),
             },
         )

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 import soundfile
 import torch
-from mfsn.model.faults import FaultSettings
 from torch import nn
 
+from mfsn.data.faults import FaultSettings
 from mfsn.data.fold_data import FoldData
 from mfsn.data.head_inputs import InputSettings
 from mfsn.data.segments import cut
@@ -29,6 +29,7 @@ from mfsn.model.network import DerivedNetwork
 from mfsn.model.supernet import Supernet
 from mfsn.search.fit import fit
 from mfsn.search.search import search
+from mfsn.search.training import Training
 from mfsn.search.training_settings import FitSettings, SearchSettings
 from pretrain.data.audio.waveforms import read_waveform
 from pretrain.data.loader import normalize_waveform
@@ -274,7 +275,7 @@ def fusion() -> list[float]:
         Genotype(level=1, operations=("sum",)), tec_dim=DIM, sec_dim=DIM, num_classes=NUM_CLASSES,
         head=HEAD, fusion=FusionSettings(), seed=0,
     )  # fmt: skip
-    found = fit(network, nn.Identity(), fold(), FIT, seed=0)
+    found = fit(network, Training(streams=nn.Identity(), fold=fold(), settings=FIT, seed=0))
     return [float(row[key]) for row in found.epochs for key in ("train_loss", "dev_loss")]
 
 
@@ -284,7 +285,8 @@ def searched() -> list[float]:
         seed=0,
     )  # fmt: skip
     how = SearchSettings(method="joint", alpha_lr=0.5)
-    found = search(supernet, nn.Identity(), fold(), FIT, how, layers=(1, 2, 4), seed=3)
+    training = Training(streams=nn.Identity(), fold=fold(), settings=FIT, seed=3)
+    found = search(supernet, training, how, layers=(1, 2, 4))
     return [*[float(r["train_loss"]) for r in found.epochs], *[r["weight"] for r in found.alphas]]
 
 

@@ -28,6 +28,8 @@ MAY_IMPORT = {
         "mfsn.roles",
         "pretrain.shared.json_files",
         "pretrain.shared.run_record",
+        "pretrain.objectives.known_rows",
+        "pretrain.objectives.presentation",
     ),
 }
 """Whom of the project each package may import: dependencies point one way."""
@@ -97,7 +99,8 @@ def test_reports_run_without_torch() -> None:
         " == {'mfsn.roles', 'mfsn.experiment', 'mfsn.experiment.results'};"
         "assert {name for name in sys.modules if name.startswith('pretrain.')}"
         " == {'pretrain.shared', *('pretrain.shared.' + name for name in"
-        " ('json_files', 'atomic_files', 'run_record'))}"
+        " ('json_files', 'atomic_files', 'run_record')), 'pretrain.objectives',"
+        " 'pretrain.objectives.known_rows', 'pretrain.objectives.presentation'}"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True

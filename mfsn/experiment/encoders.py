@@ -78,7 +78,7 @@ def describe_encoder(folder: Path, role: str, *, given_as: str = "") -> dict[str
         "finetuned": _is_finetuned(kind, released),
         "health": list(run.get("health") or []),
     }
-    described.update({key: run[key] for key in OF_FINETUNING if key in run})
+    described.update({key: run[key] for key in (*OF_FINETUNING, "presentation") if key in run})
     if kind == "finetune" and isinstance(base := run.get("encoder"), dict):
         described["base"] = {key: base.get(key) for key in OF_BASE}
     return described

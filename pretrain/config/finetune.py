@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pretrain.config.files import SettingsTree, flatten
-from pretrain.config.settings import CHANGE_NO_NUMBER, TrainingSettings, check_name, hash_of
+from pretrain.config.settings import (
+    CHANGE_NO_NUMBER,
+    TrainingSettings,
+    check_name,
+    hash_of,
+    without,
+)
 from pretrain.data.loader import DataSettings
 from pretrain.engine.health import HealthSettings
 from pretrain.engine.optimizer import OptimizerSettings
@@ -74,8 +80,7 @@ class ResolvedFinetune:
     @property
     def hash(self) -> str:
         """Hash of all settings on which a number depends."""
-        flat = flatten(self.tree())
-        return hash_of({k: v for k, v in flat.items() if not k.startswith(CHANGE_NO_NUMBER)})
+        return hash_of(without(flatten(self.tree()), CHANGE_NO_NUMBER))
 
     def with_precision(self, precision: Literal["bf16", "fp32"]) -> "ResolvedFinetune":
         """Returns them with the precision that `auto` stands for."""
@@ -88,8 +93,7 @@ class ResolvedFinetune:
 
     def compared(self) -> dict[str, Any]:
         """Returns the settings that two starts must share to be compared, with dotted keys."""
-        flat = flatten(self.tree())
-        return {k: v for k, v in flat.items() if not k.startswith(FREE_BETWEEN_STARTS)}
+        return without(flatten(self.tree()), FREE_BETWEEN_STARTS)
 
 
 def resolve_finetune(tree: SettingsTree) -> ResolvedFinetune:

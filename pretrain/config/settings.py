@@ -1,6 +1,7 @@
 """All settings of a pre-training run, and which of them a fair comparison holds equal."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from json import dumps
 from typing import Annotated, Any, Literal, Protocol, Self
@@ -11,7 +12,7 @@ from pretrain.engine.health import HealthSettings
 from pretrain.engine.optimizer import OptimizerSettings
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.masking import MaskSettings
-from pretrain.objectives import OBJECTIVES
+from pretrain.objectives import OBJECTIVES, objective_kind
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.paths import PROJECT
 
@@ -28,18 +29,19 @@ CHANGE_NO_NUMBER = (
     "training.tracker",
     "health.",
 )
-"""Settings that may also change when a run is continued."""
+"""Settings that may also change when a run is continued: whole keys, and tables with their dot."""
 
-FREE_BETWEEN_ROWS = (
-    "name",
-    "mode",
-    "seed",
-    *(f"{mode}." for mode in OBJECTIVES),
-    "data.corpus",
-    *CHANGE_NO_NUMBER,
-)
-"""Settings in which the rows of one table may differ: the objective (the question itself), the seed
-(compared seed by seed), and what changes no number. The corpus is compared by its content."""
+FREE_BETWEEN_ROWS = ("name", "mode", "seed", "data.corpus", *CHANGE_NO_NUMBER)
+"""Settings in which the rows of one table may differ, beside those of the objective (the question
+itself): the seed (compared seed by seed), and what changes no number. The corpus is compared by its
+content."""
+
+
+def without(flat: Mapping[str, Any], free: Sequence[str]) -> dict[str, Any]:
+    """Returns settings with dotted keys but those that are `free`: a whole key, or a table with its
+    dot and all keys in it. A key that merely begins like a free one stays."""
+    tables = tuple(name for name in free if name.endswith("."))
+    return {k: v for k, v in flat.items() if k not in free and not k.startswith(tables)}
 
 
 @settings
@@ -152,7 +154,7 @@ class ResolvedSettings:
 
     run: PretrainSettings
     objective: Any
-    """An instance of the objective's own settings class."""
+    """An instance of the objective's own settings class, see `ObjectiveSettings`."""
 
     def tree(self) -> dict[str, Any]:
         """Returns the settings as nested tables of plain values."""
@@ -160,8 +162,7 @@ class ResolvedSettings:
 
     def compared(self) -> dict[str, Any]:
         """Returns the settings that all rows of one table must share, with dotted keys."""
-        flat = flatten(self.tree())
-        return {key: value for key, value in flat.items() if not key.startswith(FREE_BETWEEN_ROWS)}
+        return without(flatten(self.tree()), (*FREE_BETWEEN_ROWS, f"{self.run.mode}."))
 
     def with_precision(self, precision: Literal["bf16", "fp32"]) -> "ResolvedSettings":
         """Returns them with the precision that `auto` stands for."""
@@ -175,8 +176,7 @@ class ResolvedSettings:
     @property
     def hash(self) -> str:
         """Hash of all settings on which a number depends."""
-        flat = flatten(self.tree())
-        return hash_of({k: v for k, v in flat.items() if not k.startswith(CHANGE_NO_NUMBER)})
+        return hash_of(without(flatten(self.tree()), CHANGE_NO_NUMBER))
 
 
 MODE_REMEDY = "Give --mode, or a --config that sets it."
@@ -198,7 +198,7 @@ def resolve(tree: SettingsTree, *, remedy: str = MODE_REMEDY) -> ResolvedSetting
             f"{', '.join(sorted(OBJECTIVES))}, but is {mode!r} instead. {remedy}"
         )
     objectives = {
-        name: tree.build(kind.settings_class, table=name) for name, kind in OBJECTIVES.items()
+        name: tree.build(objective_kind(name).settings_class, table=name) for name in OBJECTIVES
     }
     for key, source in tree.sources.items():
         table = key.partition(".")[0]

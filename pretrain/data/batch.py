@@ -22,6 +22,10 @@ class Batch:
     num_samples: Tensor
     """(B,) int64, valid samples per row."""
 
+    crop_starts: Tensor
+    """(B,) int64, where each row begins in its utterance, in samples at 16 kHz; 0 where all of it
+    was taken. For objectives with targets that are kept by utterance."""
+
     mask: Tensor
     """(B, T) bool, True at the masked frames; never True beyond a row's valid frames."""
 
@@ -34,6 +38,7 @@ class Batch:
             self,
             waveforms=self.waveforms.pin_memory(),
             num_samples=self.num_samples.pin_memory(),
+            crop_starts=self.crop_starts.pin_memory(),
             mask=self.mask.pin_memory(),
         )
 
@@ -42,5 +47,6 @@ class Batch:
             self,
             waveforms=self.waveforms.to(device, non_blocking=True),
             num_samples=self.num_samples.to(device, non_blocking=True),
+            crop_starts=self.crop_starts.to(device, non_blocking=True),
             mask=self.mask.to(device, non_blocking=True),
         )

@@ -107,6 +107,7 @@ class ShardReader(Dataset[Batch]):
 
     def __getitem__(self, shard: Shard) -> Batch:
         waveforms: list[FloatArray] = []
+        starts: list[int] = []
         masks: list[npt.NDArray[np.bool_]] = []
         draws: list[Draws] = []
         for slot, row in enumerate(shard.rows, start=shard.first_slot):
@@ -114,7 +115,8 @@ class ShardReader(Dataset[Batch]):
             drawn = Draws(
                 seed=self._seed, update=shard.update, slot=slot, utterance_id=str(utterance["id"])
             )
-            waveform = self._read_crop(utterance, drawn)
+            waveform, start = self._read_crop(utterance, drawn)
+            starts.append(start)
             waveforms.append(normalize_waveform(waveform))
             num_frames = num_frames_of(len(waveform))
             masks.append(draw_mask(num_frames, self._mask, drawn.generator("mask")))
@@ -123,15 +125,22 @@ class ShardReader(Dataset[Batch]):
         mask = torch.zeros(len(masks), padded.shape[1] // SAMPLES_PER_FRAME, dtype=torch.bool)
         for row, valid in enumerate(masks):
             mask[row, : len(valid)] = torch.from_numpy(valid)
-        return Batch(waveforms=padded, num_samples=num_samples, mask=mask, draws=tuple(draws))
+        return Batch(
+            waveforms=padded,
+            num_samples=num_samples,
+            crop_starts=torch.tensor(starts),
+            mask=mask,
+            draws=tuple(draws),
+        )
 
-    def _read_crop(self, utterance: pd.Series, draws: Draws) -> FloatArray:
+    def _read_crop(self, utterance: pd.Series, draws: Draws) -> tuple[FloatArray, int]:
+        """Returns the samples (S,) at 16 kHz, and which of the utterance's is the first."""
         num_samples = num_samples_16k(int(utterance["frames"]), int(utterance["sample_rate"]))
         surplus = num_samples - self._data.crop_samples
         if surplus <= 0:
-            return read_waveform(utterance)
+            return read_waveform(utterance), 0
         start = int(draws.generator("crop").integers(surplus + 1))
-        return read_window(utterance, start, start + self._data.crop_samples)
+        return read_window(utterance, start, start + self._data.crop_samples), start
 
 
 def usable_utterances(table: pd.DataFrame, data: DataSettings) -> pd.DataFrame:

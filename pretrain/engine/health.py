@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NoReturn
 
-from pretrain.objectives.objective import CollapseRule
+from pretrain.objectives.presentation import CollapseRule
 from pretrain.shared.checked_settings import settings, within
 
 
@@ -49,8 +49,7 @@ class HealthMonitor:
             value = metrics[rule.metric]
             if math.isnan(value):
                 continue  # tells nothing, neither for a collapse nor against one
-            beyond = value < rule.limit if rule.collapsed_below else value > rule.limit
-            strikes = self.strikes.get(rule.metric, 0) + 1 if beyond else 0
+            strikes = self.strikes.get(rule.metric, 0) + 1 if rule.is_beyond(value) else 0
             self.strikes[rule.metric] = strikes
             if strikes == self.settings.patience:
                 finding = {"update": update, "metric": rule.metric, "value": value}

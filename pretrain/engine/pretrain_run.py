@@ -13,7 +13,7 @@ from pretrain.engine.launch import agreed
 from pretrain.engine.precision import AUTO, Widths
 from pretrain.engine.run_in_folder import run_in_folder
 from pretrain.model.encoder import build_encoder
-from pretrain.objectives import OBJECTIVES
+from pretrain.objectives import objective_kind
 from pretrain.objectives.objective import Objective
 
 
@@ -63,10 +63,17 @@ class Pretraining:
     def build(self, utterances: pd.DataFrame) -> Objective:
         run = self._settings.run
         encoder = build_encoder(run.encoder, run.seed)
-        return OBJECTIVES[run.mode].build(encoder, self._settings.objective, run.seed)
+        return objective_kind(run.mode).build(
+            encoder, self._settings.objective, run.seed, utterances
+        )
 
     def describe(self) -> dict[str, Any]:
-        return {"mode": self._settings.run.mode, "row": self._settings.objective.row()}
+        objective = self._settings.objective
+        return {
+            "mode": self._settings.run.mode,
+            "row": objective.row(),
+            "presentation": objective.presentation().model_dump(mode="json"),
+        }
 
     def finish(self, objective: Objective, folder: Path) -> dict[str, Any]:
         return {}

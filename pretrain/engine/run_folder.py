@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pretrain.config.files import flatten, to_toml
-from pretrain.config.settings import CHANGE_NO_NUMBER, RunSettings, hash_of
+from pretrain.config.settings import CHANGE_NO_NUMBER, RunSettings, hash_of, without
 from pretrain.engine.checkpoint import list_checkpoints
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.json_files import FILES, JsonError, finite
@@ -112,11 +112,14 @@ class RunFolder:
         return "continue" if has_checkpoint else "new"
 
     def _check_same_settings(self, description: dict[str, Any], settings: RunSettings) -> None:
-        before, now = flatten(description["settings"]), flatten(settings.tree())
+        before, now = (
+            without(flatten(tree), CHANGE_NO_NUMBER)
+            for tree in (description["settings"], settings.tree())
+        )
         unequal = [
             f"  {key}: {before.get(key)!r} in the folder, {now.get(key)!r} now"
             for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key) and not key.startswith(CHANGE_NO_NUMBER)
+            if before.get(key) != now.get(key)
         ]
         if unequal:
             raise RunFolderError(

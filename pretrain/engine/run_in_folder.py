@@ -129,6 +129,7 @@ def _train(
         "name": settings.name,
         "seed": run.seed,
         **recipe.describe(),
+        "collapse_rules": [rule.model_dump(mode="json") for rule in objective.collapse_rules],
         "settings": settings.tree(),
         "comparison": comparison,
         "hashes": {

@@ -195,7 +195,7 @@ class Trainer:
             bar.warn(f"{self._name}, update {update}: {meaning}")
         hours_per_hour = result.audio_samples / SAMPLE_RATE_HZ / seconds
         self._log(update, progress, rate, result, hours_per_hour)
-        own_metric = self._objective.collapse_rules[0].metric
+        own_metric = self._objective.bar_metric
         bar.show(
             {
                 "loss": result.loss,

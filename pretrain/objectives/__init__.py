@@ -1,25 +1,19 @@
 """What an encoder can be pre-trained for. A new objective is one file and one line here."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from pretrain.objectives.continuous import ContinuousObjective, ContinuousSettings
-from pretrain.objectives.objective import Objective
-from pretrain.objectives.quantized import QuantizedObjective, QuantizedSettings
+if TYPE_CHECKING:
+    from pretrain.objectives.objective import ObjectiveKind
 
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectiveKind:
-    """How to configure and build one kind of objective."""
-
-    settings_class: type[Any]
-
-    build: Callable[..., Objective]
-    """Called with (encoder, settings, seed)."""
-
-
-OBJECTIVES: dict[str, ObjectiveKind] = {
-    "quantized": ObjectiveKind(settings_class=QuantizedSettings, build=QuantizedObjective),
-    "continuous": ObjectiveKind(settings_class=ContinuousSettings, build=ContinuousObjective),
+OBJECTIVES: dict[str, str] = {
+    "quantized": "pretrain.objectives.quantized",
+    "continuous": "pretrain.objectives.continuous",
 }
+"""Name -> the module whose `OBJECTIVE` it is. Imported when it is asked for: it needs torch."""
+
+
+def objective_kind(name: str) -> "ObjectiveKind":
+    """Returns the kind of objective with a name of `OBJECTIVES`."""
+    kind: ObjectiveKind = import_module(OBJECTIVES[name]).OBJECTIVE
+    return kind

@@ -6,6 +6,7 @@ Shapes: B batch, T frames, M masked frames, D model dim, K top layers.
 from collections.abc import Sequence
 from typing import Annotated
 
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,7 +17,9 @@ from pretrain.model.masked_frames import find_masked_frames
 from pretrain.model.teacher import Teacher
 from pretrain.objectives.annealing import between
 from pretrain.objectives.feature_statistics import variance
-from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
+from pretrain.objectives.known_rows import CONTINUOUS_RULES, continuous_row
+from pretrain.objectives.objective import ObjectiveKind, ObjectiveOutput
+from pretrain.objectives.presentation import Presentation
 from pretrain.shared.checked_settings import settings, within
 
 
@@ -58,6 +61,10 @@ class ContinuousSettings:
         """Returns what tells a continuous row from another in Table 4."""
         return {"top_k": self.top_k}
 
+    def presentation(self) -> Presentation:
+        """Returns how such a row is shown."""
+        return continuous_row(self.top_k)
+
 
 class ContinuousObjective(nn.Module):
     """Predicts at masked frames what the teacher makes of the unmasked utterance."""
@@ -71,7 +78,8 @@ class ContinuousObjective(nn.Module):
             )
         self.encoder = encoder
         self.settings = settings
-        self.collapse_rules = COLLAPSE_RULES
+        self.collapse_rules = CONTINUOUS_RULES
+        self.bar_metric = "target_variance"
         self.teacher = Teacher(encoder.context)
         with seeded_weights(seed, "continuous"):
             self.predict = nn.Linear(encoder.settings.model_dim, encoder.settings.model_dim)
@@ -163,30 +171,11 @@ def position_share(targets: Tensor, valid: Tensor) -> Tensor:
     return common / power.clamp(min=1e-12)
 
 
-COLLAPSE_RULES: tuple[CollapseRule, ...] = (
-    CollapseRule(
-        metric="target_variance",
-        limit=0.01,
-        meaning="The teacher says the same at every frame. Raise `decay_start` or lower the "
-        "learning rate.",
-    ),
-    CollapseRule(
-        metric="position_share",
-        limit=0.5,
-        collapsed_below=False,
-        meaning="The targets say where in the utterance a frame is rather than what is said. Lower "
-        "the learning rate or lengthen the warm-up.",
-    ),
-    CollapseRule(
-        metric="prediction_variance",
-        limit=1e-4,
-        meaning="The student predicts the same at every frame. Raise `decay_start` or lower the "
-        "learning rate.",
-    ),
-    CollapseRule(
-        metric="conv_variance",
-        limit=1e-4,
-        meaning="The conv stack gives the same output for every frame, though losses may look "
-        "fine. Lower `optimizer.conv_lr_scale` or the learning rate.",
-    ),
-)
+def build(
+    encoder: Encoder, settings: ContinuousSettings, seed: int, utterances: pd.DataFrame
+) -> ContinuousObjective:
+    """Returns the objective, see `ObjectiveKind`."""
+    return ContinuousObjective(encoder, settings, seed)
+
+
+OBJECTIVE = ObjectiveKind(settings_class=ContinuousSettings, build=build)

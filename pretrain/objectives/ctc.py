@@ -16,7 +16,8 @@ from pretrain.data.batch import Batch
 from pretrain.model.encoder import Encoder, seeded_weights
 from pretrain.model.encoder_settings import num_frames_of
 from pretrain.objectives.feature_statistics import variance
-from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
+from pretrain.objectives.objective import ObjectiveOutput
+from pretrain.objectives.presentation import CollapseRule
 from pretrain.recognition.vocabulary import BLANK, Vocabulary, collapse
 from pretrain.shared.checked_settings import settings, within
 
@@ -72,6 +73,7 @@ class CtcObjective(nn.Module):
         self.encoder = encoder
         self.settings = settings
         self.collapse_rules = COLLAPSE_RULES
+        self.bar_metric = "written"
         self._targets = {
             key: torch.tensor(vocabulary.encode(text)) for key, text in transcripts.items()
         }

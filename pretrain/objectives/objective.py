@@ -1,17 +1,20 @@
 """The one protocol under which the engine trains, and what an objective gives back.
 
-The engine never asks which mode it runs: a new objective is one file with a settings class, a
-module that follows `Objective`, and a line in `pretrain/objectives/__init__.py`.
+The engine never asks which mode it runs: a new objective is one file with a settings class that
+follows `ObjectiveSettings`, a module that follows `Objective`, and their `ObjectiveKind` as
+`OBJECTIVE`; and a line in `pretrain/objectives/__init__.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+import pandas as pd
 from torch import Tensor
 
 from pretrain.data.batch import Batch
 from pretrain.model.encoder import Encoder
+from pretrain.objectives.presentation import CollapseRule, Presentation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,23 +35,16 @@ class ObjectiveOutput:
     something at all, and `conv_variance`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CollapseRule:
-    """A metric that tells a collapse when it stays below (or above) a limit after warm-up."""
-
-    metric: str
-    limit: float
-    collapsed_below: bool = True
-    meaning: str
-    """What has collapsed and what to try, in a sentence for the log and the report."""
-
-
 class Objective(Protocol):
     """An `nn.Module` that owns the encoder and all that its target needs."""
 
     encoder: Encoder
 
     collapse_rules: tuple[CollapseRule, ...]
+    """The only limits: the engine watches them, and the report reads them from run.json."""
+
+    bar_metric: str
+    """Key of the metric that the progress bar shows beside the loss."""
 
     def __call__(self, batch: Batch, progress: float) -> ObjectiveOutput:
         """Computes one shard; `progress` is the fraction in [0, 1) of all updates done."""
@@ -57,3 +53,28 @@ class Objective(Protocol):
     def after_update(self, progress: float) -> None:
         """Called once after every optimizer step, on every process (a teacher moves here)."""
         ...
+
+
+class ObjectiveSettings(Protocol):
+    """An objective's own settings: a class made by `checked_settings.settings`, whose table in a
+    configuration has the objective's name."""
+
+    def row(self) -> Mapping[str, Any]:
+        """Returns what tells a row from the objective's others in Table 4, in plain values."""
+        ...
+
+    def presentation(self) -> Presentation:
+        """Returns how such a row is shown: its family, label, place, colours and curves."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveKind:
+    """How to configure and build one kind of objective."""
+
+    settings_class: type[Any]
+    """A class of `ObjectiveSettings`."""
+
+    build: Callable[[Encoder, Any, int, pd.DataFrame], Objective]
+    """Called with the encoder, the settings, the seed and the utterances to train on, a table with
+    the column `num_samples` (16 kHz)."""

@@ -5,6 +5,7 @@ Shapes: B batch, T frames, M masked frames, K negatives, G codebooks, V entries.
 
 from typing import Annotated
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +23,9 @@ from pretrain.objectives.contrastive import (
     uninformed_infonce,
 )
 from pretrain.objectives.feature_statistics import mean_square, variance
-from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
+from pretrain.objectives.known_rows import quantized_row, quantized_rules
+from pretrain.objectives.objective import ObjectiveKind, ObjectiveOutput
+from pretrain.objectives.presentation import Presentation
 from pretrain.shared.checked_settings import settings, within
 
 LOSSES = {"bce": bce_per_frame, "infonce": infonce_per_frame}
@@ -116,6 +119,10 @@ class QuantizedSettings:
             "centres": self.num_centres,
         }
 
+    def presentation(self) -> Presentation:
+        """Returns how such a row is shown."""
+        return quantized_row(self.num_codebooks, self.num_entries)
+
 
 class QuantizedObjective(nn.Module):
     """Contrasts predictions at masked frames with the quantized, unmasked conv features."""
@@ -124,7 +131,9 @@ class QuantizedObjective(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.settings = settings
-        self.collapse_rules = collapse_rules(settings)
+        weight = f"{settings.loss}_diversity_weight"
+        self.collapse_rules = quantized_rules(settings.num_centres, weight)
+        self.bar_metric = "centre_perplexity"
         conv_dim, model_dim = encoder.settings.conv_dim, encoder.settings.model_dim
         with seeded_weights(seed, "quantized"):
             self.quantizer = GumbelQuantizer(
@@ -201,27 +210,11 @@ class QuantizedObjective(nn.Module):
         """Nothing moves but what the optimizer moved."""
 
 
-def collapse_rules(settings: QuantizedSettings) -> tuple[CollapseRule, ...]:
-    """Returns what a collapsed quantizer or conv stack looks like."""
-    weight = f"{settings.loss}_diversity_weight"
-    return (
-        CollapseRule(
-            metric="centre_perplexity",
-            limit=1.5 if settings.num_centres > 2 else 1.1,
-            meaning="Nearly all masked frames have one and the same centre, so that there is "
-            f"nothing to tell apart. Raise `{weight}` or lower `optimizer.conv_lr_scale`.",
-        ),
-        CollapseRule(
-            metric="frames_without_negatives",
-            limit=0.05,
-            collapsed_below=False,
-            meaning="Too many masked frames have no negative with another centre and add nothing "
-            f"to the loss. Raise `{weight}` or take more centres.",
-        ),
-        CollapseRule(
-            metric="conv_variance",
-            limit=1e-4,
-            meaning="The conv stack gives the same output for every frame. Lower "
-            "`optimizer.conv_lr_scale`, `feature_penalty_weight` or the learning rate.",
-        ),
-    )
+def build(
+    encoder: Encoder, settings: QuantizedSettings, seed: int, utterances: pd.DataFrame
+) -> QuantizedObjective:
+    """Returns the objective, see `ObjectiveKind`."""
+    return QuantizedObjective(encoder, settings, seed)
+
+
+OBJECTIVE = ObjectiveKind(settings_class=QuantizedSettings, build=build)

@@ -21,6 +21,7 @@ class EncoderRecord(Schema):
     seed: int = 0
     mode: str = ""
     row: dict[str, Any] | None = None
+    presentation: dict[str, Any] | None = None
     comparison: dict[str, Any] | None = None
     hashes: dict[str, str | None] | None = None
     settings: dict[str, Any] | None = None
@@ -44,6 +45,8 @@ class ReportedRecord(Schema):
     name: str | None = None
     mode: str | None = None
     row: dict[str, Any] | None = None
+    presentation: dict[str, Any] | None = None
+    collapse_rules: list[dict[str, Any]] | None = None
     comparison: dict[str, Any] | None = None
     hashes: dict[str, Any] | None = None
     health: list[dict[str, Any]] | None = None

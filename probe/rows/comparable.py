@@ -36,6 +36,9 @@ class EncoderRun:
     row: dict[str, Any] = field(default_factory=dict)
     """What distinguishes the row, for example {"codebooks": 2, "entries": 8, "centres": 64}."""
 
+    presentation: dict[str, Any] | None = None
+    """How it is shown; None where its run was written before that was said."""
+
     comparison: dict[str, Any] = field(default_factory=dict)
     """Everything that must be equal between rows."""
 
@@ -51,6 +54,7 @@ class EncoderRun:
             "hashes": self.hashes,
             "mode": self.mode,
             "row": self.row,
+            "presentation": self.presentation,
             "seed": self.seed,
         }
 
@@ -84,6 +88,7 @@ def read_encoder_run(folder: Path) -> EncoderRun:
         folder=folder,
         mode=str(description.get("mode", "")),
         row=dict(description.get("row") or {}),
+        presentation=description.get("presentation"),
         comparison=comparison,
         hashes=hashes,
     )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import t as student
 
+from pretrain.objectives.known_rows import presentation_in
 from probe.heads.linear import SELECTED
 from probe.metrics import DIMENSIONS, ccc, mse
 from probe.results import ProbeResults
@@ -64,10 +65,8 @@ def text_tables(results: ProbeResults) -> str:
 def _in_order(results: ProbeResults) -> list[str]:
     """Returns the names of rows in the order of Table 4, baselines last."""
 
-    def place(row: Mapping[str, Any]) -> tuple[int, bool, int]:
-        setting = row.get("row") or {}
-        size = setting.get("centres") or setting.get("top_k") or 0
-        return {ROW: 0, BASELINE: 2}.get(row["group"], 1), row.get("mode") == "continuous", size
+    def place(row: Mapping[str, Any]) -> tuple[int, tuple[int, str, float]]:
+        return {ROW: 0, BASELINE: 2}.get(row["group"], 1), presentation_in(row).place
 
     rows = sorted(results.run["rows"], key=place)
     return list(dict.fromkeys(str(row["name"]) for row in rows))

@@ -1,4 +1,4 @@
-"""Bits per frame of the quantized rows of one Table 4: measured, or else what they could be."""
+"""Bits per frame of the rows whose targets are centres: measured, or else what they could be."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MEASURED = (
 
 @dataclass(frozen=True, kw_only=True)
 class BitsPerFrame:
-    """The place of every quantized row on the axis."""
+    """The place of every such row on the axis."""
 
     of: Mapping[str, float]
     """Row name -> bits."""
@@ -36,15 +36,9 @@ class BitsPerFrame:
 
 
 def bits_per_frame(grid: Grid, codes: Codes | None) -> BitsPerFrame:
-    """Returns measured bits where every quantized row and seed of the grid has them, from the
+    """Returns measured bits where every row with centres and each of its seeds has them, from the
     same weights as were probed; else nominal ones."""
-    rows = [
-        row
-        for row in grid.rows
-        if row.group == "row"
-        and row.mode == "quantized"
-        and {"codebooks", "entries"} <= set(row.setting)
-    ]
+    rows = [row for row in grid.rows if row.group == "row" and row.presentation.centres]
     measured: dict[str, list[float]] = {}
     for row in rows:
         value = None
@@ -61,10 +55,7 @@ def bits_per_frame(grid: Grid, codes: Codes | None) -> BitsPerFrame:
             if len(chosen):
                 value = float(chosen["bits"].iloc[-1])
         if value is None:
-            nominal = {
-                row.name: float(row.setting["codebooks"]) * log2(float(row.setting["entries"]))
-                for row in rows
-            }
+            nominal = {row.name: log2(row.presentation.centres or 1) for row in rows}
             return BitsPerFrame(of=nominal, measured=False, folders=())
         measured.setdefault(row.name, []).append(value)
     return BitsPerFrame(

@@ -11,11 +11,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from reports.figures.drawing import INK, Drawing
-from reports.read.records import setting_label
+from reports.read.records import row_words
 from reports.read.scores import Grid
-
-RAMPS = {"quantized": "#0a3d78", "continuous": "#a94400"}
-"""Dark end by family: one ramp in a family, so that its matrices can be compared by eye."""
 
 Matrix = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -83,16 +80,15 @@ def _draw(figure: Figure, *, grid: Grid, names: Sequence[str], columns: int) -> 
     for name in names:
         row = grid.row(name)
         classes, counts = confusion(grid.predictions, name)
-        label = setting_label(row.mode, row.setting, name)
         ua = grid.value(name, "ua")
-        heading = label if row.group == "baseline" or label == name else f"{row.mode} {label}"
-        heading += f"\nUA {100 * ua:.1f} %" if ua is not None else ""
+        heading = row_words(row) + (f"\nUA {100 * ua:.1f} %" if ua is not None else "")
         panels.append(
             Panel(
                 heading=heading,
                 classes=classes,
                 counts=counts,
-                colour=RAMPS.get(row.mode, "#3d3d3d"),
+                # One ramp in a family, so that its matrices can be compared by eye.
+                colour="#3d3d3d" if row.group == "baseline" else row.family.colours[-1],
             )
         )
     draw_matrices(figure, panels, columns)

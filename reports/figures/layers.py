@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reports.figures.drawing import Drawing
 from reports.figures.palette import LINES, colours
-from reports.read.records import setting_label
+from reports.read.records import row_words
 from reports.read.scores import ATTRIBUTES, CCC, SELECTED, Grid
 
 TITLES = {
@@ -88,9 +88,7 @@ def _draw(figure: Figure, *, grid: Grid, metrics: Sequence[str], columns: int) -
             ]
             style = LINES.get(name, "-") if row.group == "baseline" else "-"
             width = 1.6 if row.group == "baseline" else 2.2
-            label = setting_label(row.mode, row.setting, name) if row.mode else name
-            if row.group != "baseline" and label != name:
-                label = f"{row.mode} {label}"
+            label = row_words(row)
             if len(known) > 1:
                 (handles[label],) = axes.plot(
                     *zip(*known, strict=True),

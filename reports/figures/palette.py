@@ -1,17 +1,13 @@
-"""One colour per row in every figure: blues for quantized rows, oranges for continuous ones.
+"""One colour per row in every figure, between those that its family declares.
 
-Blue against orange is told apart with every common colour blindness; within a family the darker
-row has more centres (or a larger K). Baselines are grey.
+Within a family the darker row has more centres, a larger K, or whatever its objective orders rows
+by. Baselines are grey.
 """
 
-import math
 from collections.abc import Iterable
 
-from reports.read.records import Row, num_centres
+from reports.read.records import Row
 
-BLUES = ("#7dbbe8", "#3d8ecb", "#1b62a5", "#0a2f5c")
-ORANGES = ("#f2973f", "#a94400")
-PURPLES = ("#b08ac9", "#6a3d9a")
 GREYS = {"untrained": "#4d4d4d", "log-mel": "#7d7d7d", "constant": "#a8a8a8"}
 LINES: dict[str, str | tuple[float, tuple[float, ...]]] = {
     "untrained": (0, (6, 2)),
@@ -26,20 +22,15 @@ def colours(rows: Iterable[Row]) -> dict[str, str]:
     unique: dict[str, Row] = {}
     for row in rows:
         unique.setdefault(row.name, row)
-    families: dict[str, list[Row]] = {"quantized": [], "continuous": [], "other": []}
-    found: dict[str, str] = {}
-    for name, row in unique.items():
-        if row.group == "baseline":
-            found[name] = GREYS.get(name, "#666666")
-        elif row.group == "uncontrolled" or row.mode not in families:
-            families["other"].append(row)
-        else:
-            families[row.mode].append(row)
-    for family, stops in (("quantized", BLUES), ("continuous", ORANGES), ("other", PURPLES)):
-        members = sorted(families[family], key=_size)
+    found = {n: GREYS.get(n, "#666666") for n, row in unique.items() if row.group == "baseline"}
+    families: dict[str, list[Row]] = {}
+    for row in sorted(unique.values(), key=lambda row: (row.presentation.order, row.name)):
+        if row.group != "baseline":
+            families.setdefault(row.family.label, []).append(row)
+    for members in families.values():
         for index, row in enumerate(members):
             share = index / (len(members) - 1) if len(members) > 1 else 0.6
-            found[row.name] = _between(stops, share)
+            found[row.name] = _between(members[0].family.colours, share)
     return found
 
 
@@ -51,16 +42,10 @@ def readable(colour: str) -> str:
     return "#" + "".join(f"{round(channel * factor):02x}" for channel in (red, green, blue))
 
 
-def _size(row: Row) -> tuple[float, str]:
-    size = num_centres(row.setting) or row.setting.get("top_k") or 0
-    return math.log2(float(size) + 1), row.name
-
-
 def _between(stops: tuple[str, ...], share: float) -> str:
     place = share * (len(stops) - 1)
-    low = min(int(place), len(stops) - 2)
+    low = min(int(place), max(len(stops) - 2, 0))
     part = place - low
-    channels = (
-        (int(stops[low][i : i + 2], 16), int(stops[low + 1][i : i + 2], 16)) for i in (1, 3, 5)
-    )
+    ends = stops[low], stops[min(low + 1, len(stops) - 1)]
+    channels = ((int(ends[0][i : i + 2], 16), int(ends[1][i : i + 2], 16)) for i in (1, 3, 5))
     return "#" + "".join(f"{round(a + part * (b - a)):02x}" for a, b in channels)

@@ -1,4 +1,4 @@
-"""Table 4 as a curve: error against bits per frame, continuous rows as the limit."""
+"""Table 4 as a curve: error against bits per frame; rows without a count of centres are lines."""
 
 from functools import partial
 from typing import Any
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from reports.codes.bits import BitsPerFrame
 from reports.figures.drawing import Drawing
 from reports.figures.palette import LINES, colours
-from reports.read.records import row_words
+from reports.read.records import families, row_words
 from reports.read.scores import MSE, Grid
 from reports.uncertainty.evidence import Evidence
 
@@ -29,7 +29,7 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 
 
 def rate_figure(grid: Grid, found: Evidence, bits: BitsPerFrame) -> Drawing | None:
-    """Returns error against bits, or None when there is no quantized row or nothing was scored."""
+    """Returns error against bits, or None when no row has centres or nothing was scored."""
     metrics = [m for m in (*MSE, "ua") if any(grid.value(n, m) is not None for n in bits.of)]
     if not metrics:
         return None
@@ -43,14 +43,28 @@ def rate_figure(grid: Grid, found: Evidence, bits: BitsPerFrame) -> Drawing | No
     return Drawing(
         name=f"rates-{grid.slug}",
         title=f"Table 4 as a curve: {grid.title}",
-        caption=f"Lower is better in every panel. Across: {bits.words}. Points: quantized rows, "
-        f"mean over seeds, {LAYERS.get(grid.head, LAYERS['linear'])}. {whiskers}Orange lines: "
-        f"continuous rows, the limit of infinitely many bits. Grey lines: {_baselines(grid)}.",
+        caption=f"Lower is better in every panel. Across: {bits.words}. Points: "
+        f"{_families(grid, bits, points=True)} rows, mean over seeds, "
+        f"{LAYERS.get(grid.head, LAYERS['linear'])}. {whiskers}{_lines(grid, bits)}Grey lines: "
+        f"{_baselines(grid)}.",
         runs=(*grid.folders, *bits.folders),
         width=11.5 if columns == 2 else 8.5,
         height=1.4 + 3.3 * -(-len(metrics) // columns),
         draw=partial(_draw, grid=grid, found=found, bits=bits, metrics=metrics, columns=columns),
     )
+
+
+def _families(grid: Grid, bits: BitsPerFrame, *, points: bool) -> str:
+    """Names the families of the rows that are points, or of those that are lines."""
+    drawn = [row for row in grid.rows if (row.name in bits.of) == points]
+    return " and ".join(family.label for family in families(drawn))
+
+
+def _lines(grid: Grid, bits: BitsPerFrame) -> str:
+    """Says what the coloured lines are: rows whose targets are not counted."""
+    said = _families(grid, bits, points=False)
+    limit = ", the limit of infinitely many bits" if said == "continuous" else ""
+    return f"Coloured lines: {said} rows{limit}. " if said else ""
 
 
 def _baselines(grid: Grid) -> str:

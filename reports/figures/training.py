@@ -1,6 +1,7 @@
-"""Curves of pre-training: loss per row, codebook use, variances of continuous targets."""
+"""Curves of pre-training: what was learned, losses, and what the objectives declare."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -9,10 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from pretrain.objectives.known_rows import rules_in
+from pretrain.objectives.presentation import COLLAPSED, Curves, Panel
 from reports.figures.drawing import INK, Drawing, smooth, spread_labels
 from reports.figures.palette import colours, readable
-from reports.read.health import COLLAPSED, MIN_CENTRE_PERPLEXITY, has_collapsed
-from reports.read.records import PretrainRun, num_centres, row_order, row_words, setting_label
+from reports.read.health import has_collapsed
+from reports.read.records import PretrainRun, row_order, row_words
 
 SEED_LINES: tuple[str | tuple[float, tuple[float, ...]], ...] = (
     "-",
@@ -22,18 +25,29 @@ SEED_LINES: tuple[str | tuple[float, tuple[float, ...]], ...] = (
 )
 """Line styles of the first seeds; further ones begin again."""
 
-Panel = tuple[str, str, list[PretrainRun]]
-"""Title, metric, runs."""
+
+@dataclass(frozen=True, kw_only=True)
+class _Panel:
+    """One metric of some runs."""
+
+    heading: str
+    metric: str
+    runs: list[PretrainRun]
+    counts: bool = False
+    """Whether it counts centres."""
 
 
 def training_figures(runs: Sequence[PretrainRun]) -> list[Drawing]:
-    """Returns the figures that the runs' metrics allow; none without metrics."""
+    """Returns the figures that the runs' metrics allow; none without metrics.
+
+    Which metrics are drawn, and how they are called, the runs' objectives say.
+    """
     runs = sorted(runs, key=lambda run: (row_order(run.row), run.row.seed or 0))
-    quantized = [run for run in runs if run.row.mode == "quantized"]
-    continuous = [run for run in runs if run.row.mode == "continuous"]
-    other = [run for run in runs if run.row.mode not in ("quantized", "continuous")]
     collapsed = [run for run in runs if has_collapsed(run)]
     learning = [run for run in runs if not any(run is other for other in collapsed)]
+    explained = _Panel(
+        heading="Loss saved against one answer for all", metric="explained", runs=learning
+    )
     figures = [
         _figure(
             "explained",
@@ -42,51 +56,66 @@ def training_figures(runs: Sequence[PretrainRun]) -> list[Drawing]:
             "gives one answer for all frames. At 0 the encoder has learned nothing about its "
             "targets, however far the loss has fallen. Targets differ in difficulty: rows are not "
             "ranked by this." + _left_out(collapsed),
-            [("Loss saved against one answer for all", "explained", learning)],
+            [explained],
         ),
         _figure(
             "training-loss",
             "Training loss",
-            "Loss per masked frame. The two targets have different losses, so only curves in one "
+            "Loss per masked frame. Different targets have different losses, so only curves in one "
             "panel may be compared. Thin: every logged update; bold: running mean.",
-            [
-                ("Quantized: contrastive loss with penalties", "loss", quantized),
-                ("Continuous: squared error to the teacher", "loss", continuous),
-                ("Other targets", "loss", other),
-            ],
+            _by(_loss_words, "loss", runs),
         ),
-        _figure(
-            "codebook-use",
-            "Codebook use",
-            "Left: perplexity of the hard joint centres. Right: number of different centres in "
-            "use. Dashed: the V^G centres that the row has. Below the red line a "
-            "codebook counts as collapsed.",
-            [
-                ("Perplexity of the centres", "centre_perplexity", quantized),
-                ("Centres in use", "centres_used", quantized),
-            ],
-        ),
-        _figure(
-            "target-variance",
-            "Variances of the continuous rows",
-            "Variance of the teacher's targets and of the student's predictions. A collapse would "
-            "go to 0.",
-            [
-                ("Variance of the targets", "target_variance", continuous),
-                ("Variance of the predictions", "prediction_variance", continuous),
-            ],
-        ),
+        *_declared(runs),
         _figure(
             "conv-variance",
             "Variance of the conv stack's output",
             "A conv stack that collapses (goes to 0) can hide behind a healthy loss.",
-            [
-                ("Quantized", "conv_variance", quantized),
-                ("Continuous", "conv_variance", continuous),
-            ],
+            _by(_family_words, "conv_variance", runs),
         ),
     ]
     return [figure for figure in figures if figure is not None]
+
+
+def _declared(runs: Sequence[PretrainRun]) -> list[Drawing | None]:
+    """Returns the figures that the runs' objectives ask for."""
+    asked: dict[str, Curves] = {}
+    members: dict[str, dict[Panel, list[PretrainRun]]] = {}
+    for run in runs:
+        for curves in run.row.presentation.curves:
+            asked.setdefault(curves.name, curves)
+            for panel in curves.panels:
+                members.setdefault(curves.name, {}).setdefault(panel, []).append(run)
+    return [
+        _figure(
+            name,
+            curves.title,
+            curves.caption,
+            [_Panel(**dict(panel), runs=own) for panel, own in members[name].items()],
+        )
+        for name, curves in asked.items()
+        if name in members
+    ]
+
+
+def _by(
+    words: Callable[[PretrainRun], str], metric: str, runs: Sequence[PretrainRun]
+) -> list[_Panel]:
+    """Returns one panel for all runs of which `words` says the same."""
+    found: dict[str, list[PretrainRun]] = {}
+    for run in runs:
+        found.setdefault(words(run), []).append(run)
+    return [
+        _Panel(heading=heading, metric=metric, runs=members) for heading, members in found.items()
+    ]
+
+
+def _family_words(run: PretrainRun) -> str:
+    return run.row.presentation.family.label.capitalize()
+
+
+def _loss_words(run: PretrainRun) -> str:
+    loss = run.row.presentation.loss
+    return _family_words(run) + (f": {loss}" if loss else " targets")
 
 
 def _left_out(collapsed: Sequence[PretrainRun]) -> str:
@@ -104,15 +133,15 @@ def _seed_words(seed: int | None) -> str:
     return "" if seed is None else f" (seed {seed})"
 
 
-def _figure(name: str, title: str, caption: str, panels: Sequence[Panel]) -> Drawing | None:
-    drawn = [
-        (heading, metric, [run for run in runs if metric in run.metrics])
-        for heading, metric, runs in panels
+def _figure(name: str, title: str, caption: str, panels: Sequence[_Panel]) -> Drawing | None:
+    measured = [
+        replace(panel, runs=[run for run in panel.runs if panel.metric in run.metrics])
+        for panel in panels
     ]
-    drawn = [panel for panel in drawn if panel[2]]
+    drawn = [panel for panel in measured if panel.runs]
     if not drawn:
         return None
-    shown = {str(run.folder): None for _, _, runs in drawn for run in runs}
+    shown = {str(run.folder): None for panel in drawn for run in panel.runs}
     seeds = _seeds(drawn)
     return Drawing(
         name=name,
@@ -125,25 +154,25 @@ def _figure(name: str, title: str, caption: str, panels: Sequence[Panel]) -> Dra
     )
 
 
-def _seeds(panels: Sequence[Panel]) -> dict[int | None, Any]:
+def _seeds(panels: Sequence[_Panel]) -> dict[int | None, Any]:
     """Returns seed -> line style."""
-    seeds = {run.row.seed for _, _, runs in panels for run in runs}
+    seeds = {run.row.seed for panel in panels for run in panel.runs}
     ordered = sorted(seeds, key=lambda seed: -1 if seed is None else seed)
     return {seed: SEED_LINES[place % len(SEED_LINES)] for place, seed in enumerate(ordered)}
 
 
-def _draw(figure: Figure, *, panels: Sequence[Panel], styles: dict[int | None, Any]) -> None:
+def _draw(figure: Figure, *, panels: Sequence[_Panel], styles: dict[int | None, Any]) -> None:
     all_axes: Any = figure.subplots(1, len(panels), squeeze=False)[0]
     pending = []
-    for axes, (heading, metric, runs) in zip(all_axes, panels, strict=True):
-        counts = metric in ("centre_perplexity", "centres_used")
+    for axes, panel in zip(all_axes, panels, strict=True):
+        metric, runs = panel.metric, panel.runs
         axes.margins(x=0.01)
         labels = _draw_panel(axes, metric, runs, styles)
-        axes.set_title(heading)
+        axes.set_title(panel.heading)
         axes.set_xlabel("update")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        if counts:
+        if panel.counts:
             _draw_limits(axes, metric, runs)
         elif metric.endswith("variance"):
             axes.set_ylim(bottom=0)
@@ -186,8 +215,7 @@ def _draw_panel(
             limits = axes.get_ylim()
         axes.plot(x, y, color=colour, linewidth=0.7, alpha=0.35)
         axes.plot(x, soft, color=colour, linewidth=2.2, linestyle=style, solid_capstyle="round")
-        text = setting_label(run.row.mode, run.row.setting, run.row.name)
-        text += f" ({COLLAPSED})" if collapsed else ""
+        text = run.row.label + (f" ({COLLAPSED})" if collapsed else "")
         labels.setdefault(run.row.name, (float(x[-1]), float(soft[-1]), text, colour))
     if limits is not None:
         axes.set_ylim(limits)
@@ -201,7 +229,7 @@ def _draw_limits(axes: Any, metric: str, runs: Sequence[PretrainRun]) -> None:
     axes.set_yscale("log", base=2)
     largest = 1
     for row in {run.row.name: run.row for run in runs}.values():
-        centres = num_centres(row.setting)
+        centres = row.presentation.centres
         if centres:
             largest = max(largest, centres)
             axes.axhline(centres, color=palette[row.name], linewidth=1.1, linestyle=(0, (4, 3)))
@@ -214,12 +242,13 @@ def _draw_limits(axes: Any, metric: str, runs: Sequence[PretrainRun]) -> None:
                 va="bottom",
                 transform=axes.get_yaxis_transform(),
             )
-    if metric == "centre_perplexity":
-        axes.axhline(MIN_CENTRE_PERPLEXITY, color="#c62828", linewidth=1.2)
+    rules = [rule for run in runs for rule in rules_in(run.record) if rule.metric == metric]
+    for limit in sorted({rule.limit for rule in rules if rule.flag == COLLAPSED}):
+        axes.axhline(limit, color="#c62828", linewidth=1.2)
         axes.text(
             0.99,
-            MIN_CENTRE_PERPLEXITY,
-            "collapse below 1.5",
+            limit,
+            f"collapse below {limit:g}",
             color="#c62828",
             fontsize=9,
             va="bottom",

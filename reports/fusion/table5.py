@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pretrain.objectives.known_rows import presentation_in
 from reports.cells import Cell, Column, Line, Table
 from reports.figures.names import shorten
 from reports.fusion.evidence import Evidence
@@ -10,7 +11,6 @@ from reports.fusion.grid import MfsnGrid, percent
 from reports.fusion.paper import TABLE_5, TABLE_5_SOURCE
 from reports.fusion.runs import OPTIMISTIC, SEARCHED, Variant
 from reports.read.paper import SESSION
-from reports.read.records import setting_label
 
 OURS = "ours: selected on the dev part"
 
@@ -106,7 +106,7 @@ def encoder_words(grid: MfsnGrid, role: str) -> str:
     if entry is None:
         return role
     name = str(entry.get("name") or role)
-    label = setting_label(str(entry.get("mode") or ""), dict(entry.get("row") or {}), name)
+    label = presentation_in(entry).label
     words = name if label in (name, "") else f"{name} ({label})"
     return words + (", CTC" if entry.get("finetuned_on") else "")
 
@@ -117,7 +117,7 @@ def _short(grid: MfsnGrid, role: str) -> str:
     if entry is None:
         return role
     name = str(entry.get("name") or role)
-    words = setting_label(str(entry.get("mode") or ""), dict(entry.get("row") or {}), name)
+    words = presentation_in(entry).label or name
     return shorten(words, 20) + (", CTC" if entry.get("finetuned_on") else "")
 
 

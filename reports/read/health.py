@@ -1,30 +1,40 @@
-"""Collapses and other findings: what the engine wrote down, and the report's own look."""
+"""Collapses and other findings: what the engine wrote down, and the report's own look.
+
+The limits are those of the run's own objective, as its run.json has them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pretrain.objectives.known_rows import rules_in
+from pretrain.objectives.presentation import COLLAPSED, CollapseRule
 from reports.read.records import PretrainRun
 
-COLLAPSED = "collapsed"
-"""Flag of a row whose scores say nothing about its target, however high they are."""
+__all__ = [
+    "COLLAPSED",
+    "NOT_LEARNED",
+    "Finding",
+    "findings",
+    "flags",
+    "has_collapsed",
+    "is_flagged",
+]
 
 NOT_LEARNED = "not learned"
 """Flag of a row that has hardly begun to learn its task."""
-
-MIN_CENTRE_PERPLEXITY = 1.5
-"""A quantized row that stays below is collapsed (not specified by the paper)."""
-
-MAX_WITHOUT_NEGATIVES = 0.05
-"""A larger share of masked frames without a differing frame starves the loss (not specified by
-the paper)."""
 
 MIN_EXPLAINED = 0.01
 """A row that saves less of an uninformed predictor's loss has not begun to learn its task (not
 specified by the paper)."""
 
-MIN_VARIANCE = 1e-4
-"""Targets, predictions or conv outputs below are constant for all purposes (not specified by the
-paper)."""
+_BEGUN = CollapseRule(
+    metric="explained",
+    limit=MIN_EXPLAINED,
+    meaning="Give it more updates.",
+    finding="the encoder has hardly begun to predict its targets, so that the row says little "
+    "about them",
+    flag=NOT_LEARNED,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,44 +84,18 @@ def has_collapsed(run: PretrainRun) -> bool:
 
 def _own(run: PretrainRun) -> list[tuple[str, str]]:
     late = run.metrics.iloc[len(run.metrics) // 2 :]
-    rules = (
-        (
-            "centre_perplexity",
-            MIN_CENTRE_PERPLEXITY,
-            True,
-            COLLAPSED,
-            "the codebook has collapsed to one live centre",
-        ),
-        (
-            "frames_without_negatives",
-            MAX_WITHOUT_NEGATIVES,
-            False,
-            "few negatives",
-            "too many masked frames have no differing frame to be told from",
-        ),
-        (
-            "explained",
-            MIN_EXPLAINED,
-            True,
-            NOT_LEARNED,
-            "the encoder has hardly begun to predict its targets, so that the row says little "
-            "about them",
-        ),
-        ("target_variance", MIN_VARIANCE, True, COLLAPSED, "the targets have collapsed"),
-        ("prediction_variance", MIN_VARIANCE, True, COLLAPSED, "the predictions have collapsed"),
-        ("conv_variance", MIN_VARIANCE, True, COLLAPSED, "the conv stack has collapsed"),
-    )
     faults = []
-    for metric, limit, below, flag, meaning in rules:
-        if metric not in late or late[metric].dropna().empty:
+    for rule in (*rules_in(run.record), _BEGUN):
+        if rule.metric not in late or late[rule.metric].dropna().empty:
             continue
-        median = float(late[metric].median())
-        if median < limit if below else median > limit:
+        median = float(late[rule.metric].median())
+        if rule.is_beyond(median):
+            found = rule.finding or f"{rule.metric} is beyond its limit"
             faults.append(
                 (
-                    f"{meaning}: median {metric} over the second half of the updates is "
-                    f"{median:.4g}, limit {limit:g}",
-                    flag,
+                    f"{found}: median {rule.metric} over the second half of the updates is "
+                    f"{median:.4g}, limit {rule.limit:g}",
+                    rule.flag,
                 )
             )
     return faults

@@ -1,12 +1,14 @@
 """What a report reads: one pre-training run, one probe run, one probed row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pretrain.objectives.known_rows import OTHER, presentation_in
+from pretrain.objectives.presentation import Family, Presentation
 from reports.codes.runs import CodesRun
 from reports.fusion.runs import FinetuneRun, MfsnRun
 
@@ -24,7 +26,10 @@ class Row:
 
     mode: str
     setting: Mapping[str, Any]
-    """codebooks, entries and centres, or top_k; empty for a baseline."""
+    """What its objective says of it; empty for a baseline."""
+
+    presentation: Presentation
+    """How it is shown: what the objective says of itself, so that no report needs to know it."""
 
     seed: int | None
     encoder_run: str
@@ -34,6 +39,23 @@ class Row:
     hashes: Mapping[str, str]
     source: str
     """The run folder that says so."""
+
+    @property
+    def family(self) -> Family:
+        """The family whose colour it has: one of its own for whatever is not controlled."""
+        return OTHER if self.group == "uncontrolled" else self.presentation.family
+
+    @property
+    def label(self) -> str:
+        """Such as "G=2 V=8" or "K=4"; the name for anything else."""
+        return self.presentation.label or self.name
+
+    @property
+    def target(self) -> str:
+        """The objective, with its family where that is called otherwise; a baseline's name."""
+        family = self.presentation.family.label
+        named = self.mode if self.mode in ("", family) else f"{self.mode} ({family})"
+        return named or self.name
 
     @property
     def has_seed(self) -> bool:
@@ -105,6 +127,7 @@ def row_from(record: Mapping[str, Any], *, source: str, group: str | None = None
         group=found,
         mode=str(record.get("mode") or ""),
         setting=dict(record.get("row") or {}),
+        presentation=presentation_in(record),
         seed=None if seed is None else int(seed),
         encoder_run=str(record.get("encoder_run") or ""),
         comparison=comparison,
@@ -113,35 +136,25 @@ def row_from(record: Mapping[str, Any], *, source: str, group: str | None = None
     )
 
 
-def setting_label(mode: str, setting: Mapping[str, Any], name: str) -> str:
-    """Returns "G=2 V=8" or "K=4", or the name for anything else."""
-    if mode == "quantized" and {"codebooks", "entries"} <= set(setting):
-        return f"G={setting['codebooks']} V={setting['entries']}"
-    if mode == "continuous" and "top_k" in setting:
-        return f"K={setting['top_k']}"
-    return name
-
-
 def row_words(row: Row) -> str:
     """Returns a row as sentences and narrow tables name it."""
-    label = setting_label(row.mode, row.setting, row.name)
-    return row.name if label == row.name else f"{row.mode} {label}"
+    return row.name if row.label == row.name else f"{row.mode} {row.label}"
 
 
-def num_centres(setting: Mapping[str, Any]) -> int | None:
-    """Returns V^G of a quantized row, None for the others."""
-    if {"codebooks", "entries"} <= set(setting):
-        centres: int = int(setting["entries"]) ** int(setting["codebooks"])
-        return centres
-    return None
+def families(rows: Iterable[Row]) -> list[Family]:
+    """Returns the families of the controlled rows, in the order of Table 4."""
+    shown = [row.presentation for row in rows if row.group == "row"]
+    return list({one.family.label: one.family for one in sorted(shown, key=_place)}.values())
 
 
-def row_order(row: Row) -> tuple[int, int, float, str]:
-    """Sorts rows as Table 4 does: quantized by centres, continuous by K, then the rest."""
+def row_order(row: Row) -> tuple[int, tuple[int, str, float], str]:
+    """Sorts rows as Table 4 does: by family, then as their objective says; baselines follow."""
     part = {"row": 0, "baseline": 1, "uncontrolled": 2}.get(row.group, 3)
     if part == 1:
         order = {"untrained": 0, "log-mel": 1, "constant": 2}
-        return part, 0, float(order.get(row.name, 9)), row.name
-    mode = {"quantized": 0, "continuous": 1}.get(row.mode, 2)
-    size = num_centres(row.setting) or row.setting.get("top_k") or 0
-    return part, mode, float(size), row.name
+        return part, (order.get(row.name, 9), "", 0.0), row.name
+    return part, row.presentation.place, row.name
+
+
+def _place(shown: Presentation) -> tuple[int, str, float]:
+    return shown.place

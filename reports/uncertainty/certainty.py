@@ -11,7 +11,6 @@ from reports.read.scores import CCC, MSE, Grid
 from reports.tables import PARTS, PERCENT, TITLES, number
 from reports.uncertainty.evidence import TESTED, Difference, Evidence
 from reports.uncertainty.intervals import Interval, VarianceSplit
-from reports.uncertainty.questions import KINDS
 
 METRIC_WORDS = {
     "ua": "UA",
@@ -156,7 +155,7 @@ def _difference_line(grid: Grid, entry: Difference, flags: Mapping[str, str]) ->
         "p_holm": Cell(text=p_words(comparison.adjusted_p)),
         "verdict": Cell(text=comparison.verdict),
     }
-    return Line(part=KINDS[entry.question.kind], cells=cells, colour=colours(grid.rows)[first.name])
+    return Line(part=entry.question.words, cells=cells, colour=colours(grid.rows)[first.name])
 
 
 def variance_table(grid: Grid, found: Evidence) -> Table | None:

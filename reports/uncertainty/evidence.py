@@ -61,12 +61,17 @@ class Evidence:
     faults: Sequence[str]
     """What could not be computed, and why."""
 
-    def of(self, metric: str, kind: str = "") -> list[Difference]:
-        """Returns the differences in one metric, of one kind of question or of all."""
+    def of(
+        self, metric: str, kind: str = "", families: tuple[str, str] | None = None
+    ) -> list[Difference]:
+        """Returns the differences in one metric, of one kind of question or of all; between two
+        families, or all of them."""
         return [
             found
             for found in self.differences
-            if found.metric == metric and kind in ("", found.question.kind)
+            if found.metric == metric
+            and kind in ("", found.question.kind)
+            and families in (None, found.question.families)
         ]
 
     @property

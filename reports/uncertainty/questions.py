@@ -1,7 +1,9 @@
 """What is tested, stated before any number is seen."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
+from reports.read.records import families
 from reports.read.scores import Grid
 
 AGAINST_UNTRAINED = "untrained"
@@ -11,9 +13,9 @@ FAMILIES = "families"
 KINDS = {
     AGAINST_UNTRAINED: "Does pre-training help? Each row against the untrained encoder",
     AGAINST_LOG_MEL: "Is an encoder needed? Each row against log-mel statistics",
-    FAMILIES: "Quantized or continuous? Each quantized row against each continuous one",
+    FAMILIES: "{} or {}? Each {} row against each {} one",
 }
-"""Kind of question -> its words."""
+"""Kind of question -> its words; those between two families name both twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,14 @@ class Question:
     kind: str
     first: str
     second: str
+    families: tuple[str, str] = ("", "")
+    """Of the two, where families are compared."""
+
+    @property
+    def words(self) -> str:
+        """The question of all pairs of its kind."""
+        first, second = self.families
+        return KINDS[self.kind].format(first.capitalize(), second, first, second)
 
 
 def questions(grid: Grid) -> list[Question]:
@@ -39,11 +49,19 @@ def questions(grid: Grid) -> list[Question]:
         asked += [(AGAINST_UNTRAINED, name, AGAINST_UNTRAINED) for name in controlled]
     if AGAINST_LOG_MEL in baselines:
         asked += [(AGAINST_LOG_MEL, name, AGAINST_LOG_MEL) for name in rows]
-    asked += [
-        (FAMILIES, quantized, continuous)
-        for quantized in controlled
-        if rows[quantized].mode == "quantized"
-        for continuous in controlled
-        if rows[continuous].mode == "continuous"
-    ]
-    return [Question(kind=kind, first=first, second=second) for kind, first, second in asked]
+    found = [Question(kind=kind, first=first, second=second) for kind, first, second in asked]
+    family = {name: rows[name].presentation.family.label for name in controlled}
+    for pair in family_pairs(grid):
+        found += [
+            Question(kind=FAMILIES, first=first, second=second, families=pair)
+            for first in controlled
+            if family[first] == pair[0]
+            for second in controlled
+            if family[second] == pair[1]
+        ]
+    return found
+
+
+def family_pairs(grid: Grid) -> list[tuple[str, str]]:
+    """Returns every two families of the grid's controlled rows, in the order of Table 4."""
+    return list(combinations([family.label for family in families(grid.rows)], 2))

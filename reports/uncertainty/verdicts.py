@@ -10,7 +10,7 @@ from reports.tables import PERCENT, number
 from reports.uncertainty.certainty import METRIC_WORDS, signed
 from reports.uncertainty.evidence import TESTED, Difference, Evidence
 from reports.uncertainty.intervals import BETTER, CANNOT_BE_DECIDED, NO_DIFFERENCE, WORSE
-from reports.uncertainty.questions import AGAINST_LOG_MEL, AGAINST_UNTRAINED, FAMILIES
+from reports.uncertainty.questions import AGAINST_LOG_MEL, AGAINST_UNTRAINED, FAMILIES, family_pairs
 
 _AGAINST = {
     AGAINST_UNTRAINED: "the untrained encoder",
@@ -46,12 +46,17 @@ def _metrics(metrics: Sequence[str]) -> str:
 def _of_metric(grid: Grid, found: Evidence, metric: str, flags: Mapping[str, str]) -> list[str]:
     """Returns the sentences of one metric, without its name."""
     everything = found.of(metric)
-    families = found.of(metric, FAMILIES)
+    compared = {
+        pair: answers
+        for pair in family_pairs(grid)
+        if (answers := found.of(metric, FAMILIES, pair))
+    }
     if len(everything) > 1 and len({x.comparison.verdict for x in everything}) == 1:
         counts = _counts(everything)
         if counts:
-            asked = ["rows against baselines"] * (len(everything) > len(families))
-            asked += ["quantized against continuous rows"] * bool(families)
+            num_compared = sum(map(len, compared.values()))
+            asked = ["rows against baselines"] * (len(everything) > num_compared)
+            asked += [f"{first} against {second} rows" for first, second in compared]
             return [f"{' and '.join(asked)}: {'; '.join(counts)} questions."]
     said = []
     for kind, reference in _AGAINST.items():
@@ -60,7 +65,7 @@ def _of_metric(grid: Grid, found: Evidence, metric: str, flags: Mapping[str, str
             unit = "\u00a0%" if metric in PERCENT else ""
             words = f"{reference} ({level}{unit})" if level else reference
             said.append(_rows(grid, metric, words, answers, flags))
-    return said + ([_families(grid, metric, families, flags)] if families else [])
+    return said + [_families(grid, metric, *found, flags) for found in compared.items()]
 
 
 def _rows(
@@ -83,8 +88,13 @@ def _rows(
 
 
 def _families(
-    grid: Grid, metric: str, answers: Sequence[Difference], flags: Mapping[str, str]
+    grid: Grid,
+    metric: str,
+    families: tuple[str, str],
+    answers: Sequence[Difference],
+    flags: Mapping[str, str],
 ) -> str:
+    first, second = families
     pairs = "pair" if len(answers) == 1 else "pairs"
     parts = []
     for verdict in (BETTER, WORSE):
@@ -98,9 +108,9 @@ def _families(
             for x in members[:_MAX_NAMED]
         )
         more = ", ..." if len(members) > _MAX_NAMED else ""
-        parts.append(f"quantized {verdict} in {len(members)}: {named}{more}")
+        parts.append(f"{first} {verdict} in {len(members)}: {named}{more}")
     parts += _counts(answers)
-    return f"quantized against continuous rows, {len(answers)} {pairs}: {'; '.join(parts)}."
+    return f"{first} against {second} rows, {len(answers)} {pairs}: {'; '.join(parts)}."
 
 
 def _name(grid: Grid, row: str, flags: Mapping[str, str]) -> str:

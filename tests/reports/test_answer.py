@@ -108,6 +108,19 @@ def test_one_family_several_tables_or_none_are_said(tmp_path: Path) -> None:
     assert "Cannot be tested on one" in said(*folders)
 
 
+def test_every_two_of_three_families_are_answered(tmp_path: Path) -> None:
+    changes = {"quantized-g4v8": {"mode": "clusters", "row": {}}}
+    names = (*TWO, "quantized-g4v8")
+    text = said(make_probe(tmp_path / "p", names=names, changes=changes))
+    assert text == (
+        "Cannot be decided on synthetic speech (quantized against continuous); "
+        "synthetic speech (quantized against other); synthetic speech (continuous against other)."
+    )
+    two = said(make_probe(tmp_path / "q", names=names[1:], changes=changes))
+    assert "the one pair of a continuous and an other encoder does not differ" in two
+    assert "continuous minus other" in two
+
+
 def test_what_is_counted_stands_in_the_table(tmp_path: Path, make_runs: MakeRuns) -> None:
     for name in ROWS:
         for seed in (0, 1):

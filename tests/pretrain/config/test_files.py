@@ -190,10 +190,10 @@ def test_every_number_of_every_settings_class_has_bounds() -> None:
     from pretrain.config.finetune import FinetuneSettings
     from pretrain.config.settings import PretrainSettings
     from pretrain.data.synthetic.settings import SyntheticSettings
-    from pretrain.objectives import OBJECTIVES
+    from pretrain.objectives import OBJECTIVES, objective_kind
     from probe.heads.settings import Head
 
-    objectives = [kind.settings_class for kind in OBJECTIVES.values()]
+    objectives = [objective_kind(name).settings_class for name in OBJECTIVES]
     roots = (PretrainSettings, FinetuneSettings, MfsnSettings, Head, SyntheticSettings, *objectives)
     needed = {"mode": "quantized", "encoder": "a"}
     checked = 0

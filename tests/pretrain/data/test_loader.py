@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pretrain.config.files import SettingsTree
+from pretrain.data.audio.waveforms import read_waveform
 from pretrain.data.loader import (
     DataSettings,
     ShardReader,
@@ -84,3 +85,19 @@ def test_normalisation_is_layer_norm_over_the_samples() -> None:
 def test_a_corpus_of_too_short_utterances_is_refused(table: pd.DataFrame) -> None:
     with pytest.raises(PlanError, match=r"`data\.min_seconds`"):
         usable_utterances(table, DataSettings(min_seconds=4.0))
+
+
+def test_a_batch_says_where_its_crops_begin(table: pd.DataFrame) -> None:
+    """The samples from there on, normalised, are those of the batch; a whole utterance is at 0."""
+    begun = 0
+    for shard in make_plan(table, DATA, seed=0).update(0):
+        batch = reader(table)[shard].to(torch.device("cpu"))
+        assert batch.crop_starts.dtype == torch.int64
+        for place, row in enumerate(shard.rows):
+            start, length = int(batch.crop_starts[place]), int(batch.num_samples[place])
+            whole = read_waveform(table.iloc[row])
+            crop = normalize_waveform(whole[start : start + length])
+            np.testing.assert_array_equal(batch.waveforms[place, :length].numpy(), crop)
+            assert start == 0 or len(whole) > DATA.crop_samples
+            begun += start > 0
+    assert begun

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from pretrain.engine.health import HealthMonitor, HealthSettings, TrainingHalted
-from pretrain.objectives.objective import CollapseRule
+from pretrain.objectives.presentation import CollapseRule
 
 RULE = CollapseRule(metric="perplexity", limit=1.5, meaning="All codes are one.")
 

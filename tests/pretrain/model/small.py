@@ -42,4 +42,10 @@ def make_batch(
         count = num_masked or int(num_frames * rng.uniform(0.3, 0.7))
         mask[row, torch.from_numpy(rng.permutation(num_frames)[:count].copy())] = True
     draws = tuple(Draws(seed=3, update=5, slot=0, utterance_id=name) for name in names)
-    return Batch(waveforms=waveforms, num_samples=num_samples, mask=mask, draws=draws)
+    return Batch(
+        waveforms=waveforms,
+        num_samples=num_samples,
+        crop_starts=torch.zeros_like(num_samples),
+        mask=mask,
+        draws=draws,
+    )

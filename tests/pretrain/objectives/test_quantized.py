@@ -1,12 +1,13 @@
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.weights import weights_hash
-from pretrain.objectives import OBJECTIVES, quantized
+from pretrain.objectives import OBJECTIVES, objective_kind, quantized
 from pretrain.objectives.quantized import QuantizedObjective, QuantizedSettings
 from tests.pretrain.model.small import LENGTHS, SETTINGS, make_batch
 
@@ -162,9 +163,10 @@ def test_unusable_settings_are_refused_by_name(key: str, value: object) -> None:
 
 def test_the_encoder_is_the_same_to_the_bit_in_every_mode() -> None:
     hashes = set()
-    for kind in OBJECTIVES.values():
-        settings = kind.settings_class(**({"top_k": 1} if kind is OBJECTIVES["continuous"] else {}))
-        objective = kind.build(build_encoder(SETTINGS, seed=4), settings, 4)
+    for name in OBJECTIVES:
+        kind = objective_kind(name)
+        settings = kind.settings_class(**({"top_k": 1} if name == "continuous" else {}))
+        objective = kind.build(build_encoder(SETTINGS, seed=4), settings, 4, pd.DataFrame())
         assert isinstance(objective.encoder, Encoder)
         hashes.add(weights_hash(objective.encoder))
     assert len(hashes) == 1

@@ -26,7 +26,7 @@ from reports.uncertainty.intervals import (
     decide,
     interval,
 )
-from reports.uncertainty.questions import KINDS, questions
+from reports.uncertainty.questions import questions
 from tests.reports.conftest import ROWS, make_probe
 from tests.reports.uncertainty.test_intervals import variance_split
 
@@ -127,7 +127,8 @@ def test_differences_are_paired_tests_judged_together(
     assert float(line["difference"]) == pytest.approx(100 * expected[-1].difference, abs=0.051)
     assert float(line["difference_low"]) == pytest.approx(100 * expected[-1].low, abs=0.051)
     assert line["verdict"] == WORSE
-    assert line["part"] == KINDS["families"]
+    asked = "Quantized or continuous? Each quantized row against each continuous one"
+    assert line["part"] == asked
 
 
 def test_rows_are_compared_on_the_seeds_that_both_have(tmp_path: Path) -> None:

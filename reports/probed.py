@@ -1,0 +1,39 @@
+"""One corpus, protocol and head with all that is known of it, for the parts of its section."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reports.cells import Table
+from reports.codes.runs import Codes
+from reports.figures.drawing import Drawing
+from reports.read.records import PretrainRun, ProbeRun
+from reports.read.scores import Grid
+from reports.uncertainty.evidence import Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """Everything that a table or figure of a section may show."""
+
+    grid: Grid
+    evidence: Evidence
+    flags: Mapping[str, str]
+    """Row name -> words of warning."""
+
+    notes: Sequence[str]
+    """What has to stand under the scores: what is known of contamination."""
+
+    probe: Sequence[ProbeRun]
+    pretrain: Sequence[PretrainRun]
+    """All that were read; those of the grid's rows count."""
+
+    codes: Codes | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Tables or figures of a section, where there is something to show."""
+
+    make: Callable[[Probed], Table | Drawing | Sequence[Table | Drawing] | None]
+    fold: str = ""
+    """Words of what the page folds it under; neighbours with the same ones share it."""
