@@ -82,7 +82,7 @@ def _of_text(who: str, entry: Mapping[str, Any]) -> Iterator[str]:
 def _of_speech(who: str, entry: Mapping[str, Any]) -> Iterator[str]:
     if entry["finetuned"]:
         yield (
-            f"{who} was fine-tuned on transcripts: it is no encoder of speech content as it was "
+            f"{who} was fine-tuned on transcripts: it is no SEC encoder as it was "
             "pre-trained, and says nothing about its targets."
         )
 
