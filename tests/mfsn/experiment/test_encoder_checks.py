@@ -110,4 +110,4 @@ def test_one_encoder_for_both_streams_and_a_fine_tuned_one_for_speech_are_named(
     read = make(tmp_path / "ctc", kind="finetune", mode="ctc", cer=0.3, constant_cer=0.8)
     same, tuned = doubts(described(tec=read, sec=read))
     assert "encoders tec and sec are the same" in same
-    assert "no encoder of speech content" in tuned
+    assert "no SEC encoder as it was pre-trained" in tuned
