@@ -30,9 +30,9 @@ from mfsn.model.saved import load_network
 from mfsn.model.streams import levels_of, load_frame_encoder
 from mfsn.model.variants import Variant
 from mfsn.search.settings import settings_of
-from pretrain.data.tables.identities import canonical
 from pretrain.data.tables.utterances import table_hash
 from pretrain.shared.json_files import changed_files
+from pretrain.shared.normalized_text import canonical
 from pretrain.shared.paths import runs_folder
 from probe.corpora import read_probe_corpus
 from probe.folds.divide import divide, folds_hash
