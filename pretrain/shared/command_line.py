@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pretrain.data.readers.registry import READERS, SYNTHETIC, spec_forms
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.paths import PROJECT
 from pretrain.shared.stopping import terminated_like_ctrl_c
@@ -14,7 +15,7 @@ from pretrain.shared.terminal import end_quietly, own_foreground
 from pretrain.shared.with_parent import end_with_parent
 
 PRETRAINING_CORPUS = (
-    "what to pre-train on: synthetic, folder=PATH, librispeech=PATH or NAME=manifest.csv"
+    f"what to pre-train on: {SYNTHETIC}, {spec_forms(READERS)} or NAME=manifest.csv"
 )
 
 WRONG_INPUT = 2
