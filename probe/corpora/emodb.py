@@ -8,10 +8,7 @@ The sessions are ours, not the corpus's: five pairs of a man and a woman, disjoi
 """
 
 import re
-from collections.abc import Collection
-from pathlib import Path
-
-import pandas as pd
+from functools import partial
 
 from pretrain.data.readers.genders import FEMALE, MALE, Genders
 from pretrain.data.readers.reader import Reader
@@ -71,26 +68,18 @@ NAME = re.compile(
     rf"(?P<emotion>[{''.join(EMOTIONS)}])[a-z]?"
 )
 
-
-def list_emodb(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
-    """Lists EmoDB's files below `path` (wav, or a copy in another format).
-
-    Refuses, speaker by speaker and emotion by emotion, what differs from the 535 published ones.
-    """
-    return list_names(
-        path,
-        source,
-        options,
-        pattern=NAME,
-        describe=lambda match: {
-            "speaker": match["speaker"],
-            "session": SESSIONS[match["speaker"]],
-            "emotion": EMOTIONS[match["emotion"]],
-            "text": TEXTS[match["text"]],
-        },
-        published={"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
-    )
-
+list_emodb = partial(
+    list_names,
+    pattern=NAME,
+    describe=lambda match: {
+        "speaker": match["speaker"],
+        "session": SESSIONS[match["speaker"]],
+        "emotion": EMOTIONS[match["emotion"]],
+        "text": TEXTS[match["text"]],
+    },
+    published={"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
+)
+"""Refuses, speaker by speaker and emotion by emotion, what differs from the 535 published files."""
 
 READER = Reader(
     list_files=list_emodb,

@@ -21,7 +21,7 @@ def stem_of(file: str) -> str:
 def list_names(
     path: Path,
     source: str,
-    options: Collection[str],
+    options: Collection[str] = (),
     *,
     pattern: re.Pattern[str],
     describe: Callable[[re.Match[str]], Mapping[str, str]],
@@ -30,7 +30,7 @@ def list_names(
     name_of: Callable[[str], str] = stem_of,
     within: str = "",
 ) -> pd.DataFrame:
-    """Lists the audio files below `path` whose name matches `pattern`.
+    """Lists the audio files below `path` (wav, or a copy in another format) by their names.
 
     Args:
         path: Of the corpus.

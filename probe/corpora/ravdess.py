@@ -9,11 +9,8 @@ The sessions are ours, not the corpus's: actors 1 and 2, 3 and 4, ..., disjoint 
 """
 
 import re
-from collections.abc import Collection
+from functools import partial
 from itertools import product
-from pathlib import Path
-
-import pandas as pd
 
 from pretrain.data.readers.genders import FEMALE, MALE, Genders
 from pretrain.data.readers.reader import Reader
@@ -56,28 +53,20 @@ PUBLISHED_NAMES = {
 PUBLISHED_EMOTIONS = {name: 96 if name == "neutral" else 192 for name in EMOTIONS.values()}
 PUBLISHED_SPEAKERS = dict.fromkeys(ACTORS, 60)
 
-
-def list_ravdess(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
-    """Lists the speech files of RAVDESS below `path` (wav, or a copy in another format).
-
-    Songs and videos are left out. Refuses what differs from the 1440 published files: by name,
-    by actor and by emotion.
-    """
-    return list_names(
-        path,
-        source,
-        options,
-        pattern=NAME,
-        describe=lambda match: {
-            "speaker": match["actor"],
-            "session": SESSIONS[match["actor"]],
-            "emotion": EMOTIONS[match["emotion"]],
-            "text": TEXTS[match["text"]],
-        },
-        published={"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
-        published_names=PUBLISHED_NAMES,
-    )
-
+list_ravdess = partial(
+    list_names,
+    pattern=NAME,
+    describe=lambda match: {
+        "speaker": match["actor"],
+        "session": SESSIONS[match["actor"]],
+        "emotion": EMOTIONS[match["emotion"]],
+        "text": TEXTS[match["text"]],
+    },
+    published={"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
+    published_names=PUBLISHED_NAMES,
+)
+"""Leaves songs and videos out. Refuses what differs from the 1440 published files, by name, actor
+and by emotion."""
 
 READER = Reader(
     list_files=list_ravdess,

@@ -10,10 +10,8 @@ so texts are left empty.
 """
 
 import re
-from collections.abc import Collection
+from functools import partial
 from pathlib import Path
-
-import pandas as pd
 
 from pretrain.data.readers.genders import MALE, Genders
 from pretrain.data.readers.reader import Reader
@@ -51,31 +49,24 @@ PUBLISHED_EMOTIONS = {EMOTIONS[code]: 4 * number for code, number in NUM_SENTENC
 PUBLISHED_SPEAKERS = dict.fromkeys(SPEAKERS, sum(NUM_SENTENCES.values()))
 
 
-def list_savee(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
-    """Lists SAVEE's files below `path`, in either layout (wav, or a copy in another format).
-
-    Refuses what differs from the 480 published files: by name, by speaker and by emotion.
-    """
-    return list_names(
-        path,
-        source,
-        options,
-        pattern=NAME,
-        describe=lambda match: {
-            "speaker": match["speaker"],
-            "emotion": EMOTIONS[match["emotion"]],
-        },
-        published={"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
-        published_names=PUBLISHED_NAMES,
-        name_of=_full_name,
-    )
-
-
 def _full_name(file: str) -> str:
     """Returns DC_a01 for DC/a01.wav, where the folder says who speaks, and for DC_a01.wav."""
     here = Path(file)
     return here.stem if "_" in here.stem else f"{here.parent.name}_{here.stem}"
 
+
+list_savee = partial(
+    list_names,
+    pattern=NAME,
+    describe=lambda match: {
+        "speaker": match["speaker"],
+        "emotion": EMOTIONS[match["emotion"]],
+    },
+    published={"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
+    published_names=PUBLISHED_NAMES,
+    name_of=_full_name,
+)
+"""Refuses what differs from the 480 published files, by name, by speaker and by emotion."""
 
 READER = Reader(
     list_files=list_savee,
