@@ -55,7 +55,7 @@ def test_reports_run_without_torch() -> None:
         "import sys, reports.build, reports.run, probe.results, probe.metrics;"
         "assert not {'torch', 'fairseq2', 'mfsn'} & set(sys.modules);"
         "assert {name for name in sys.modules if name.startswith('pretrain.')}"
-        " == {'pretrain.shared.json_files', 'pretrain.shared.atomic_files',"
+        " == {'pretrain.shared', 'pretrain.shared.json_files', 'pretrain.shared.atomic_files',"
         " 'pretrain.shared.concordance'}"
     )
     result = subprocess.run(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from pretrain.data.readers.assemble import MAX_BAD_SHARE
 from pretrain.data.readers.column_names import unread
 from pretrain.data.readers.reader import Reader, reader_of
 from pretrain.data.scan.quarantine import CorpusWarning, unusable_of
@@ -19,9 +20,6 @@ from probe.corpora.completeness import INCOMPLETE, IncompleteCorpusWarning
 from probe.corpora.options import NORMS, allow_incomplete, manifest_of, split_options
 from probe.corpora.read import read_with_extras
 from probe.corpora.registry import READERS
-
-MAX_BAD_SHARE = 0.05
-"""As in runs: with more unusable files than this a corpus is refused."""
 
 MAX_VALUES = 12
 """Columns that only this corpus has are counted if they have at most so many values."""

@@ -1,12 +1,9 @@
 """Reads a corpus with emotion labels by its spec, such as `emodb=PATH`, into an utterance table."""
 
-from pathlib import Path
-
 import pandas as pd
 
-from pretrain.data.readers.assemble import assemble
+from pretrain.data.readers.assemble import MAX_BAD_SHARE, assemble
 from pretrain.data.readers.read import list_corpus
-from pretrain.data.scan.quarantine import MIN_SECONDS
 from pretrain.data.tables.utterances import COLUMNS
 from probe.corpora.audformat import list_table
 from probe.corpora.norms import with_norms
@@ -14,13 +11,7 @@ from probe.corpora.options import NORMS, split_options
 from probe.corpora.registry import READERS
 
 
-def read_probe_corpus(
-    spec: str,
-    *,
-    min_seconds: float = MIN_SECONDS,
-    max_bad_share: float = 0.05,
-    quarantine_file: Path | None = None,
-) -> pd.DataFrame:
+def read_probe_corpus(spec: str) -> pd.DataFrame:
     """Returns the utterance table of the corpus that `spec` names.
 
     Beside everything that `pretrain.data.readers.read.read_corpus` knows:
@@ -34,21 +25,11 @@ def read_probe_corpus(
 
     `synthetic` is the part whose voices and sentences pre-training never hears.
     """
-    table, _ = read_with_extras(
-        spec,
-        min_seconds=min_seconds,
-        max_bad_share=max_bad_share,
-        quarantine_file=quarantine_file,
-    )
-    return table
+    return read_with_extras(spec)[0]
 
 
 def read_with_extras(
-    spec: str,
-    *,
-    min_seconds: float = MIN_SECONDS,
-    max_bad_share: float = 0.05,
-    quarantine_file: Path | None = None,
+    spec: str, *, max_bad_share: float = MAX_BAD_SHARE
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Returns the utterance table and, row by row, what else the corpus says of its utterances."""
     plain, options = split_options(spec)
@@ -59,9 +40,7 @@ def read_with_extras(
         listed.listing,
         source=listed.source,
         folder=listed.folder,
-        min_seconds=min_seconds,
         max_bad_share=max_bad_share,
-        quarantine_file=quarantine_file,
     )
     if NORMS in options:
         table = with_norms(table)

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.readers.assemble import assemble
+from pretrain.data.readers.assemble import MAX_BAD_SHARE, assemble
 from pretrain.data.readers.manifest import FILE_NAME, list_manifest
 from pretrain.data.readers.reader import reader_of
 from pretrain.data.readers.registry import READERS
 from pretrain.data.readers.spec import parse_spec, unknown_corpus
 from pretrain.data.readers.synthetic import make_synthetic
-from pretrain.data.scan.quarantine import MIN_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +66,7 @@ def list_corpus(
 def read_corpus(
     spec: str,
     *,
-    min_seconds: float = MIN_SECONDS,
-    max_bad_share: float = 0.05,
+    max_bad_share: float = MAX_BAD_SHARE,
     quarantine_file: Path | None = None,
 ) -> pd.DataFrame:
     """Returns the utterance table of the corpus that `spec` names.
@@ -79,16 +77,18 @@ def read_corpus(
     - `NAME=FILE.csv`, `NAME=FILE.tsv` or `NAME=FOLDER` with a `manifest.csv` in it: any corpus with
       a manifest; `NAME[path=file,emotion=label]=FILE.csv` says what it calls its columns.
 
-    Unusable files, among them those shorter than `min_seconds`, are set aside in
-    `quarantine_file` (see `pretrain.data.scan.quarantine`); more than `max_bad_share` of them raise
-    `QuarantineError`. Other wrong input raises `ValueError`.
+    Unusable files, among them those that are too short, are set aside in `quarantine_file` (see
+    `pretrain.data.scan.quarantine`).
+
+    Raises:
+        QuarantineError: They are more than `max_bad_share` of all.
+        ValueError: The input is wrong otherwise.
     """
     listed = list_corpus(spec)
     return assemble(
         listed.listing,
         source=listed.source,
         folder=listed.folder,
-        min_seconds=min_seconds,
         max_bad_share=max_bad_share,
         quarantine_file=quarantine_file,
     )

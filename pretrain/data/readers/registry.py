@@ -20,6 +20,11 @@ READERS: dict[str, str] = {
 """Name to `module:attribute`, in the order in which commands name them."""
 
 
+def corpus_help() -> str:
+    """Returns what `--corpus` of a command takes that needs sound alone."""
+    return f"{SYNTHETIC}, {spec_forms(READERS)} or NAME=manifest.csv"
+
+
 def spec_forms(names: Iterable[str]) -> str:
     """Returns how these corpora are given: `emodb=PATH, ravdess=PATH`."""
     return ", ".join(f"{name}=PATH" for name in names)
