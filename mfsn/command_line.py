@@ -10,6 +10,7 @@ from mfsn.roles import CONTINUOUS, QUANTIZED, SEC, SEC_CONTENT, TEC, TEC_CONTENT
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import MOST_JOBS
 from pretrain.shared.paths import PROJECT
+from probe.corpora.registry import corpus_help
 from probe.folds.protocols import SplitError, parse_protocol
 
 DEFAULT_CONFIG = PROJECT / "configs" / "mfsn" / "reduced.toml"
@@ -185,8 +186,7 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
         "--corpus",
         required=True,
         metavar="SPEC",
-        help="emodb=PATH, ravdess=PATH, iemocap=PATH, savee=PATH, cremad=PATH, NAME=manifest.csv "
-        "or synthetic:...",
+        help=corpus_help(),
     )
     add_columns_argument(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="run folder")

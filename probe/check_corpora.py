@@ -5,16 +5,19 @@ import shlex
 import sys
 from pathlib import Path
 
+from pretrain.data.readers.registry import SYNTHETIC, spec_forms, summary_of
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import STOPPED
 from pretrain.shared.stopping import terminated_like_ctrl_c
+from probe.corpora.registry import READERS
 
 EXAMPLE = """example:
   python probe/check_corpora.py emodb=/data/emodb ravdess=/data/ravdess --out runs/corpora-check
 
-Corpora are given as to probe/run.py. The counts of emodb, ravdess, savee, cremad and iemocap are
-compared with the published ones; a corpus that differs makes the command fail (exit status 1),
-after its card, unless --allow-incomplete is given.
+Corpora are given as to probe/run.py. Those of the following that have published counts are compared
+with them; a corpus that differs makes the command fail (exit status 1), after its card, unless
+--allow-incomplete is given.
+
 """
 
 
@@ -25,15 +28,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         description="Reads emotion corpora and prints what they hold: counts against the published "
         "ones, hours, lengths, labels per class, speaker and session, ratings, duplicates by audio "
         "hash, unusable files.",
-        epilog=EXAMPLE,
+        epilog=EXAMPLE
+        + "\n".join(f"  {name:12}{summary_of(entry)}" for name, entry in READERS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "corpus",
         nargs="+",
         metavar="NAME=PATH",
-        help="emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, NAME=manifest.csv, "
-        "folder=PATH or synthetic",
+        help=f"{spec_forms(READERS)}, NAME=manifest.csv or {SYNTHETIC}",
     )
     add_columns_argument(parser)
     parser.add_argument(

@@ -7,6 +7,7 @@ from pathlib import Path
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import STOPPED, is_for_users
 from pretrain.shared.stopping import terminated_like_ctrl_c
+from probe.corpora.registry import corpus_help
 
 EXAMPLE = """example:
   python probe/code_knowledge.py --encoder runs/real/rows/* --corpus emodb=/data/emodb \\
@@ -41,7 +42,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         action="append",
         required=True,
         metavar="NAME=PATH",
-        help="as for probe/run.py; may be repeated",
+        help=f"{corpus_help()}; may be repeated",
     )
     add_columns_argument(parser)
     parser.add_argument(

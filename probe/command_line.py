@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from pretrain.data.tables.columns import add_columns_argument
+from probe.corpora.registry import corpus_help
 from probe.folds.protocols import SplitError, parse_protocol
 from probe.heads.settings import HEADS, LINEAR, make_head
 
@@ -73,9 +74,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         action="append",
         required=True,
         metavar="NAME=PATH",
-        help="emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, NAME=manifest.csv "
-        "or synthetic; NAME:norms=PATH takes category norms for V/A/D; may be repeated. Utterances "
-        "may be up to 120 s long: cut longer recordings by the columns offset and frames",
+        help=f"{corpus_help()}; NAME:norms=PATH takes category norms for V/A/D; may be repeated. "
+        "Utterances may be up to 120 s long: cut longer recordings by the columns offset and "
+        "frames",
     )
     add_columns_argument(parser)
     parser.add_argument(

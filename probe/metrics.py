@@ -7,6 +7,8 @@ fold and then averaged, so it depends on neither batch size nor fold sizes.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pretrain.shared.concordance import concordance
+
 DIMENSIONS = ("valence", "arousal", "dominance")
 """Tasks with a number as label; `emotion` is the task with a class as label."""
 
@@ -14,7 +16,9 @@ ATTRIBUTES = ("speaker", "gender")
 """Tasks that are not emotion: what else a layer knows. Never part of a table's headline."""
 
 
-def _numbers(target: ArrayLike, prediction: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+def _numbers(
+    target: ArrayLike, prediction: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     pair = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     _check(*pair)
     for name, values in zip(("target", "prediction"), pair, strict=True):
@@ -48,16 +52,9 @@ def mse(target: ArrayLike, prediction: ArrayLike) -> float:
 def ccc(target: ArrayLike, prediction: ArrayLike) -> float:
     """Returns the concordance correlation coefficient of (N,) numbers, in [-1, 1].
 
-    2 cov / (var target + var prediction + (difference of the means)^2) with population moments
-    (Lin 1989). Constant predictions (or targets) agree with nothing: 0.
+    Constant predictions (or targets) agree with nothing: 0.
     """
-    targets, predictions = _numbers(target, prediction)
-    if np.ptp(targets) == 0 or np.ptp(predictions) == 0:
-        return 0.0
-    mean_target, mean_prediction = targets.mean(), predictions.mean()
-    covariance = np.mean((targets - mean_target) * (predictions - mean_prediction))
-    spread = targets.var() + predictions.var() + (mean_target - mean_prediction) ** 2
-    return float(2 * covariance / spread)
+    return concordance(*_numbers(target, prediction))
 
 
 def wa(target: ArrayLike, prediction: ArrayLike) -> float:

@@ -99,7 +99,7 @@ def test_reports_run_without_torch() -> None:
         " == {'mfsn.roles', 'mfsn.experiment', 'mfsn.experiment.results'};"
         "assert {name for name in sys.modules if name.startswith('pretrain.')}"
         " == {'pretrain.shared', *('pretrain.shared.' + name for name in"
-        " ('json_files', 'atomic_files', 'run_record')), 'pretrain.objectives',"
+        " ('json_files', 'atomic_files', 'run_record', 'concordance')), 'pretrain.objectives',"
         " 'pretrain.objectives.known_rows', 'pretrain.objectives.presentation'}"
     )
     result = subprocess.run(

@@ -36,9 +36,9 @@ from mfsn.model.build import make_network
 from mfsn.model.genotype import Genotype
 from mfsn.model.variants import make_variant
 from mfsn.search.settings import settings_of
-from pretrain.data.tables.identities import canonical
 from pretrain.data.tables.utterances import table_hash
 from pretrain.shared.json_files import changed_files
+from pretrain.shared.normalized_text import canonical
 from pretrain.shared.paths import runs_folder
 from probe.corpora import read_probe_corpus
 from probe.folds.divide import divide, folds_hash

@@ -11,6 +11,7 @@ from accelerate.utils import set_seed
 
 from pretrain.config.settings import RunSettings
 from pretrain.data.readers import read_corpus
+from pretrain.data.readers.registry import SYNTHETIC
 from pretrain.data.tables.utterances import save_table, table_hash
 from pretrain.engine.launch import agreed, describe, make_accelerator
 from pretrain.engine.precision import Widths
@@ -179,7 +180,7 @@ def _describe_corpus(table: pd.DataFrame, corpus: str) -> dict[str, Any]:
     return {
         "name": str(table["source"].iloc[0]),
         "given_as": corpus,
-        "synthetic": corpus.partition(":")[0] == "synthetic",
+        "synthetic": corpus.partition(":")[0] == SYNTHETIC,
         "num_utterances": len(table),
         "hours": table["num_samples"].sum() / SAMPLE_RATE_HZ / 3600,
         "speakers": int(table["speaker"][table["speaker"] != ""].nunique()),

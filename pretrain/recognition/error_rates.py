@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
+from pretrain.shared.normalized_text import single_spaced
 from pretrain.shared.random_streams import generator
 
 MAX_REFERENCES = 500
@@ -116,7 +117,7 @@ def _neighbours(text: str, symbols: list[str]) -> list[str]:
     new word comes with its space, since neither would be allowed alone."""
     pieces = [*symbols, *(s + " " for s in symbols), *(" " + s for s in symbols)]
     steps = _steps(text, pieces, [*symbols, " "])
-    return [step for step in steps if step == " ".join(step.split())]
+    return [step for step in steps if step == single_spaced(step)]
 
 
 def _steps(text: str, pieces: Sequence[str], symbols: Sequence[str]) -> Iterator[str]:

@@ -11,7 +11,8 @@ from pretrain.data.audio.waveforms import num_samples_16k
 from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.data.tables.utterances import TableError
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
-from pretrain.recognition.vocabulary import frames_needed, normalize_text
+from pretrain.recognition.vocabulary import frames_needed
+from pretrain.shared.normalized_text import transcript
 from pretrain.shared.random_streams import generator
 
 PART_NAMES = {
@@ -53,7 +54,7 @@ def split_transcribed(
         num_samples_16k(int(frames), int(rate))
         for frames, rate in zip(table["frames"], table["sample_rate"], strict=True)
     ]
-    table = table.assign(num_samples=num_samples, text=table["text"].map(normalize_text))
+    table = table.assign(num_samples=num_samples, text=table["text"].map(transcript))
     without_text = table["text"] == ""
     too_short = ~without_text & (table["num_samples"] < min_seconds * SAMPLE_RATE_HZ)
     left_out = {"no transcript": int(without_text.sum()), "too short": int(too_short.sum())}

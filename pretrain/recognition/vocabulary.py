@@ -5,7 +5,6 @@ the space between words is written `|`, as wav2vec 2.0's vocabularies do.
 """
 
 import json
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.json_files import JsonError, Schema, read_object
+from pretrain.shared.normalized_text import WORD_BOUNDARY, single_spaced
 
 FORMAT = 1
 
@@ -20,17 +20,9 @@ VOCABULARY_FILE = "vocabulary.json"
 
 BLANK = 0
 
-WORD_BOUNDARY = "|"
-
 
 class VocabularyError(ValueError):
     """Transcripts that make no vocabulary, or a vocabulary file that cannot be read."""
-
-
-def normalize_text(text: str) -> str:
-    """Returns `text` in upper case with single spaces between words; `|` counts as a space."""
-    composed = unicodedata.normalize("NFC", text.upper())
-    return " ".join(composed.replace(WORD_BOUNDARY, " ").split())
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ class Vocabulary:
 
     def decode(self, classes: Iterable[int]) -> str:
         """Returns the text of classes without blanks; spaces at the ends and doubled ones go."""
-        return " ".join("".join(self.characters[index - 1] for index in classes).split())
+        return single_spaced("".join(self.characters[index - 1] for index in classes))
 
     def save(self, folder: Path) -> None:
         """Writes vocabulary.json: a list of classes, the blank first."""

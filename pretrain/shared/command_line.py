@@ -7,15 +7,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pretrain.data.readers.registry import corpus_help
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.paths import PROJECT
 from pretrain.shared.stopping import terminated_like_ctrl_c
 from pretrain.shared.terminal import end_quietly, own_foreground
 from pretrain.shared.with_parent import end_with_parent
 
-PRETRAINING_CORPUS = (
-    "what to pre-train on: synthetic, folder=PATH, librispeech=PATH or NAME=manifest.csv"
-)
+PRETRAINING_CORPUS = f"what to pre-train on: {corpus_help()}"
 
 WRONG_INPUT = 2
 

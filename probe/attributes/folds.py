@@ -1,12 +1,12 @@
 """Folds for the attributes: over utterances for speakers, over groups of speakers for genders."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pretrain.shared.normalized_text import sentence_key
 from pretrain.shared.random_streams import generator
 from probe.heads.linear import IndexArray
 
@@ -40,7 +40,7 @@ def speaker_folds(table: pd.DataFrame, speakers: Names) -> tuple[list[Fold], str
     ids = table["id"].astype(str).to_numpy(object)
     rows = np.flatnonzero(speakers != "")
     rows = rows[np.argsort(ids[rows])]
-    spoken = np.array([sentence(text) for text in table["text"].astype(str)], dtype=object)
+    spoken = np.array([sentence_key(text) for text in table["text"].astype(str)], dtype=object)
     known = sorted(set(spoken[rows]) - {""})
     folds: list[Fold] = []
     words = ""
@@ -93,11 +93,6 @@ def rotated(rows: IndexArray, groups: IndexArray) -> list[Fold]:
         train = (groups != test) & (groups != dev)
         folds.append((rows[train], rows[groups == dev], rows[groups == test]))
     return folds
-
-
-def sentence(text: str) -> str:
-    """Returns a text by which utterances of the same words are known; "" for none."""
-    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def deal_evenly(speakers: Names) -> IndexArray:

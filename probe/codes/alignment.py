@@ -19,9 +19,10 @@ from tqdm import tqdm
 from pretrain.data.audio.waveforms import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.recognition.recognizer import Recognizer, load_recognizer
-from pretrain.recognition.vocabulary import BLANK, frames_needed, normalize_text
+from pretrain.recognition.vocabulary import BLANK, frames_needed
 from pretrain.shared.json_files import JsonError
 from pretrain.shared.kept_tensors import TensorFile, Tensors
+from pretrain.shared.normalized_text import transcript
 from pretrain.shared.numbers_version import kept_as
 from pretrain.shared.run_record import read_record
 from probe.codes.quantizers import CodesError
@@ -138,7 +139,7 @@ def align_table(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder, head = recognizer.encoder.to(device).eval(), recognizer.head.to(device).eval()
-    texts = [normalize_text(str(text)) for text in table["text"]]
+    texts = [transcript(str(text)) for text in table["text"]]
     wanted = np.array([bool(t) and not recognizer.vocabulary.unknown(t) for t in texts])
     lengths = lengths_16k(table)
     seconds = lengths / SAMPLE_RATE_HZ

@@ -25,6 +25,12 @@ def is_audformat(path: Path) -> bool:
     return "file" in names and "path" not in names
 
 
+def list_table(path: Path, source: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Lists the rows of a manifest of either form."""
+    listed = list_audformat if is_audformat(path) else list_manifest
+    return listed(path, source, columns)
+
+
 def list_audformat(
     path: Path, source: str, columns: Mapping[str, str] | None = None
 ) -> pd.DataFrame:

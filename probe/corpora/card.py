@@ -5,28 +5,21 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from pretrain.data.readers.assemble import MAX_BAD_SHARE
 from pretrain.data.readers.column_names import unread
+from pretrain.data.readers.reader import Reader, reader_of
 from pretrain.data.scan.quarantine import CorpusWarning, unusable_of
 from pretrain.data.scan.whole_utterances import MAX_WHOLE_SECONDS
 from pretrain.data.tables.columns import take_columns
 from pretrain.data.tables.delimited import header_of
 from pretrain.data.tables.describe import hours_of
 from pretrain.data.tables.utterances import LABEL_COLUMNS
-from probe.corpora import read_with_extras
 from probe.corpora.audformat import COLUMNS as AUDFORMAT
 from probe.corpora.audformat import is_audformat
-from probe.corpora.completeness import IncompleteCorpusWarning
-from probe.corpora.options import (
-    NORMS,
-    READERS,
-    Reader,
-    allow_incomplete,
-    manifest_of,
-    split_options,
-)
-
-MAX_BAD_SHARE = 0.05
-"""As in runs: with more unusable files than this a corpus is refused."""
+from probe.corpora.completeness import INCOMPLETE, IncompleteCorpusWarning
+from probe.corpora.options import NORMS, allow_incomplete, manifest_of, split_options
+from probe.corpora.read import read_with_extras
+from probe.corpora.registry import READERS
 
 MAX_VALUES = 12
 """Columns that only this corpus has are counted if they have at most so many values."""
@@ -105,8 +98,9 @@ def make_card(spec: str) -> Card:
             notes.append(message)
     table = table.assign(seconds=table["frames"] / table["sample_rate"])
     name = str(table["source"].iloc[0])
-    reader = None if manifest_of(spec) else READERS.get(name)
-    known = not incomplete if reader else None
+    by_name = name in READERS and not manifest_of(spec)
+    reader = reader_of(name, READERS) if by_name else None
+    known = not incomplete if reader and INCOMPLETE in reader.options else None
     return Card(
         spec=spec,
         name=name,
@@ -215,7 +209,7 @@ def _odd(table: pd.DataFrame, reader: Reader) -> list[str]:
     """Returns in what audio differs from the published one, where that need not be wrong."""
     notes = []
     other = int((table["sample_rate"] != reader.sample_rate).sum())
-    if other:
+    if reader.sample_rate and other:
         notes.append(f"{other} files are not at the published {reader.sample_rate} Hz.")
     if reader.seconds:
         least, most = reader.seconds

@@ -1,7 +1,6 @@
 """Corpus cards as one self-contained HTML page with plots."""
 
 import base64
-import html
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from pretrain.data.tables.utterances import LABEL_COLUMNS
@@ -16,6 +16,7 @@ from pretrain.shared.atomic_files import replace_text
 from probe.corpora.card import Card
 
 FILE_NAME = "corpora.html"
+TEMPLATE = "card.html.jinja"
 
 COLOUR = "#0072b2"
 """Blue of the colour-blind safe palette by Okabe and Ito."""
@@ -23,52 +24,17 @@ COLOUR = "#0072b2"
 NO_MATHEMATICS: Any = {"text.parse_math": False}
 """Names of classes and speakers are the corpus's own: a "$" in one of them is a dollar sign."""
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em;
-       color: #222; }
-table { border-collapse: collapse; margin: .5em 0 1.5em; font-variant-numeric: tabular-nums; }
-th, td { padding: .15em .7em; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child, .facts td { text-align: left; }
-img { max-width: 100%; }
-pre { white-space: pre-wrap; margin: 0; }
-.wrong { border-left: 4px solid #d55e00; padding-left: 1em; }
-.wide { overflow-x: auto; }
-"""
-
 
 def write_page(cards: Sequence[Card], folder: Path, *, command: str) -> Path:
     """Writes the page into `folder`, which is made if need be, and returns its path."""
-    body = "".join(_section(card) for card in cards)
-    place = folder / FILE_NAME
-    page = (
-        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Corpora</title>"
-        f"<style>{STYLE}</style><h1>Corpora</h1>{body}"
-        f"<p>Made by <code>{html.escape(command)}</code></p></html>\n"
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters["plots"] = _plots
+    page = environment.get_template(TEMPLATE).render(cards=cards, command=command)
+    place = folder / FILE_NAME
     replace_text(place, page.encode("utf-8", errors="backslashreplace").decode("utf-8"))
     return place
-
-
-def _section(card: Card) -> str:
-    title = f"<h2>{html.escape(card.spec)}</h2>"
-    if card.error:
-        error = html.escape(card.error)
-        return f"{title}<div class='wrong'><pre>Cannot be read: {error}</pre></div>"
-    facts = "".join(
-        f"<tr><td>{html.escape(key)}</td><td>{html.escape(value)}</td></tr>"
-        for key, value in card.facts.items()
-    )
-    parts = [title, f"<table class='facts'>{facts}</table>"]
-    for name, found in card.lists().items():
-        if found:
-            lines = html.escape("\n".join(found))
-            wrong = "" if name == "Notes" else " class='wrong'"
-            parts.append(f"<div{wrong}><h3>{name}: {len(found)}</h3><pre>{lines}</pre></div>")
-    parts.append(f"<img alt='plots of {html.escape(card.name)}' src='{_plots(card)}'>")
-    for name, table in card.tables.items():
-        shown = table.to_html(border=0)
-        parts.append(f"<h3>{html.escape(name)}</h3><div class='wide'>{shown}</div>")
-    return "".join(parts)
 
 
 def _plots(card: Card) -> str:

@@ -12,6 +12,9 @@ from pretrain.data.scan.quarantine import CorpusWarning
 INCOMPLETE = "incomplete"
 """The option of a spec that lets an incomplete corpus pass, with a warning."""
 
+MAY_BE_INCOMPLETE = {INCOMPLETE: "may differ from what was published"}
+"""Of the `Reader.options` of every corpus whose files are compared with the published ones."""
+
 NUM_SHOWN = 5
 
 

@@ -23,12 +23,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import existing_folder
+from pretrain.data.readers.genders import Genders, genders_in_table, unknown_genders
+from pretrain.data.readers.reader import Reader
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.delimited import read_delimited
-from probe.corpora.completeness import count_lines, name_lines, settle
-from probe.corpora.file_names import parse_names
+from probe.corpora.completeness import MAY_BE_INCOMPLETE
+from probe.corpora.file_names import list_names
 
 VOICE = "voice"
 OPTIONS = {VOICE: "the label is what most listeners heard, not what was acted"}
@@ -83,6 +84,7 @@ PUBLISHED_SPEAKERS = dict.fromkeys(ACTORS, 82) | {
 }  # fmt: skip
 
 VOTES = Path("processedResults") / "summaryTable.csv"
+DEMOGRAPHICS = "VideoDemographics.csv"
 
 
 def list_cremad(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
@@ -93,32 +95,27 @@ def list_cremad(path: Path, source: str, options: Collection[str] = ()) -> pd.Da
     emotion.
     """
     folder = existing_folder(path, what=f"The corpus {source}")
-    audio = folder / "AudioWAV"
-    found = parse_names(audio if audio.is_dir() else folder, source=source, pattern=NAME)
-    rows = [
-        {
-            "id": f"{source}/{match.string}",
-            "path": file,
+    listing = list_names(
+        path,
+        source,
+        options,
+        pattern=NAME,
+        describe=lambda match: {
             "speaker": match["actor"],
             "session": SESSIONS[match["actor"]],
             "acted": EMOTIONS[match["emotion"]],
             "text": TEXTS[match["text"]],
-        }
-        for file, match in found.items()
-    ]
-    listing = make_listing(pd.DataFrame(rows))
-    names = [match.string for match in found.values()]
-    published = {"acted": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS}
-    lines = [
-        *name_lines(names, PUBLISHED_NAMES, source=source),
-        *count_lines(listing, published, source=source),
-    ]
-    settle(lines, source=source, path=path, options=options)
+        },
+        published={"acted": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
+        published_names=PUBLISHED_NAMES,
+        within="AudioWAV",
+    )
     listing["emotion"] = listing["acted"]
     places = [place / VOTES for place in (folder, folder.parent)]
     table = next((place for place in places if place.is_file()), None)
     if table is not None:
         votes = _votes(table)
+        names = [name.removeprefix(f"{source}/") for name in listing["id"]]
         unknown = [name for name in names if name not in votes]
         if unknown:
             raise ValueError(f"{table} must hold the votes on every file, but not {unknown[0]}.")
@@ -138,6 +135,15 @@ def list_cremad(path: Path, source: str, options: Collection[str] = ()) -> pd.Da
     return listing
 
 
+def find_genders(path: Path) -> Genders:
+    """Returns what the corpus's own table of the actors says, if it is in or beside `path`."""
+    places = (path / DEMOGRAPHICS, path.parent / DEMOGRAPHICS)
+    table = next((place for place in places if place.is_file()), None)
+    if table is None:
+        return unknown_genders(path)
+    return genders_in_table(table, speaker="ActorID", gender="Sex", source=DEMOGRAPHICS)
+
+
 def _votes(table: Path) -> dict[str, str]:
     """Returns the majority vote on the voice per file name, "" where it is tied (A:D)."""
     frame = read_delimited(table)
@@ -154,3 +160,11 @@ def _votes(table: Path) -> dict[str, str]:
         name: names.get(vote, "")
         for name, vote in zip(frame["FileName"], frame["VoiceVote"], strict=True)
     }
+
+
+READER = Reader(
+    list_files=list_cremad,
+    options=OPTIONS | MAY_BE_INCOMPLETE,
+    sample_rate=16_000,
+    genders=find_genders,
+)

@@ -8,14 +8,12 @@ The sessions are ours, not the corpus's: five pairs of a man and a woman, disjoi
 """
 
 import re
-from collections.abc import Collection
-from pathlib import Path
+from functools import partial
 
-import pandas as pd
-
-from pretrain.data.readers.assemble import make_listing
-from probe.corpora.completeness import count_lines, settle
-from probe.corpora.file_names import parse_names
+from pretrain.data.readers.genders import FEMALE, MALE, Genders
+from pretrain.data.readers.reader import Reader
+from probe.corpora.completeness import MAY_BE_INCOMPLETE
+from probe.corpora.file_names import list_names
 
 EMOTIONS = {
     "W": "anger",
@@ -40,14 +38,16 @@ TEXTS = {
     "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
 }
 
+MEN, WOMEN = ("03", "10", "11", "12", "15"), ("08", "09", "13", "14", "16")
 SESSIONS = {
     speaker: str(number)
-    for number, pair in enumerate(
-        [("03", "08"), ("10", "09"), ("11", "13"), ("12", "14"), ("15", "16")], start=1
-    )
+    for number, pair in enumerate(zip(MEN, WOMEN, strict=True), start=1)
     for speaker in pair
 }
-"""Men 03, 10, 11, 12, 15 and women 08, 09, 13, 14, 16, paired in this order."""
+GENDERS = Genders(
+    by_speaker={**dict.fromkeys(MEN, MALE), **dict.fromkeys(WOMEN, FEMALE)},
+    source="the published list of speakers",
+)
 
 PUBLISHED_EMOTIONS = {
     "anger": 127,
@@ -68,26 +68,22 @@ NAME = re.compile(
     rf"(?P<emotion>[{''.join(EMOTIONS)}])[a-z]?"
 )
 
+list_emodb = partial(
+    list_names,
+    pattern=NAME,
+    describe=lambda match: {
+        "speaker": match["speaker"],
+        "session": SESSIONS[match["speaker"]],
+        "emotion": EMOTIONS[match["emotion"]],
+        "text": TEXTS[match["text"]],
+    },
+    published={"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
+)
+"""Refuses, speaker by speaker and emotion by emotion, what differs from the 535 published files."""
 
-def list_emodb(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
-    """Lists EmoDB's files below `path` (wav, or a copy in another format).
-
-    Refuses, speaker by speaker and emotion by emotion, what differs from the 535 published ones.
-    """
-    rows = [
-        {
-            "id": f"{source}/{match.string}",
-            "path": file,
-            "speaker": match["speaker"],
-            "session": SESSIONS[match["speaker"]],
-            "emotion": EMOTIONS[match["emotion"]],
-            "text": TEXTS[match["text"]],
-        }
-        for file, match in parse_names(path, source=source, pattern=NAME).items()
-    ]
-    listing = make_listing(pd.DataFrame(rows))
-    published = {"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS}
-    settle(
-        count_lines(listing, published, source=source), source=source, path=path, options=options
-    )
-    return listing
+READER = Reader(
+    list_files=list_emodb,
+    options=MAY_BE_INCOMPLETE,
+    sample_rate=16_000,
+    genders=lambda path: GENDERS,
+)

@@ -24,8 +24,11 @@ import pandas as pd
 
 from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import audio_files, existing_folder
+from pretrain.data.readers.genders import WORDS, Genders
+from pretrain.data.readers.reader import Reader
 from pretrain.data.scan.quarantine import CorpusWarning
-from probe.corpora.completeness import count_lines, settle, shown
+from pretrain.data.tables.utterances import LABEL_COLUMNS
+from probe.corpora.completeness import MAY_BE_INCOMPLETE, count_lines, settle, shown
 
 ALL, IMPROVISED, SCRIPTED = "all", "improvised", "scripted"
 OPTIONS = {
@@ -47,11 +50,14 @@ PUBLISHED_SPEAKERS = {
     "1F": 528, "1M": 557, "2F": 481, "2M": 542, "3F": 522,
     "3M": 629, "4F": 528, "4M": 503, "5F": 590, "5M": 651,
 }  # fmt: skip
+GENDERS = Genders(
+    by_speaker={speaker: WORDS[speaker[-1].lower()] for speaker in PUBLISHED_SPEAKERS},
+    source="the speakers' letters",
+)
 PUBLISHED_SESSIONS = {"1": 1085, "2": 1023, "3": 1151, "4": 1031, "5": 1241}
 """Of the four-class set, 5,531 utterances."""
 
 SCALE = (1.0, 5.0)
-DIMENSIONS = ("valence", "arousal", "dominance")
 
 ID = re.compile(r"Ses0(?P<session>[1-5])[FM]_(?P<style>impro|script)\w*_(?P<letter>[FM])\d+")
 NUMBER = r"([-+.\deE]+)"
@@ -153,7 +159,7 @@ def _rows(root: Path, source: str, audio: dict[str, str]) -> Iterator[dict[str, 
                 "text": texts.get(match[3], ""),
                 **{
                     name: _rating(match[place], f"{file}, line {number}: {name}")
-                    for place, name in enumerate(DIMENSIONS, start=5)
+                    for place, name in enumerate(LABEL_COLUMNS, start=5)
                 },
             }
 
@@ -180,7 +186,7 @@ def _texts(file: Path) -> dict[str, str]:
 def _tell(chosen: pd.DataFrame, source: str) -> None:
     outside = [
         f"{name} {value:g} ({utterance})"
-        for name in DIMENSIONS
+        for name in LABEL_COLUMNS
         for utterance, value in zip(chosen["id"], chosen[name], strict=True)
         if not SCALE[0] <= value <= SCALE[1]
     ]
@@ -196,3 +202,11 @@ def _tell(chosen: pd.DataFrame, source: str) -> None:
 
 def _warn(text: str) -> None:
     warnings.warn(text, CorpusWarning, stacklevel=4)
+
+
+READER = Reader(
+    list_files=list_iemocap,
+    options=OPTIONS | MAY_BE_INCOMPLETE,
+    sample_rate=16_000,
+    genders=lambda path: GENDERS,
+)

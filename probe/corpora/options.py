@@ -1,50 +1,18 @@
-"""Corpora that are known by name, and the options of their specs: `NAME:option,option=PATH`."""
+"""The options of a corpus's spec: `NAME:option,option=PATH`."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from pretrain.data.readers import LISTERS
+from pretrain.data.readers.reader import reader_of
 from pretrain.data.readers.spec import MANIFESTS, parse_spec
 from pretrain.data.tables.columns import put_columns, take_columns, with_columns
 from pretrain.data.tables.delimited import SUFFIXES
-from probe.corpora import cremad, iemocap
 from probe.corpora.completeness import INCOMPLETE
-from probe.corpora.emodb import list_emodb
-from probe.corpora.ravdess import list_ravdess
-from probe.corpora.savee import list_savee
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reader:
-    """How a corpus that is known by name is read, and what it should be like."""
-
-    list_files: Callable[[Path, str, Collection[str]], pd.DataFrame]
-    """From (path, corpus name, options) to a listing."""
-
-    sample_rate: int
-    """As published, in Hz; copies in other rates are read too."""
-
-    seconds: tuple[float, float] | None = None
-    """Shortest and longest utterance as published, where known."""
-
-    options: Mapping[str, str] = field(default_factory=dict)
-    """Beside `incomplete`: name to meaning."""
-
+from probe.corpora.registry import READERS
 
 NORMS = "norms"
 """The option of every corpus, manifests too, that puts `probe.corpora.norms` for V, A and D."""
-
-READERS: dict[str, Reader] = {
-    "emodb": Reader(list_files=list_emodb, sample_rate=16_000),
-    "ravdess": Reader(list_files=list_ravdess, sample_rate=48_000),
-    "savee": Reader(list_files=list_savee, sample_rate=44_100, seconds=(1.6, 7.1)),
-    "cremad": Reader(list_files=cremad.list_cremad, sample_rate=16_000, options=cremad.OPTIONS),
-    "iemocap": Reader(list_files=iemocap.list_iemocap, sample_rate=16_000, options=iemocap.OPTIONS),
-}
 
 
 def split_options(spec: str) -> tuple[str, frozenset[str]]:
@@ -68,11 +36,8 @@ def _split_options(spec: str) -> tuple[str, frozenset[str]]:
         chosen = frozenset((NORMS,)) if match[2].strip() == NORMS else frozenset()
         return (f"{match[1]}={match[3]}" if chosen else spec), chosen
     name, path = match[1], match[3]
-    known = {
-        **READERS[name].options,
-        NORMS: "category norms for valence, arousal and dominance",
-        INCOMPLETE: "may differ from what was published",
-    }
+    own = reader_of(name, READERS).options
+    known = {**own, NORMS: "category norms for valence, arousal and dominance"}
     options = frozenset(option.strip() for option in match[2].split(","))
     for option in sorted(options - set(known)):
         raise ValueError(
@@ -87,11 +52,11 @@ def _split_options(spec: str) -> tuple[str, frozenset[str]]:
 
 
 def allow_incomplete(spec: str) -> str:
-    """Returns the spec with the option `incomplete`, if its corpus is known by name."""
+    """Returns the spec with the option `incomplete`, if its corpus has that."""
     bare, columns = take_columns(spec)
     plain, options = _split_options(bare)
     name, equals, path = plain.strip().partition("=")
-    if not equals or name not in READERS:
+    if name not in READERS or not equals or INCOMPLETE not in reader_of(name, READERS).options:
         return spec
     return put_columns(f"{name}:{','.join(sorted(options | {INCOMPLETE}))}={path}", columns)
 
@@ -116,7 +81,7 @@ def manifest_of(spec: str) -> Path | None:
     """Returns the manifest by which a corpus is read, None where it has a layout of its own."""
     plain, _ = split_options(spec)
     try:
-        manifest = parse_spec(plain, known=()).manifest((*LISTERS, *READERS))
+        manifest = parse_spec(plain, known=()).manifest(READERS)
     except ValueError:
         return None  # which the reader says better
     # A folder may be called x.csv.

@@ -9,15 +9,13 @@ The sessions are ours, not the corpus's: actors 1 and 2, 3 and 4, ..., disjoint 
 """
 
 import re
-from collections.abc import Collection
+from functools import partial
 from itertools import product
-from pathlib import Path
 
-import pandas as pd
-
-from pretrain.data.readers.assemble import make_listing
-from probe.corpora.completeness import count_lines, name_lines, settle
-from probe.corpora.file_names import parse_names
+from pretrain.data.readers.genders import FEMALE, MALE, Genders
+from pretrain.data.readers.reader import Reader
+from probe.corpora.completeness import MAY_BE_INCOMPLETE
+from probe.corpora.file_names import list_names
 
 EMOTIONS = {
     "01": "neutral",
@@ -34,6 +32,10 @@ TEXTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the do
 
 ACTORS = [f"{actor:02d}" for actor in range(1, 25)]
 SESSIONS = {actor: str((int(actor) + 1) // 2) for actor in ACTORS}
+GENDERS = Genders(
+    by_speaker={actor: MALE if int(actor) % 2 else FEMALE for actor in ACTORS},
+    source="the numbers of the actors",
+)
 
 NAME = re.compile(
     rf"03-01-(?P<emotion>{'|'.join(EMOTIONS)})-(?P<intensity>01|02)"
@@ -51,30 +53,24 @@ PUBLISHED_NAMES = {
 PUBLISHED_EMOTIONS = {name: 96 if name == "neutral" else 192 for name in EMOTIONS.values()}
 PUBLISHED_SPEAKERS = dict.fromkeys(ACTORS, 60)
 
+list_ravdess = partial(
+    list_names,
+    pattern=NAME,
+    describe=lambda match: {
+        "speaker": match["actor"],
+        "session": SESSIONS[match["actor"]],
+        "emotion": EMOTIONS[match["emotion"]],
+        "text": TEXTS[match["text"]],
+    },
+    published={"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
+    published_names=PUBLISHED_NAMES,
+)
+"""Leaves songs and videos out. Refuses what differs from the 1440 published files, by name, actor
+and by emotion."""
 
-def list_ravdess(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
-    """Lists the speech files of RAVDESS below `path` (wav, or a copy in another format).
-
-    Songs and videos are left out. Refuses what differs from the 1440 published files: by name,
-    by actor and by emotion.
-    """
-    rows = [
-        {
-            "id": f"{source}/{match.string}",
-            "path": file,
-            "speaker": match["actor"],
-            "session": SESSIONS[match["actor"]],
-            "emotion": EMOTIONS[match["emotion"]],
-            "text": TEXTS[match["text"]],
-        }
-        for file, match in parse_names(path, source=source, pattern=NAME).items()
-    ]
-    listing = make_listing(pd.DataFrame(rows))
-    names = [name.removeprefix(f"{source}/") for name in listing["id"]]
-    published = {"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS}
-    lines = [
-        *name_lines(names, PUBLISHED_NAMES, source=source),
-        *count_lines(listing, published, source=source),
-    ]
-    settle(lines, source=source, path=path, options=options)
-    return listing
+READER = Reader(
+    list_files=list_ravdess,
+    options=MAY_BE_INCOMPLETE,
+    sample_rate=48_000,
+    genders=lambda path: GENDERS,
+)

@@ -10,16 +10,16 @@ so texts are left empty.
 """
 
 import re
-from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
-from pretrain.data.readers.assemble import make_listing
-from probe.corpora.completeness import count_lines, name_lines, settle
-from probe.corpora.file_names import parse_names
+from pretrain.data.readers.genders import MALE, Genders
+from pretrain.data.readers.reader import Reader
+from probe.corpora.completeness import MAY_BE_INCOMPLETE
+from probe.corpora.file_names import list_names
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
+GENDERS = Genders(by_speaker=dict.fromkeys(SPEAKERS, MALE), source="the published list of speakers")
 
 EMOTIONS = {
     "a": "anger",
@@ -49,33 +49,29 @@ PUBLISHED_EMOTIONS = {EMOTIONS[code]: 4 * number for code, number in NUM_SENTENC
 PUBLISHED_SPEAKERS = dict.fromkeys(SPEAKERS, sum(NUM_SENTENCES.values()))
 
 
-def list_savee(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
-    """Lists SAVEE's files below `path`, in either layout (wav, or a copy in another format).
-
-    Refuses what differs from the 480 published files: by name, by speaker and by emotion.
-    """
-    found = parse_names(path, source=source, pattern=NAME, name_of=_full_name)
-    rows = [
-        {
-            "id": f"{source}/{match.string}",
-            "path": file,
-            "speaker": match["speaker"],
-            "emotion": EMOTIONS[match["emotion"]],
-        }
-        for file, match in found.items()
-    ]
-    listing = make_listing(pd.DataFrame(rows))
-    names = [match.string for match in found.values()]
-    published = {"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS}
-    lines = [
-        *name_lines(names, PUBLISHED_NAMES, source=source),
-        *count_lines(listing, published, source=source),
-    ]
-    settle(lines, source=source, path=path, options=options)
-    return listing
-
-
 def _full_name(file: str) -> str:
     """Returns DC_a01 for DC/a01.wav, where the folder says who speaks, and for DC_a01.wav."""
     here = Path(file)
     return here.stem if "_" in here.stem else f"{here.parent.name}_{here.stem}"
+
+
+list_savee = partial(
+    list_names,
+    pattern=NAME,
+    describe=lambda match: {
+        "speaker": match["speaker"],
+        "emotion": EMOTIONS[match["emotion"]],
+    },
+    published={"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
+    published_names=PUBLISHED_NAMES,
+    name_of=_full_name,
+)
+"""Refuses what differs from the 480 published files, by name, by speaker and by emotion."""
+
+READER = Reader(
+    list_files=list_savee,
+    options=MAY_BE_INCOMPLETE,
+    sample_rate=44_100,
+    seconds=(1.6, 7.1),
+    genders=lambda path: GENDERS,
+)

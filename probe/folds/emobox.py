@@ -26,8 +26,8 @@ from typing import Any
 
 import pandas as pd
 
-from pretrain.data.tables.identities import canonical
 from pretrain.shared.json_files import parse_object
+from pretrain.shared.normalized_text import bare, canonical
 from probe.corpora.completeness import shown
 from probe.folds.protocols import EMOBOX, SplitError
 
@@ -92,7 +92,7 @@ def emobox_folds(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[
 
 
 def _folder_of(folder: Path, source: str) -> Path:
-    name = re.sub(r"[^a-z0-9]", "", source.lower())
+    name = bare(source)
     for place in (folder / "data" / name, folder / name, folder):
         if (
             place.is_dir()

@@ -1,11 +1,10 @@
 """What the parts of a fold share: computed always, refused where a protocol forbids it."""
 
-import re
-import unicodedata
 from dataclasses import dataclass
 
 import pandas as pd
 
+from pretrain.shared.normalized_text import sentence_key
 from probe.folds.protocols import (
     LEAVE_OUT,
     PARTS,
@@ -37,7 +36,7 @@ class Overlap:
     """Recordings. Must be 0."""
 
     sentences: int | None
-    """Transcripts, see `normalized`. No protocol forbids them: acted corpora consist of a few
+    """Transcripts, see `sentence_key`. No protocol forbids them: acted corpora consist of a few
     sentences."""
 
     def __str__(self) -> str:
@@ -103,7 +102,7 @@ def check_folds(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> Over
     protocol = protocol_name(protocol)
     known = table[["id", "speaker", "session", "audio_hash"]]
     text = table["text"] if "text" in table else pd.Series("", index=table.index)
-    joined = folds.merge(known.assign(sentence=text.map(normalized)), on="id", how="left")
+    joined = folds.merge(known.assign(sentence=text.map(sentence_key)), on="id", how="left")
     if joined["speaker"].isna().any() or joined.duplicated(["fold", "id"]).any():
         raise SplitError("The folds name an utterance twice, or one that the corpus lacks.")
     if unknown := sorted(set(joined["part"]) - set(PARTS)):
@@ -141,11 +140,6 @@ def check_folds(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> Over
         audio=counts["audio_hash"],
         sentences=counts["sentence"],
     )
-
-
-def normalized(text: str) -> str:
-    """Returns a transcript without case, punctuation and repeated spaces."""
-    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
 def known_speakers(table: pd.DataFrame, folds: pd.DataFrame) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.data.readers.registry import SYNTHETIC
 from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.data.tables.utterances import table_hash
 from pretrain.engine.provenance import git_state, package_versions
@@ -26,8 +27,6 @@ from probe.metrics import DIMENSIONS
 from probe.results import COLUMNS, ProbeResults
 from probe.rows.comparable import BASELINE, ROW, EncoderRun
 from probe.rows.evaluate_row import STAGES, Corpus, evaluate_row
-
-SYNTHETIC = "synthetic"
 
 
 def read_corpus(spec: str, protocol: str, *, with_attributes: bool = True) -> Corpus:

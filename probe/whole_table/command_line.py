@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pretrain.data.tables.columns import add_columns_argument
-from pretrain.shared.command_line import MOST_JOBS
+from pretrain.shared.command_line import MOST_JOBS, PRETRAINING_CORPUS
 from pretrain.shared.paths import PROJECT
 from probe.command_line import add_checks, add_precision
+from probe.corpora.registry import corpus_help
 from probe.folds.protocols import PROTOCOLS
 from probe.heads.settings import HEADS
 
@@ -73,8 +74,8 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="NAME=PATH",
-        help="what to probe on: emodb=PATH, ravdess=PATH, savee=PATH, cremad=PATH, iemocap=PATH, "
-        "NAME=manifest.csv or synthetic; may be repeated. Utterances may be up to 120 s long",
+        help=f"what to probe on: {corpus_help()}; may be repeated. Utterances may be up to 120 s "
+        "long",
     )
     add_columns_argument(what)
     what.add_argument(
@@ -142,9 +143,8 @@ def _add_pretraining(parser: argparse.ArgumentParser) -> None:
     rows.add_argument(
         "--pretrain-on",
         metavar="SPEC",
-        help="corpus to pre-train on: synthetic, folder=PATH, librispeech=PATH or "
-        "NAME=manifest.csv, NAME[path=file]=manifest.csv where its columns are called otherwise "
-        "(default: what the settings say)",
+        help=f"{PRETRAINING_CORPUS}, NAME[path=file]=manifest.csv where its columns are called "
+        "otherwise (default: what the settings say)",
     )
 
 

@@ -10,7 +10,7 @@ from signal import SIGTERM
 
 from pretrain.config.files import SettingsError, read_tree
 from pretrain.config.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
-from pretrain.data.readers import LISTERS
+from pretrain.data.readers.registry import READERS
 from pretrain.data.readers.spec import parse_spec, unknown_corpus
 from pretrain.engine.kept_precision import settle
 from pretrain.engine.launch import training_device
@@ -230,7 +230,7 @@ def check_finished(rows: Sequence[PretrainedRow]) -> None:
 def check_corpora(rows: Sequence[PretrainedRow]) -> None:
     """Raises ValueError when there is no corpus where rows are to be pre-trained on one; what is
     finished does not need it any more."""
-    known = tuple(LISTERS)
+    known = tuple(READERS)
     for spec in dict.fromkeys(row.settings.run.data.corpus for row in rows if not row.is_finished):
         corpus = parse_spec(spec, known=known)
         if corpus.path is None:

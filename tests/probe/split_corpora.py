@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 from hypothesis import strategies as st
 
+from pretrain.shared.normalized_text import sentence_key
 from pretrain.shared.random_streams import generator
-from probe.folds.leaks import normalized
 
 SENTENCES = ("", "Kids are talking.", "kids are TALKING", "Dogs sit")
 SPLITS = ("train", "dev", "test", "Validation", "eval-2")
@@ -70,7 +70,7 @@ def in_two_parts(table: pd.DataFrame, folds: pd.DataFrame, column: str) -> int |
     """Counts different values by brute force, without anything of `probe.folds.leaks` but what a
     sentence is; None where the corpus has no value."""
     values = dict(zip(table["id"], table[column], strict=True))
-    if not any(normalized(value) if column == "text" else value for value in values.values()):
+    if not any(sentence_key(value) if column == "text" else value for value in values.values()):
         return None
     found: set[str] = set()
     for fold in set(folds["fold"]):
@@ -78,7 +78,7 @@ def in_two_parts(table: pd.DataFrame, folds: pd.DataFrame, column: str) -> int |
         for row in folds[folds["fold"] == fold].itertuples():
             value = values[row.id]
             by_part.setdefault(str(row.part), set()).add(
-                normalized(value) if column == "text" else value
+                sentence_key(value) if column == "text" else value
             )
         everything = set().union(*by_part.values()) - {""}
         found |= {x for x in everything if sum(x in part for part in by_part.values()) > 1}

@@ -15,6 +15,9 @@ from pretrain.data.tables.identities import canonical_identities
 from pretrain.data.tables.utterances import COLUMNS, LABEL_COLUMNS, TableError, validate_table
 
 FOUND_BY_SCAN = ("sample_rate", "audio_hash")
+MAX_BAD_SHARE = 0.05
+"""With a larger share of unusable files a corpus is refused, unless the caller allows more."""
+
 NUM_SHOWN = 5
 
 
@@ -56,8 +59,7 @@ def assemble(
     *,
     source: str,
     folder: Path,
-    min_seconds: float = MIN_SECONDS,
-    max_bad_share: float = 0.05,
+    max_bad_share: float = MAX_BAD_SHARE,
     quarantine_file: Path | None = None,
 ) -> pd.DataFrame:
     """Scans the files of `listing`, sets unusable ones aside, and returns the validated table."""
@@ -82,7 +84,7 @@ def assemble(
     warn_of_other_names(found_files, source=source)
     listing["path"] = found_files.paths
     facts = scan(listing, folder=folder, name=source)
-    reason = reasons(facts, min_seconds=min_seconds)
+    reason = reasons(facts, min_seconds=MIN_SECONDS)
     reason += [
         f" ({hint})" if (hint := found_files.hints.get(path)) else "" for path in found_files.paths
     ]

@@ -4,7 +4,6 @@ A column that is passed over in silence may be the one that says what is tested 
 """
 
 import difflib
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.columns import KNOWN_COLUMNS
 from pretrain.data.tables.delimited import TableError
+from pretrain.shared.normalized_text import bare
 
 HARMLESS = ("id", "gender")
 """A look-alike of these changes nothing that is trained or tested on, so it is only told."""
@@ -107,22 +107,18 @@ def unread(names: Sequence[str], columns: Mapping[str, str]) -> list[str]:
 
 def meaning(name: str) -> str:
     """Returns the known column that this one seems to be, or the empty string."""
-    bare = _bare(name)
-    if bare in KNOWN_COLUMNS:
-        return bare
-    alias = next((known for known, others in ALIASES.items() if bare in others), "")
-    near = difflib.get_close_matches(bare, KNOWN_COLUMNS, n=1, cutoff=LIKE)
+    letters = bare(name)
+    if letters in KNOWN_COLUMNS:
+        return letters
+    alias = next((known for known, others in ALIASES.items() if letters in others), "")
+    near = difflib.get_close_matches(letters, KNOWN_COLUMNS, n=1, cutoff=LIKE)
     return alias or (near[0] if near else "")
 
 
 def _is_refused(name: str, known: str) -> bool:
     """Whether this name leaves no doubt; or doubt about who is tested, which is worse than an
     error."""
-    return known == "split" or (_bare(name) == known and known not in HARMLESS)
-
-
-def _bare(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.casefold())
+    return known == "split" or (bare(name) == known and known not in HARMLESS)
 
 
 def _listed(names: Sequence[str]) -> str:

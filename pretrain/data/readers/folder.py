@@ -3,12 +3,14 @@
 import os
 import warnings
 from collections import Counter, deque
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
 from pretrain.data.audio.endings import CONVERTED_FIRST, SUFFIXES, ending_of
 from pretrain.data.readers.assemble import make_listing, path_ids
+from pretrain.data.readers.reader import Reader
 from pretrain.data.scan.quarantine import CorpusWarning
 
 
@@ -120,9 +122,12 @@ def _warn(message: str) -> None:
     warnings.warn(message, CorpusWarning, stacklevel=4)
 
 
-def list_folder(path: Path, source: str) -> pd.DataFrame:
-    """Lists every audio file below `path`, without speakers or labels."""
+def list_folder(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
+    """Lists every audio file below `path`, without speakers or labels; there are no options."""
     folder = existing_folder(path, what=f"The corpus {source}")
     files = audio_files(folder)
     ids = path_ids(files, folder=folder, source=source)
     return make_listing(pd.DataFrame({"id": ids, "path": files}))
+
+
+READER = Reader(list_files=list_folder)

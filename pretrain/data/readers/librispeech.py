@@ -5,22 +5,25 @@ Panayotov et al., "LibriSpeech: an ASR corpus based on public domain audio books
 
 import re
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
 from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import audio_files, existing_folder
+from pretrain.data.readers.reader import Reader
 from pretrain.data.scan.quarantine import CorpusWarning
 
 NAME = re.compile(r"(\d+)-(\d+)-(\d+)")
 
 
-def list_librispeech(path: Path, source: str) -> pd.DataFrame:
+def list_librispeech(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:
     """Lists a LibriSpeech folder: the root of several splits, or one split such as `dev-clean`.
 
-    `split` is the folder above the speakers, `text` comes from the chapter's `.trans.txt`. Raises
-    `ValueError` when no file follows the layout; warns of files that do not, and of missing texts.
+    `split` is the folder above the speakers, `text` comes from the chapter's `.trans.txt`. There
+    are no options. Raises `ValueError` when no file follows the layout; warns of files that do not,
+    and of missing texts.
     """
     folder = existing_folder(path, what=f"The corpus {source}")
     rows: list[dict[str, object]] = []
@@ -77,3 +80,6 @@ def _transcripts(chapter: Path) -> dict[str, str]:
             name, _, text = line.partition(" ")
             texts[name] = text.strip()
     return texts
+
+
+READER = Reader(list_files=list_librispeech, sample_rate=16_000)

@@ -2,22 +2,16 @@
 
 import difflib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
+from pretrain.data.readers.registry import SYNTHETIC
 from pretrain.data.tables.columns import take_columns
 from pretrain.data.tables.delimited import SUFFIXES
 
-SYNTHETIC = "synthetic"
-
 MANIFESTS = ("manifest.csv", "manifest.tsv")
 """What a folder's manifest is called; the first that is there."""
-
-Lister = Callable[[Path, str], pd.DataFrame]
-"""From (path, corpus name) to a listing, see `pretrain.data.readers.assemble.make_listing`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,10 @@ import difflib
 import math
 from pathlib import Path
 
+from pretrain.data.synthetic.speakers import PARTS
 from pretrain.shared.paths import corpora_folder
 
 DEFAULTS = {"hours": "0.5", "seed": "0", "part": "pretrain"}
-PARTS = ("pretrain", "probe")
 
 
 def make_synthetic(options: dict[str, str]) -> Path:

@@ -5,10 +5,11 @@ tables made on Windows have backslashes in their paths.
 """
 
 import os
-import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from pretrain.shared.normalized_text import composed
 
 Names = dict[str, list[str]]
 
@@ -45,12 +46,12 @@ def find_files(names: Sequence[str]) -> FoundFiles:
 def _find(name: str, folders: dict[str, Names], result: FoundFiles) -> str:
     if os.path.lexists(name):
         return name
-    if (path := _same_but_form(name, folders)) is not None:
+    if (path := _same_butcomposed(name, folders)) is not None:
         result.other_form.append(name)
         return path
     if "\\" in name:
         slashed = os.path.normpath(name.replace("\\", "/"))
-        path = slashed if os.path.lexists(slashed) else _same_but_form(slashed, folders)
+        path = slashed if os.path.lexists(slashed) else _same_butcomposed(slashed, folders)
         if path is not None:
             result.backslashes.append(name)
             return path
@@ -62,13 +63,13 @@ def _find(name: str, folders: dict[str, Names], result: FoundFiles) -> str:
     return name
 
 
-def _same_but_form(name: str, folders: dict[str, Names]) -> str | None:
+def _same_butcomposed(name: str, folders: dict[str, Names]) -> str | None:
     """Returns the only file whose path has the same characters in whatever form."""
     here = os.sep
     for part in name.strip(os.sep).split(os.sep):
         exact = os.path.join(here, part)
         if not os.path.lexists(exact):
-            same = _names_in(here, folders).get(_form(part), [])
+            same = _names_in(here, folders).get(composed(part), [])
             if len(same) != 1:
                 return None
             exact = os.path.join(here, same[0])
@@ -79,7 +80,7 @@ def _same_but_form(name: str, folders: dict[str, Names]) -> str | None:
 def _same_but_case(name: str, folders: dict[str, Names]) -> str | None:
     folder, file = os.path.split(name)
     for same, names in _names_in(folder, folders).items():
-        if same.casefold() == _form(file).casefold():
+        if same.casefold() == composed(file).casefold():
             return names[0]
     return None
 
@@ -90,12 +91,8 @@ def _names_in(folder: str, folders: dict[str, Names]) -> Names:
         by_form: Names = defaultdict(list)
         try:
             for name in sorted(os.listdir(folder)):
-                by_form[_form(name)].append(name)
+                by_form[composed(name)].append(name)
         except OSError:
             pass
         folders[folder] = dict(by_form)
     return folders[folder]
-
-
-def _form(name: str) -> str:
-    return unicodedata.normalize("NFC", name)

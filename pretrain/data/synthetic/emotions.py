@@ -12,6 +12,8 @@ rated term of the article.
 import numpy as np
 from numpy.typing import NDArray
 
+from pretrain.shared.concordance import concordance
+
 Array = NDArray[np.float64]
 
 AXES = ("activation", "evaluation", "power")
@@ -79,9 +81,3 @@ def rater_ceiling(given: Array) -> float:
         for rater in range(given.shape[1])
     ]
     return float(np.mean(agreements))
-
-
-def concordance(x: Array, y: Array) -> float:
-    """Lin's concordance correlation coefficient."""
-    covariance = float(((x - x.mean()) * (y - y.mean())).mean())
-    return 2 * covariance / float(x.var() + y.var() + (x.mean() - y.mean()) ** 2)

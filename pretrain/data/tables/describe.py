@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from pretrain.data.tables.utterances import LABEL_COLUMNS
+
 
 def hours_of(frame: pd.DataFrame) -> float:
     """Returns the summed length of an utterance table in hours."""
@@ -22,7 +24,7 @@ def describe(frame: pd.DataFrame) -> str:
         parts.append(f"{_counted(len(emotions), 'emotion')} ({counts})")
     else:
         parts.append("no emotion labels")
-    rated = [name for name in ("valence", "arousal", "dominance") if frame[name].notna().any()]
+    rated = [name for name in LABEL_COLUMNS if frame[name].notna().any()]
     if rated:
         parts.append(f"rated for {', '.join(rated)}")
     return f"{' + '.join(sorted(set(frame['source'])))}: {', '.join(parts)}"

@@ -1,15 +1,14 @@
-"""What makes two names the same person, session, class or part, in one place.
+"""What makes two names in a table the same person, session, class or part, in one place.
 
-Unicode has several forms of one word, and spaces come in many kinds: these never make two people
-of one. Case and spelling may, so they are only told. Utterance ids are left alone, since draws are
-keyed by them.
+What differs in Unicode form or kind of space is one. Case and spelling may make two people of one,
+so they are only told. Utterance ids are left alone, since draws are keyed by them.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable
 
 import pandas as pd
+
+from pretrain.shared.normalized_text import canonical, likeness
 
 IDENTITIES = ("speaker", "session", "emotion", "split")
 
@@ -29,11 +28,6 @@ UNKNOWN = {"speaker": "an unknown speaker", "session": "no session", "emotion": 
 """What a missing value means. Not of `split`: an empty one is trained on, so it is refused."""
 
 NUM_SHOWN = 5
-
-
-def canonical(name: str) -> str:
-    """Returns the name in Unicode's composed form (NFC), single spaces of the plain kind inside."""
-    return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 def canonical_identities(listing: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -67,16 +61,6 @@ def canonical_identities(listing: pd.DataFrame) -> tuple[pd.DataFrame, list[str]
         notes += _unknown("text", "no transcript", {str(name): int(n) for name, n in found})
         listing["text"] = listing["text"].mask(no_text, "")
     return listing, notes
-
-
-def likeness(name: str) -> str:
-    """Returns what is left of a name without case, spaces and number form: equal ones look like
-    two spellings of one (Neutral and neutral; 3, 03 and 3.0; very happy and very_happy)."""
-    text = unicodedata.normalize("NFKC", name).casefold()
-    text = re.sub(r"(?<=\d)\.0+(?![\d.])", "", text)
-    text = re.sub(r"(?<![\d.])0+(?=\d)", "", text)
-    text = re.sub(r"(?<=\d)[\s_-]+(?=\d)", "_", text)  # 1-1 and 11 are two
-    return re.sub(r"(?<=[^\W\d_])[\s_-]+(?=\w)|(?<=\w)[\s_-]+(?=[^\W\d_])", "", text)
 
 
 def _merged(column: str, forms: dict[str, str]) -> list[str]:

@@ -11,15 +11,15 @@ from pretrain.recognition.vocabulary import (
     collapse,
     frames_needed,
     load_vocabulary,
-    normalize_text,
     vocabulary_of,
 )
+from pretrain.shared.normalized_text import transcript
 
 
 def test_text_is_normalised_to_upper_case_and_single_spaces() -> None:
-    assert normalize_text("  don't\tgo|there ") == "DON'T GO THERE"
-    assert normalize_text("u\u0308ber") == "\u00dcBER"
-    assert normalize_text(" | ") == ""
+    assert transcript("  don't\tgo|there ") == "DON'T GO THERE"
+    assert transcript("u\u0308ber") == "\u00dcBER"
+    assert transcript(" | ") == ""
 
 
 def test_the_blank_is_class_0_and_characters_follow_in_order() -> None:

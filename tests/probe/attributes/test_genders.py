@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from pretrain.data.synthetic.speakers import speakers_of
-from probe.attributes.genders import EMODB, IEMOCAP, RAVDESS, find_genders
-from probe.corpora.emodb import SESSIONS
+from probe.attributes.genders import find_genders
+from probe.corpora import emodb, iemocap, ravdess
 
 
 def speakers(*names: str) -> pd.DataFrame:
@@ -22,11 +22,13 @@ def write(path: Path, *lines: str) -> Path:
 def test_published_lists_agree_with_what_the_readers_say() -> None:
     # EmoDB's sessions are pairs of a man and a woman.
     pairs: dict[str, set[str]] = {}
-    for speaker, session in SESSIONS.items():
-        pairs.setdefault(session, set()).add(EMODB[speaker])
+    for speaker, session in emodb.SESSIONS.items():
+        pairs.setdefault(session, set()).add(emodb.GENDERS.by_speaker[speaker])
     assert all(pair == {"female", "male"} for pair in pairs.values())
-    assert (RAVDESS["01"], RAVDESS["24"]) == ("male", "female")
-    assert (IEMOCAP["1F"], IEMOCAP["5M"]) == ("female", "male")
+    actors, speakers = ravdess.GENDERS.by_speaker, iemocap.GENDERS.by_speaker
+    assert (actors["01"], actors["24"]) == ("male", "female")
+    assert (speakers["1F"], speakers["5M"]) == ("female", "male")
+    assert (len(actors), len(speakers)) == (24, 10)
 
 
 def test_genders_come_from_the_corpus_that_the_spec_names() -> None:

@@ -5,7 +5,8 @@ import unicodedata
 import pandas as pd
 import pytest
 
-from pretrain.data.tables.identities import canonical_identities, likeness
+from pretrain.data.tables.identities import canonical_identities
+from pretrain.shared.normalized_text import likeness
 
 
 def listing(**columns: list[str]) -> pd.DataFrame:
