@@ -9,14 +9,13 @@ import pytest
 import soundfile
 import torch
 
-from pretrain.model.encoder import build_encoder
+from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import weights_hash
 from pretrain.shared.random_streams import generator
 from probe.corpora.targets import Task
-from probe.heads.finetune import FinetunedNetwork, evaluate_finetuned
+from probe.heads.finetune import FinetunedNetwork, FinetuneSettings, evaluate_finetuned
 from probe.heads.linear import Evaluation, Part
-from probe.heads.settings import FinetuneSettings
 
 SIZES = EncoderSettings(
     conv_dim=8, model_dim=16, ffn_dim=16, num_layers=2, num_heads=2, position_groups=2
@@ -103,6 +102,7 @@ def test_the_conv_stack_is_trained_only_if_asked() -> None:
     waveforms, num_samples = torch.randn(2, 3200), torch.tensor([3200, 2000])
     for freeze in (True, False):
         network = FinetunedNetwork(build_encoder(SIZES, seed=1), 2, freeze_conv=freeze)
+        assert isinstance(network.encoder, Encoder)
         network(waveforms, num_samples).sum().backward()
         conv = [p.grad for p in network.encoder.conv.parameters()]
         assert all((gradient is None) == freeze for gradient in conv)
