@@ -15,7 +15,6 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -25,6 +24,7 @@ from pretrain.data.loader import pad_waveforms
 from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.encoder import seeded_weights
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
+from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.durations import in_words
 from pretrain.shared.random_streams import generator
@@ -32,6 +32,7 @@ from probe.corpora.targets import Task
 from probe.features.row_source import RowSource
 from probe.heads.answers import answers, check_finite, losses_of, scale_of
 from probe.heads.linear import Evaluation, Part, pool, usable_parts
+from probe.heads.settings import ProbeHead
 from probe.metrics import mse, ua
 
 IndexArray = npt.NDArray[np.intp]
@@ -68,30 +69,6 @@ class FinetuneSettings:
     """Of the Linear's initial weights, order and crops, the same for every row."""
 
 
-class FinetuneHead:
-    """See `probe.heads.settings.ProbeHead`."""
-
-    settings_class = FinetuneSettings
-    tells_layers_apart = False
-    needs_encoder = True
-
-    def evaluate(
-        self,
-        source: RowSource,
-        tasks: Sequence[Task],
-        parts: Sequence[Part],
-        settings: FinetuneSettings,
-    ) -> Evaluation:
-        frozen = source.encoder()
-        return evaluate_finetuned(
-            frozen.module, source.table, tasks, parts, settings,
-            name=frozen.name, bf16=frozen.bf16, device=source.device,
-        )  # fmt: skip
-
-
-HEAD = FinetuneHead()
-
-
 class FinetunedNetwork(nn.Module):
     """Encoder -> mean of the last layer over valid frames -> Linear."""
 
@@ -119,25 +96,15 @@ class FinetunedNetwork(nn.Module):
 class _Work:
     """What is the same for every fold and task of a row."""
 
-    encoder: SoundEncoder
+    frozen: FrozenEncoder
     waveforms: list[Waveform]
-    """Of all utterances, in order of the table, not normalised."""
+    """Of all utterances, in order of the table, not prepared."""
 
     settings: FinetuneSettings
-    bf16: bool
-    device: torch.device
 
 
 def evaluate_finetuned(
-    encoder: SoundEncoder,
-    table: pd.DataFrame,
-    tasks: Sequence[Task],
-    parts: Sequence[Part],
-    settings: FinetuneSettings,
-    *,
-    name: str,
-    bf16: bool = False,
-    device: torch.device | None = None,
+    source: RowSource, tasks: Sequence[Task], parts: Sequence[Part], settings: FinetuneSettings
 ) -> Evaluation:
     """Fine-tunes the encoder for every task and fold; says first how long that will take.
 
@@ -147,15 +114,9 @@ def evaluate_finetuned(
     Raises:
         DivergedError: A network's outputs are not finite.
     """
-    device = device or torch.device("cpu")
-    result = Evaluation()
-    work = _Work(
-        encoder=encoder.to(device),
-        waveforms=[read_waveform(table.iloc[row]) for row in range(len(table))],
-        settings=settings,
-        bf16=bf16,
-        device=device,
-    )
+    result, frozen, table = Evaluation(), source.encoder(), source.table
+    waveforms = [read_waveform(table.iloc[row]) for row in range(len(table))]
+    work = _Work(frozen=frozen, waveforms=waveforms, settings=settings)
     folds: list[tuple[Task, Part]] = []
     for task in tasks:
         folds += [(task, part) for part in usable_parts(parts, [task], result)]
@@ -163,19 +124,19 @@ def evaluate_finetuned(
         return result
     seconds = _expected_seconds(work, folds)
     print(
-        f"Fine-tuning {name}: {len(folds)} trainings of {settings.epochs} epochs on "
-        f"{device.type}, about {in_words(seconds)}",
+        f"Fine-tuning {frozen.name}: {len(folds)} trainings of {settings.epochs} epochs on "
+        f"{frozen.device.type}, about {in_words(seconds)}",
         flush=True,
     )
     outputs: dict[str, list[tuple[Part, Values]]] = {task.name: [] for task in tasks}
-    for task, part in tqdm(folds, desc=f"fine-tuning {name}", unit="fold"):
+    for task, part in tqdm(folds, desc=f"fine-tuning {frozen.name}", unit="fold"):
         prediction, dev_score = _train(work, task, part)
         outputs[task.name].append((part, prediction))
         result.selection.append(
             {
                 "task": task.name,
                 "fold": part.fold,
-                "layer": encoder.num_layers,
+                "layer": frozen.num_layers,
                 "strength": 1.0,
                 "dev_score": dev_score,
             }
@@ -183,6 +144,9 @@ def evaluate_finetuned(
     for task in tasks:
         pool(table, task, outputs[task.name], result)
     return result
+
+
+HEAD = ProbeHead(settings_class=FinetuneSettings, evaluate=evaluate_finetuned, needs_encoder=True)
 
 
 def _train(work: _Work, task: Task, part: Part) -> tuple[Values, float]:
@@ -210,9 +174,9 @@ def _train(work: _Work, task: Task, part: Part) -> tuple[Values, float]:
 def _network(work: _Work, task: Task, part: Part) -> FinetunedNetwork:
     with seeded_weights(work.settings.seed, f"fine-tuned head, {task.name}, fold {part.fold}"):
         network = FinetunedNetwork(
-            work.encoder, max(len(task.classes), 1), freeze_conv=work.settings.freeze_conv
+            work.frozen.module, max(len(task.classes), 1), freeze_conv=work.settings.freeze_conv
         )
-    return network.to(work.device)
+    return network.to(work.frozen.device)
 
 
 def _optimizer(network: FinetunedNetwork, settings: FinetuneSettings) -> torch.optim.Adam:
@@ -234,7 +198,9 @@ def _update(
     draw: np.random.Generator,
 ) -> None:
     mean, deviation = scale_of(task, part)
-    targets = torch.from_numpy((task.targets[rows] - mean) / deviation).float().to(work.device)
+    targets = (
+        torch.from_numpy((task.targets[rows] - mean) / deviation).float().to(work.frozen.device)
+    )
     pieces = [_crop(work.waveforms[row], work.settings.max_seconds, draw) for row in rows]
     optimizer.zero_grad()
     losses_of(task, _forward(work, network, pieces), targets).mean().backward()  # type: ignore[no-untyped-call]
@@ -252,9 +218,9 @@ def _crop(waveform: Waveform, seconds: float, draw: np.random.Generator) -> Wave
 
 
 def _forward(work: _Work, network: FinetunedNetwork, waveforms: Sequence[Waveform]) -> Tensor:
-    padded, num_samples = pad_waveforms([work.encoder.prepare(piece) for piece in waveforms])
-    with torch.autocast(work.device.type, torch.bfloat16, enabled=work.bf16):
-        outputs: Tensor = network(padded.to(work.device), num_samples.to(work.device))
+    padded, num_samples = pad_waveforms([work.frozen.prepare(piece) for piece in waveforms])
+    with torch.autocast(work.frozen.device.type, torch.bfloat16, enabled=work.frozen.bf16):
+        outputs: Tensor = network(padded.to(work.frozen.device), num_samples.to(work.frozen.device))
     return outputs
 
 
@@ -283,10 +249,10 @@ def _expected_seconds(work: _Work, folds: Sequence[tuple[Task, Part]]) -> float:
     draw = generator(work.settings.seed, "fine-tuning", "timing")
     rows = draw.permutation(part.train)[: work.settings.batch_size]
     for _ in range(2):
-        _wait_for(work.device)
+        _wait_for(work.frozen.device)
         started = time.perf_counter()
         _update(work, network, optimizer, task, part, rows, draw)
-        _wait_for(work.device)
+        _wait_for(work.frozen.device)
         seconds = time.perf_counter() - started
     # A forward pass is about a third of a step.
     utterances = sum(

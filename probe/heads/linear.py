@@ -20,6 +20,7 @@ from pretrain.shared.checked_settings import settings
 from probe.corpora.targets import Task
 from probe.features.row_source import RowSource
 from probe.folds.protocols import PARTS
+from probe.heads.settings import ProbeHead
 from probe.heads.solve import Problem, solve
 from probe.metrics import mse, score_task, ua
 
@@ -38,26 +39,6 @@ SELECTED = "selected"
 @settings
 class LinearSettings:
     """The linear head has none: its strengths are `STRENGTHS`."""
-
-
-class LinearHead:
-    """See `probe.heads.settings.ProbeHead`."""
-
-    settings_class = LinearSettings
-    tells_layers_apart = True
-    needs_encoder = False
-
-    def evaluate(
-        self,
-        source: RowSource,
-        tasks: Sequence[Task],
-        parts: Sequence["Part"],
-        settings: LinearSettings,
-    ) -> "Evaluation":
-        return evaluate(source.table, source.features(), tasks, parts)
-
-
-HEAD = LinearHead()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +128,16 @@ def evaluate(
         if usable := usable_parts(parts, group, result):
             _evaluate_group(table, features, group, usable, strengths, result)
     return result
+
+
+def evaluate_linear(
+    source: RowSource, tasks: Sequence[Task], parts: Sequence[Part], settings: LinearSettings
+) -> Evaluation:
+    """Probes every layer of a row."""
+    return evaluate(source.table, source.features(), tasks, parts)
+
+
+HEAD = ProbeHead(settings_class=LinearSettings, evaluate=evaluate_linear, tells_layers_apart=True)
 
 
 def evaluate_constant(

@@ -6,9 +6,9 @@ example) and give it a line in `HEADS`.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pretrain.config.files import read_tree
 
@@ -42,30 +42,22 @@ HEADS: dict[str, HeadEntry] = {
 DEFAULT = next(iter(HEADS))
 
 
-class ProbeHead(Protocol):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProbeHead:
     """What a head's module has as `HEAD`."""
 
     settings_class: type
     """Its settings, a class made by `pretrain.shared.checked_settings.settings`."""
 
-    tells_layers_apart: bool
+    evaluate: "Callable[[RowSource, Sequence[Task], Sequence[Part], Any], Evaluation]"
+    """Trains and tests it for one row on one corpus: all tasks in all folds. The source gives what
+    is asked of it, features, frames or the encoder; the last argument is of `settings_class`."""
+
+    tells_layers_apart: bool = False
     """Whether it scores every layer; then layers are asked for speaker and gender, too."""
 
-    needs_encoder: bool
+    needs_encoder: bool = False
     """Whether it trains the encoder; then there is no log-mel baseline."""
-
-    def evaluate(
-        self, source: "RowSource", tasks: "Sequence[Task]", parts: "Sequence[Part]", settings: Any
-    ) -> "Evaluation":
-        """Trains and tests it for one row on one corpus, all tasks and folds.
-
-        Args:
-            source: The row; gives features, frames or the encoder, whichever is asked of it.
-            tasks: What to predict.
-            parts: The folds, as rows of `source.table`.
-            settings: Of `settings_class`.
-        """
-        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,7 +16,6 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -29,6 +28,7 @@ from probe.features.frame_states import Frames
 from probe.features.row_source import RowSource
 from probe.heads.answers import answers, check_finite, losses_of, scale_of
 from probe.heads.linear import Evaluation, Part, pool, usable_parts
+from probe.heads.settings import ProbeHead
 from probe.metrics import mse, ua
 
 IndexArray = npt.NDArray[np.intp]
@@ -53,27 +53,6 @@ class SuperbSettings:
 
     seed: Annotated[int, within("[0, 4294967295]")] = 0
     """Of initial weights and order, the same for every row. Not specified by the paper."""
-
-
-class SuperbHead:
-    """See `probe.heads.settings.ProbeHead`."""
-
-    settings_class = SuperbSettings
-    tells_layers_apart = False
-    needs_encoder = False
-
-    def evaluate(
-        self,
-        source: RowSource,
-        tasks: Sequence[Task],
-        parts: Sequence[Part],
-        settings: SuperbSettings,
-    ) -> Evaluation:
-        frames = source.frames()
-        return evaluate_superb(frames, source.table, tasks, parts, settings, device=source.device)
-
-
-HEAD = SuperbHead()
 
 
 class SuperbNetwork(nn.Module):
@@ -126,38 +105,24 @@ class FoldResult:
 
 
 def evaluate_superb(
-    frames: Frames,
-    table: pd.DataFrame,
-    tasks: Sequence[Task],
-    parts: Sequence[Part],
-    settings: SuperbSettings,
-    *,
-    device: torch.device | None = None,
+    source: RowSource, tasks: Sequence[Task], parts: Sequence[Part], settings: SuperbSettings
 ) -> Evaluation:
     """Trains and tests the head; there are no numbered layers, only `selected`.
 
     `selection` gets a line per layer, with the layer's learned weight as its `strength`.
 
-    Args:
-        frames: Of all utterances, in order of the table.
-        table: The utterances.
-        tasks: What to predict; each has a network of its own.
-        parts: The folds.
-        settings: Of the head.
-        device: Where to compute.
-
     Raises:
         DivergedError: A network's outputs are not finite.
     """
-    result = Evaluation()
+    result, frames = Evaluation(), source.frames()
     for task in tasks:
         usable = usable_parts(parts, [task], result)
         if not usable:
             continue
         progress = tqdm(usable, desc=f"superb head, {task.name}", unit="fold")
-        learned = [train_fold(frames, task, part, settings, device) for part in progress]
+        learned = [train_fold(frames, task, part, settings, source.device) for part in progress]
         pairs = list(zip(usable, learned, strict=True))
-        pool(table, task, [(part, fold.prediction) for part, fold in pairs], result)
+        pool(source.table, task, [(part, fold.prediction) for part, fold in pairs], result)
         for part, fold in pairs:
             for layer, weight in enumerate(fold.layer_weights):
                 result.selection.append(
@@ -175,6 +140,9 @@ def evaluate_superb(
                 f"the dev part in {last} of {len(learned)} folds; more epochs may score better."
             )
     return result
+
+
+HEAD = ProbeHead(settings_class=SuperbSettings, evaluate=evaluate_superb)
 
 
 def train_fold(

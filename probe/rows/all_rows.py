@@ -173,10 +173,12 @@ def probe(
         "contamination": heard,
         "notes": notes,
     }
+    # A head need not choose anything: then there is no line of `selection`.
     joined = {
-        name: pd.concat([frame for frame in frames[name] if len(frame)], ignore_index=True)[
-            list(columns)
-        ]
+        name: pd.concat(
+            [frame for frame in frames[name] if len(frame)] or [pd.DataFrame(columns=columns)],
+            ignore_index=True,
+        )[list(columns)]
         for name, columns in COLUMNS.items()
     }
     return ProbeResults(run=run_json, **joined)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from pretrain.model.encoder import seeded_weights
 from pretrain.shared.random_streams import generator
 from probe.corpora.targets import Task
 from probe.features.frame_states import Frames
+from probe.features.row_source import RowSource
 from probe.heads.linear import Part
 from probe.heads.settings import make_head
 from probe.heads.superb import (
@@ -71,9 +73,15 @@ def make_parts() -> list[Part]:
     return parts
 
 
-def table_of(num: int = NUM) -> pd.DataFrame:
-    ids = [f"u{row:03d}" for row in range(num)]
-    return pd.DataFrame({"id": ids, "speaker": "s", "session": "p"})
+def source_of(frames: Frames) -> RowSource:
+    ids = [f"u{row:03d}" for row in range(NUM)]
+    table = pd.DataFrame({"id": ids, "speaker": "s", "session": "p"})
+
+    class Source(RowSource):
+        def frames(self) -> Frames:
+            return frames
+
+    return Source(frozen=None, table=table, folder=Path(), device=torch.device("cpu"))
 
 
 @pytest.mark.parametrize("make_task", [emotion, valence])
@@ -160,7 +168,7 @@ def test_the_layer_that_knows_gets_the_weight() -> None:
     task = emotion()
     frames = made_up_frames(4 * (task.targets - 1))
     settings = SuperbSettings(hidden_dim=16, lr=3e-2, batch_size=8, epochs=30)
-    result = evaluate_superb(frames, table_of(), [task], make_parts(), settings)
+    result = evaluate_superb(source_of(frames), [task], make_parts(), settings)
     scores = {str(line["metric"]): line["value"] for line in result.scores}
     assert {line["layer"] for line in result.scores} == {"selected"}
     assert float(str(scores["ua"])) > 0.9
@@ -186,7 +194,7 @@ def test_a_fold_without_labels_is_left_out_and_named() -> None:
     labelled[parts[0].test] = False
     targets = np.where(labelled, task.targets, np.nan)
     task = dataclasses.replace(task, labelled=labelled, targets=targets)
-    result = evaluate_superb(made_up_frames(), table_of(), [task], parts, SETTINGS)
+    result = evaluate_superb(source_of(made_up_frames()), [task], parts, SETTINGS)
     assert "fold s0: a part has no labels for valence; left out." in result.warnings
     assert {line["fold"] for line in result.selection} == {"s1", "s2"}
 
