@@ -82,13 +82,8 @@ class EncoderFrames:
     def __init__(self, encoder: FrozenEncoder) -> None:
         self._encoder = encoder
         self.name, self.key = encoder.name, encoder.key
+        self.prepare, self.num_frames = encoder.prepare, encoder.num_frames
         self.numbers_per_frame = (encoder.num_layers + 1) * encoder.dim
-
-    def prepare(self, waveform: Waveform) -> Waveform:
-        return self._encoder.prepare(waveform)
-
-    def num_frames(self, num_samples: Tensor) -> Tensor:
-        return self._encoder.num_frames(num_samples)
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> tuple[list[Tensor], Tensor]:
         output = self._encoder(waveforms, num_samples)

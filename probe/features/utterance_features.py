@@ -59,10 +59,7 @@ class EncoderFeatures:
 
     def __init__(self, encoder: FrozenEncoder) -> None:
         self._encoder = encoder
-        self.name, self.key = encoder.name, encoder.key
-
-    def prepare(self, waveform: Waveform) -> Waveform:
-        return self._encoder.prepare(waveform)
+        self.name, self.key, self.prepare = encoder.name, encoder.key, encoder.prepare
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
         output = self._encoder(waveforms, num_samples)

@@ -7,11 +7,11 @@ from probe.rows.comparable import BASELINE, EncoderRun
 
 
 def check_weights(runs: Iterable[EncoderRun]) -> None:
-    """Reads the weights of rows and baselines, each once; nothing is kept.
+    """Loads the encoders of rows and baselines, each once; nothing is kept.
 
     Raises:
         ValueError: A file is missing, damaged, or not what its run says.
     """
     files = [(run.folder, run.group == BASELINE) for run in runs if run.folder is not None]
     for folder, is_initial in dict.fromkeys(files):
-        find_kind(folder)[1].check(folder, initial=is_initial)
+        find_kind(folder)[1].load(folder, initial=is_initial)

@@ -62,9 +62,6 @@ class BankKind:
     def describe(self, folder):
         return Described(name=folder.name, made_by="bank", mode="none")
 
-    def check(self, folder, *, initial=False):
-        self.load(folder, initial=initial)
-
     def load(self, folder, *, initial=False):
         filters = load_file(folder / "bank.safetensors")["filters"]
         return FilterBank(filters, json.loads((folder / "bank.json").read_text())["gain"]).eval()

@@ -36,8 +36,8 @@ def probed(place: Path, encoders: list[Path], *options: str) -> ProbeResults:
     """Runs the probe's command on noise with two emotions; its folder is `place / "probe"`."""
     (place / "audio").mkdir(exist_ok=True)
     manifest = write_manifest(place / "audio", "text", lambda number: "")
-    arguments = ["--encoder", *map(str, encoders), "--corpus", f"mine={manifest}", *options]
-    arguments += ["--no-fingerprints", "--no-attributes", "--precision", "fp32"]
+    arguments = ["--encoder", *map(str, encoders), "--corpus", f"mine={manifest}"]
+    arguments += ["--no-fingerprints", "--no-attributes", "--precision", "fp32", *options]
     arguments += ["--features", str(place / "features"), "--out", str(place / "probe")]
     run(parse_arguments(arguments))
     return read_results(place / "probe")

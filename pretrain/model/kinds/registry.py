@@ -67,10 +67,6 @@ class EncoderKind(Protocol):
         """Reads what it says; raises ValueError when that is damaged or not finished."""
         ...
 
-    def check(self, folder: Path, *, initial: bool = False) -> None:
-        """Raises ValueError when it could not be loaded, as far as that is found out quickly."""
-        ...
-
     def load(self, folder: Path, *, initial: bool = False) -> "SoundEncoder":
         """Loads it in eval mode, on the CPU; with `initial` as it was before training.
 

@@ -202,9 +202,6 @@ class ReleasedKind:
             finetuned=None if names is None else any("CTC" in name for name in names),
         )
 
-    def check(self, folder: Path, *, initial: bool = False) -> None:
-        self.load(folder, initial=initial)
-
     def load(self, folder: Path, *, initial: bool = False) -> ReleasedEncoder:
         if initial:
             raise ReleasedError(f"`{folder}` has no weights from before its training.")

@@ -48,11 +48,6 @@ class RunFolderKind:
             record=run,
         )
 
-    def check(self, folder: Path, *, initial: bool = False) -> None:
-        from pretrain.model.weights import read_weights
-
-        read_weights(folder, initial=initial)
-
     def load(self, folder: Path, *, initial: bool = False) -> "Encoder":
         from pretrain.model.weights import load_encoder
 
