@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pretrain.data.audio.waveforms import Waveform
 from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.kinds.registry import find_kind
 from pretrain.model.weights import weights_hash
@@ -16,7 +15,11 @@ from pretrain.shared.hashes import hash_of
 
 
 class FrozenEncoder:
-    """An encoder of any kind as it was trained, which computes layers and learns nothing."""
+    """An encoder of any kind as it was trained, which computes layers and learns nothing.
+
+    `dim`, `num_layers`, `prepare` and `num_frames` are those of `SoundEncoder`; `key` is a hash of
+    everything that its numbers depend on, fit for a file name.
+    """
 
     def __init__(
         self,
@@ -26,38 +29,15 @@ class FrozenEncoder:
         bf16: bool = False,
         device: torch.device | None = None,
     ) -> None:
-        """Freezes `module`.
-
-        Args:
-            module: Is moved and frozen itself, not copied.
-            name: For progress bars and messages.
-            bf16: Whether it computes in bfloat16.
-            device: Where it computes; the CPU by default.
-        """
+        """Moves and freezes `module` itself, on the CPU by default; `name` is for messages."""
         self.name = name
         self.device = device or torch.device("cpu")
         self.module = module.to(self.device).eval().requires_grad_(False)
         self.bf16 = bf16
+        self.dim, self.num_layers = module.dim, module.num_layers
+        self.prepare, self.num_frames = module.prepare, module.num_frames
         sizes, precision = hash_of(module.beside_weights())[:8], "bf16" if bf16 else "fp32"
         self.key = f"{weights_hash(module)[:16]}-{sizes}-{precision}-{self.device.type}"
-        """Hash of everything that its numbers depend on, fit for a file name."""
-
-    @property
-    def dim(self) -> int:
-        return self.module.dim
-
-    @property
-    def num_layers(self) -> int:
-        """L; its output has L + 1 layers."""
-        return self.module.num_layers
-
-    def prepare(self, waveform: Waveform) -> Waveform:
-        """See `SoundEncoder.prepare`."""
-        return self.module.prepare(waveform)
-
-    def num_frames(self, num_samples: Tensor) -> Tensor:
-        """See `SoundEncoder.num_frames`."""
-        return self.module.num_frames(num_samples)
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
         """(B, S) prepared and zero-padded, (B,) -> L + 1 times (B, T, D) on its device."""
