@@ -6,7 +6,7 @@ from pathlib import Path
 from pretrain.data.tables.columns import add_columns_argument
 from probe.corpora.registry import corpus_help
 from probe.folds.protocols import SplitError, parse_protocol
-from probe.heads.settings import HEADS, LINEAR, make_head
+from probe.heads.settings import DEFAULT, HEADS, heads_in_words, make_head
 
 EXAMPLE = """example:
   python probe/run.py --encoder runs/quantized-g2v2 --encoder runs/continuous-k1 \\
@@ -67,7 +67,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         required=True,
         type=Path,
         metavar="DIR",
-        help="folders of finished pre-training runs, one per row and seed of the table",
+        help="folders of finished pre-training runs, one per row and seed of the table; or of "
+        "released encoders in the format of transformers, which are in a part of their own",
     )
     parser.add_argument(
         "--corpus",
@@ -89,11 +90,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--head",
-        default=LINEAR,
+        default=DEFAULT,
         metavar="{" + ",".join(HEADS) + "}",
-        help="linear (default): ridge and logistic regression on each layer's mean; superb: "
-        "learned layer weights and a small network on frames; finetune: the whole encoder is "
-        "trained (a GPU is advised)",
+        help=heads_in_words(),
     )
     parser.add_argument(
         "--set",

@@ -10,7 +10,7 @@ from probe.command_line import parse_arguments
 
 def run(parsed: argparse.Namespace) -> None:
     """Probes and writes the results folder."""
-    from probe.heads.settings import LINEAR, make_head
+    from probe.heads.settings import make_head
     from probe.results import can_reuse, check_out_folder, inputs_in, read_results, write_results
     from probe.rows.comparable import make_table, read_encoder_run
 
@@ -25,6 +25,7 @@ def run(parsed: argparse.Namespace) -> None:
 
     from pretrain.engine.processor_tuning import keep_freed_memory
     from pretrain.engine.provenance import command_line
+    from pretrain.model.kinds.registry import RUN
     from pretrain.model.weights import encoder_settings_in
     from pretrain.shared.paths import runs_folder
     from probe.corpora.options import specs_of
@@ -34,12 +35,12 @@ def run(parsed: argparse.Namespace) -> None:
     from probe.rows.text_table import text_tables
 
     specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
-    # Curves by layer need layers, which only the linear head tells apart.
-    attributes = parsed.attributes and head.name == LINEAR
+    # Curves by layer need layers, which not every head tells apart.
+    attributes = parsed.attributes and head.kind.tells_layers_apart
     corpora = [read_corpus(spec, parsed.protocol, with_attributes=attributes) for spec in specs]
     check_corpora(corpora)
-    assert runs[0].folder is not None
-    encoder = encoder_settings_in(runs[0].folder)
+    ours = (run.folder for run in runs if run.folder is not None and run.kind == RUN)
+    encoder = next(map(encoder_settings_in, ours), None)
     there = precision_of_inputs(inputs_in(parsed.out))
     choice = choose_for_probe(parsed.precision, there, encoder)
     how = {"bf16": choice.precision == "bf16", "fingerprints": parsed.fingerprints}

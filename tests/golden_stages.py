@@ -36,6 +36,7 @@ from pretrain.data.loader import normalize_waveform
 from pretrain.data.scan.scan import look
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.frozen import FrozenEncoder
 from pretrain.model.quantizer import GumbelQuantizer
 from pretrain.objectives.ctc import CtcHead
 from pretrain.recognition.recognizer import Recognizer
@@ -50,13 +51,14 @@ from probe.contamination.fingerprint import fingerprint
 from probe.corpora.targets import Task
 from probe.features.baselines import LogMelFeatures
 from probe.features.frame_states import EncoderFrames, Frames, LogMelFrames
+from probe.features.row_source import RowSource
 from probe.features.utterance_features import EncoderFeatures
-from probe.heads.finetune import evaluate_finetuned
+from probe.heads.finetune import FinetuneSettings, evaluate_finetuned
 from probe.heads.linear import Evaluation, Part, evaluate
-from probe.heads.settings import FinetuneSettings, SuperbSettings
-from probe.heads.superb import evaluate_superb
+from probe.heads.superb import SuperbSettings, evaluate_superb
 from probe.metrics import score_task
 from tests.mfsn.made_up_segments import DIM, NUM_CLASSES, MadeUpSegments
+from tests.probe.heads.test_superb import source_of
 
 FILE = Path(__file__).with_name("golden_numbers.json")
 """By stage and version: its golden values."""
@@ -168,12 +170,12 @@ def layers() -> list[float]:
 
 
 def features() -> list[float]:
-    means = EncoderFeatures(encoder(), name="golden")(*waves())
+    means = EncoderFeatures(FrozenEncoder(encoder(), name="golden"))(*waves())
     return [*sampled(means.numpy()), *sampled(LogMelFeatures()(*waves()).numpy())]
 
 
 def frames() -> list[float]:
-    states, _ = EncoderFrames(encoder(), name="golden")(*waves())
+    states, _ = EncoderFrames(FrozenEncoder(encoder(), name="golden"))(*waves())
     mel, _ = LogMelFrames()(*waves())
     return [*sampled(states[1][:, :10].numpy()), *sampled(mel[0][:, :20].numpy())]
 
@@ -184,7 +186,7 @@ def linear() -> list[float]:
 
 
 def superb() -> list[float]:
-    table, tasks, parts, values = labelled()
+    _, tasks, parts, values = labelled()
     counts = np.full(NUM, 2, dtype=np.intp)
     shard = torch.from_numpy(values.repeat(2, axis=0).transpose(1, 0, 2).copy()).half()
     kept = Frames(
@@ -192,7 +194,7 @@ def superb() -> list[float]:
         num_frames=counts,
     )  # fmt: skip
     settings = SuperbSettings(hidden_dim=8, lr=1e-2, batch_size=6, epochs=3)
-    return numbers_in(evaluate_superb(kept, table, tasks, parts, settings))
+    return numbers_in(evaluate_superb(source_of(kept), tasks, parts, settings))
 
 
 def finetune() -> list[float]:
@@ -206,9 +208,9 @@ def finetune() -> list[float]:
         rows = np.arange(12)
         part = Part(fold="f", train=rows[:6], dev=rows[6:9], test=rows[9:])
         settings = FinetuneSettings(batch_size=3, epochs=2, max_seconds=0.3)
-        return numbers_in(
-            evaluate_finetuned(encoder(), table, few, [part], settings, name="golden")
-        )
+        frozen = FrozenEncoder(encoder(), name="golden")
+        source = RowSource(frozen=frozen, table=table, folder=Path(), device=frozen.device)
+        return numbers_in(evaluate_finetuned(source, few, [part], settings))
 
 
 def attributes() -> list[float]:

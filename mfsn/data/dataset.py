@@ -173,7 +173,8 @@ def make_segment_data(
         states = kept(EncoderStates(streams.sec, streams.levels, inputs, faults))
         sec = tuple(states[layer_name(layer)] for layer in streams.levels)
     if live:
-        waveforms = kept(EncoderWaveforms(inputs, faults))["waveforms"]
+        assert streams.sec is not None, "there is no SEC encoder to train"
+        waveforms = kept(EncoderWaveforms(streams.sec, inputs, faults))["waveforms"]
     return SegmentData(
         classes=tuple(classes),
         segments=segments,

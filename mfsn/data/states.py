@@ -14,10 +14,12 @@ from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import HOP_SAMPLES, InputSettings
 from mfsn.data.segment_cache import CutUtterance, halved
 from mfsn.data.spectra import Spectra
-from mfsn.data.streams import FrameEncoder, fitted_states
+from mfsn.data.streams import fitted_states
 from pretrain.data.audio.waveforms import Waveform
-from pretrain.data.loader import normalize_waveform, pad_waveforms
+from pretrain.data.loader import pad_waveforms
+from pretrain.model.encode import SoundEncoder
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES
+from pretrain.model.frozen import FrozenEncoder
 
 
 class SpectralInputs:
@@ -53,23 +55,28 @@ class SpectralInputs:
 
 
 class EncoderWaveforms:
-    """Waveforms as the encoders hear them."""
+    """Waveforms as an encoder hears them."""
 
     name = "waveforms"
-    key = "waveforms"
 
-    def __init__(self, inputs: InputSettings, faults: FaultSettings) -> None:
+    def __init__(
+        self, encoder: FrozenEncoder, inputs: InputSettings, faults: FaultSettings
+    ) -> None:
+        # Encoders that hear the same share what is kept.
+        is_common = type(encoder.module).prepare is SoundEncoder.prepare
+        self.key = "waveforms" if is_common else f"waveforms-{encoder.key}"
+        self._encoder = encoder
         self._inputs = inputs
         self._faults = faults
         self._spectra = Spectra(inputs)
 
     def valid_samples(self, utterance: CutUtterance) -> list[Waveform]:
-        """Returns the valid samples of every segment, normalised."""
+        """Returns the valid samples of every segment, prepared for the encoder."""
         waveform = utterance.waveform
         if self._faults.emphasised_encoders:
             waveform = self._spectra.emphasised(torch.from_numpy(waveform)).numpy()
         return [
-            normalize_waveform(self._padded(waveform[start:stop]))
+            self._encoder.prepare(self._padded(waveform[start:stop]))
             for start, stop in utterance.bounds
         ]
 
@@ -92,7 +99,7 @@ class EncoderStates:
 
     def __init__(
         self,
-        encoder: FrameEncoder,
+        encoder: FrozenEncoder,
         layers: Sequence[int],
         inputs: InputSettings,
         faults: FaultSettings,
@@ -100,7 +107,7 @@ class EncoderStates:
         self._encoder = encoder
         self._layers = sorted(set(layers))
         self._num_frames = inputs.num_frames
-        self._waveforms = EncoderWaveforms(inputs, faults)
+        self._waveforms = EncoderWaveforms(encoder, inputs, faults)
         self.name = f"states of {encoder.name}"
         self.key = f"{encoder.key}-{'-'.join(str(layer) for layer in self._layers)}"
 

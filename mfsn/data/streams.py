@@ -4,10 +4,8 @@ Shapes: B segments, S samples, T frames, D model dim, L layers.
 """
 
 import copy
-import dataclasses
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -15,112 +13,25 @@ from torch import Tensor, nn
 
 from mfsn.data.normalization import valid_frames
 from mfsn.data.segment_batch import SegmentBatch
-from pretrain.config.settings import hash_of
-from pretrain.model.encoder import Encoder, EncoderOutput
-from pretrain.model.weights import WeightsError, load_encoder, weights_hash
+from pretrain.model.encode import EncoderOutput
+from pretrain.model.encoder_settings import SAMPLES_PER_FRAME
+from pretrain.model.frozen import FrozenEncoder, load_frozen
 
 
-class FrameEncoder(Protocol):
-    """An encoder as it was trained, which is never changed."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def key(self) -> str:
-        """Hash of everything that its numbers depend on, fit for a file name."""
-        ...
-
-    @property
-    def dim(self) -> int: ...
-
-    @property
-    def num_layers(self) -> int:
-        """L Transformer blocks; its output has L + 1 layers."""
-        ...
-
-    @property
-    def module(self) -> nn.Module:
-        """Makes an `EncoderOutput` of waveforms (B, S) and num_samples (B,)."""
-        ...
-
-    def __call__(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
-        """Encodes normalised waveforms, frozen and in evaluation mode."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadedEncoder:
-    """An encoder read from a folder."""
-
-    name: str
-    key: str
-    dim: int
-    num_layers: int
-    module: nn.Module
-    device: torch.device
-
-    def __call__(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
-        with torch.no_grad():
-            output: EncoderOutput = self.module(
-                waveforms.to(self.device), num_samples.to(self.device)
-            )
-        return output
-
-
-def load_frame_encoder(folder: Path | str, *, device: torch.device | None = None) -> LoadedEncoder:
-    """Loads the encoder of a run folder of ours, or a released one in transformers' format.
-
-    Args:
-        folder: With encoder.json and encoder.safetensors, or config.json and model.safetensors.
-        device: Where it computes; the GPU if there is one, by default.
+def load_frame_encoder(folder: Path | str, *, device: torch.device | None = None) -> FrozenEncoder:
+    """Loads an encoder of any kind, on the GPU if there is one and no other `device` is given.
 
     Raises:
-        ValueError: The folder is neither, or a file is missing or damaged.
-    """
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise WeightsError(f"An encoder must be a folder, but {folder} does not exist.")
-    # Imported here because transformers, behind it, takes seconds and need not be installed.
-    from pretrain.model.released import CONFIG_FILE, is_released, load_released
-
-    name = folder.resolve().name
-    if is_released(folder):
-        config = (folder / CONFIG_FILE).read_text(encoding="utf-8")
-        return wrap_encoder(load_released(folder), name=name, device=device, config=config)
-    return wrap_encoder(load_encoder(folder), name=name, device=device)
-
-
-def wrap_encoder(
-    encoder: nn.Module, *, name: str, device: torch.device | None = None, config: str = ""
-) -> LoadedEncoder:
-    """Freezes an encoder and finds out its sizes by trying it.
-
-    Args:
-        encoder: Ours, or a module that answers as ours does.
-        name: For progress bars and messages.
-        device: Where it computes; the GPU if there is one, by default.
-        config: What its numbers depend on besides its weights, if it is not ours.
+        ValueError: The folder holds none that can be loaded, or its frames are not 20 ms apart.
     """
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    encoder = encoder.to(device).eval().requires_grad_(False)
-    with torch.no_grad():
-        tried: EncoderOutput = encoder(
-            torch.zeros(1, 1600, device=device), torch.tensor([1600], device=device)
+    encoder = load_frozen(folder, device=device)
+    if (samples := encoder.module.samples_per_frame) != SAMPLES_PER_FRAME:
+        raise ValueError(
+            f"An encoder must have a frame every {SAMPLES_PER_FRAME} samples, as the other stream "
+            f"has, but {folder} has one every {samples} instead. Choose another encoder."
         )
-    # Equal weights compute something else with another number of heads.
-    if isinstance(encoder, Encoder):
-        sizes = hash_of(dataclasses.asdict(encoder.settings))
-    else:
-        sizes = hash_of([type(encoder).__name__, config])
-    return LoadedEncoder(
-        name=name,
-        key=f"{weights_hash(encoder)[:16]}-{sizes[:8]}-{device.type}",
-        dim=tried.layers[-1].shape[2],
-        num_layers=len(tried.layers) - 1,
-        module=encoder,
-        device=device,
-    )
+    return encoder
 
 
 def levels_of(num_layers: int) -> tuple[int, int, int]:
@@ -136,8 +47,8 @@ def levels_of(num_layers: int) -> tuple[int, int, int]:
 class StreamPair:
     """The encoders of the two streams; a single-stream network has only one."""
 
-    tec: FrameEncoder | None = None
-    sec: FrameEncoder | None = None
+    tec: FrozenEncoder | None = None
+    sec: FrozenEncoder | None = None
 
     @property
     def levels(self) -> tuple[int, ...]:

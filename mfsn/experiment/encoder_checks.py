@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mfsn.experiment.encoders import EncoderFolderError
 from mfsn.roles import CONTINUOUS, QUANTIZED, TEC
+from pretrain.model.kinds.registry import EncoderFolderError
 
 Described = Mapping[str, Mapping[str, Any]]
 """Entries of `describe_encoder` by role."""

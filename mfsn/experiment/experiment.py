@@ -9,11 +9,12 @@ from torch import nn
 
 from mfsn.data.corpus import EmotionCorpus
 from mfsn.data.dataset import SegmentData, make_segment_data
-from mfsn.data.streams import CachedStreams, FrameEncoder, LiveStreams, StreamPair, levels_of
+from mfsn.data.streams import CachedStreams, LiveStreams, StreamPair, levels_of
 from mfsn.model.build import NetworkSizes
 from mfsn.model.genotype import Genotype
 from mfsn.model.variants import Variant
 from mfsn.search.settings import MfsnSettings
+from pretrain.model.frozen import FrozenEncoder
 
 
 def say_at_once(line: str) -> None:
@@ -27,7 +28,7 @@ class Experiment:
 
     corpus: EmotionCorpus
     variants: Mapping[str, Variant]
-    encoders: Mapping[str, FrameEncoder]
+    encoders: Mapping[str, FrozenEncoder]
     """By role."""
 
     settings: MfsnSettings

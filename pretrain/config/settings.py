@@ -2,8 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
-from json import dumps
 from typing import Annotated, Any, Literal, Protocol, Self
 
 from pretrain.config.files import SettingsError, SettingsTree, flatten
@@ -14,6 +12,7 @@ from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.masking import MaskSettings
 from pretrain.objectives import OBJECTIVES, objective_kind
 from pretrain.shared.checked_settings import settings, within
+from pretrain.shared.hashes import hash_of as hash_of
 from pretrain.shared.paths import PROJECT
 
 DEFAULT_CONFIG = PROJECT / "configs" / "default.toml"
@@ -217,9 +216,3 @@ def use_mode(tree: SettingsTree, mode: str) -> None:
             f"one of them out."
         )
     tree.put("mode", mode, f"--mode {mode}")
-
-
-def hash_of(content: object) -> str:
-    """Returns a short hash of plain values, the same in every process."""
-    text = dumps(content, sort_keys=True, ensure_ascii=True)
-    return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,9 +1,10 @@
-"""From sound as it is, at any rate, to the valid frames of every layer of an encoder.
+"""What every encoder is, ours or another's: from sound to the frames of every layer.
 
-Shapes: S samples at the given rate, T frames (50 per second), D model dim, L layers.
+Shapes: B utterances, S samples, T frames, D model dim, L Transformer blocks.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
@@ -11,9 +12,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from pretrain.data.audio.waveforms import to_16k_mono
+from pretrain.data.audio.waveforms import Waveform, to_16k_mono
 from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
+from pretrain.model.encoder_settings import (
+    RECEPTIVE_FIELD_SAMPLES,
+    SAMPLE_RATE_HZ,
+    SAMPLES_PER_FRAME,
+    num_frames_of,
+)
 
 RATES_HZ = (1_000, 768_000)
 """Lowest and highest rate of sound that is taken."""
@@ -25,8 +31,58 @@ class SoundError(ValueError):
     """What was given is no sound that an encoder can take; the message says what to do."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class EncoderOutput:
+    """Every layer's view of the unmasked waveforms, for the probe."""
+
+    layers: list[Tensor]
+    """L + 1 times (B, T, D): the input of block 1, then the output of every block."""
+
+    num_frames: Tensor
+    """(B,) int64, valid frames per row."""
+
+
 class SoundEncoder(nn.Module):
-    """An encoder that takes sound as it is, besides the prepared batches that it is trained on."""
+    """An encoder of any kind. It says all that a user of its frames has to know, and takes sound
+    as it is (`encode`), besides batches (`forward`). It takes 400 samples or more.
+
+    A kind of its own sets `dim` and `num_layers`, implements `forward` and `beside_weights`, and
+    overrides what differs.
+    """
+
+    dim: int
+    """D, of every layer."""
+
+    num_layers: int
+    """L; the output has L + 1 layers."""
+
+    samples_per_frame: int = SAMPLES_PER_FRAME
+    """At 16 kHz, from one frame to the next."""
+
+    def forward(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
+        """Encodes a batch; neither padding nor other rows may change a row's valid frames.
+
+        Args:
+            waveforms: (B, S) at 16 kHz, each as `prepare` gave it, zero-padded at the end.
+            num_samples: (B,) valid samples.
+        """
+        raise NotImplementedError
+
+    def beside_weights(self) -> object:
+        """Returns what its numbers depend on besides its weights, in plain values."""
+        raise NotImplementedError
+
+    def prepare(self, waveform: Waveform) -> Waveform:
+        """(S,) at 16 kHz as it was recorded -> as `forward` takes it, of the same length."""
+        return normalize_waveform(waveform)
+
+    def num_frames(self, num_samples: Tensor) -> Tensor:
+        """Returns how many frames utterances of so many samples have (elementwise)."""
+        return num_frames_of(num_samples)
+
+    def input_layers(self) -> Sequence[nn.Module]:
+        """Returns what is below the Transformer, which fine-tuning may leave as it is."""
+        return ()
 
     @overload
     def encode(self, sound: Sound, *, sample_rate_hz: int) -> list[Tensor]: ...
@@ -39,8 +95,8 @@ class SoundEncoder(nn.Module):
     ) -> list[Tensor] | list[list[Tensor]]:
         """Encodes raw sound of any rate, in evaluation mode and without gradients.
 
-        It is brought to 16 kHz and normalised to zero mean and unit variance, as in training. Each
-        utterance is encoded alone, so that no other has a part in the result.
+        It is brought to 16 kHz and prepared as in training. Each utterance is encoded alone, so
+        that no other has a part in the result.
 
         Args:
             sound: (S,) floating-point samples of one channel, an array or a tensor; or a list of
@@ -48,9 +104,8 @@ class SoundEncoder(nn.Module):
             sample_rate_hz: Of all of it.
 
         Returns:
-            L + 1 times (T, D) float32, 50 frames per second, valid ones only, on the encoder's
-            device: the input of the first block, then the output of each. For a list of
-            utterances, a list of that.
+            L + 1 times (T, D) float32, valid frames only, on the encoder's device: the input of
+            the first block, then the output of each. For a list of utterances, a list of that.
 
         Raises:
             SoundError: It is no sound of one channel, not finite, or shorter than one frame.
@@ -61,8 +116,9 @@ class SoundEncoder(nn.Module):
 
     @torch.no_grad()
     def _frames_of(self, sound: object, sample_rate_hz: int) -> list[Tensor]:
-        waveforms, num_samples = pad_waveforms([_at_16k(sound, sample_rate_hz)])
-        device = next(self.parameters()).device
+        waveform = self.prepare(_at_16k(sound, sample_rate_hz))
+        waveforms, num_samples = pad_waveforms([waveform])
+        device = next(iter(self.state_dict().values())).device
         # Each module's own, since parts of it may be frozen in another mode than the whole.
         modes = [(module, module.training) for module in self.modules()]
         try:
@@ -74,7 +130,7 @@ class SoundEncoder(nn.Module):
         return [layer[0, :num_frames] for layer in output.layers]
 
 
-def _at_16k(sound: object, sample_rate_hz: int) -> npt.NDArray[np.float32]:
+def _at_16k(sound: object, sample_rate_hz: int) -> Waveform:
     samples = _checked(sound, sample_rate_hz)
     at_16k = to_16k_mono(samples[:, None], sample_rate_hz)
     if len(at_16k) < RECEPTIVE_FIELD_SAMPLES:
@@ -83,7 +139,7 @@ def _at_16k(sound: object, sample_rate_hz: int) -> npt.NDArray[np.float32]:
             f"one frame, but is {len(samples) / sample_rate_hz:g} s long instead ({len(samples)} "
             f"samples at {sample_rate_hz} Hz)."
         )
-    return normalize_waveform(at_16k)
+    return at_16k
 
 
 def _checked(sound: object, sample_rate_hz: object) -> npt.NDArray[np.float32]:

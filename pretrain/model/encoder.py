@@ -5,14 +5,14 @@ Shapes: B batch, S samples, T frames (S / 320), C conv dim, D model dim, L layer
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pretrain.model.context import ContextNetwork
-from pretrain.model.encode import SoundEncoder
+from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.encoder_settings import EncoderSettings, num_frames_of
 from pretrain.model.time_major_conv import TimeMajorConv
 from pretrain.shared.random_streams import generator
@@ -38,17 +38,6 @@ class Features:
     """(B, T) bool."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EncoderOutput:
-    """Every layer's view of the unmasked waveforms, for the probe."""
-
-    layers: list[Tensor]
-    """L + 1 times (B, T, D), see `ContextOutput.layers`."""
-
-    num_frames: Tensor
-    """(B,) int64, valid frames per row."""
-
-
 class Encoder(SoundEncoder):
     """The encoder that is the same in every mode. Build it with `build_encoder`; `encode` takes raw
     sound."""
@@ -56,6 +45,7 @@ class Encoder(SoundEncoder):
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
         self.settings = settings
+        self.dim, self.num_layers = settings.model_dim, settings.num_layers
         self.conv = TimeMajorConv(settings.conv_dim, tap_correlation=settings.conv_tap_correlation)
         self.conv_norm = nn.LayerNorm(settings.conv_dim)
         # wav2vec 2.0 drops this at equal dims, data2vec never does; here it is always there, so
@@ -83,6 +73,13 @@ class Encoder(SoundEncoder):
     def masked(self, projected: Tensor, mask: Tensor) -> Tensor:
         """Returns `projected` (B, T, D) with the mask embedding where `mask` (B, T) is True."""
         return torch.where(mask[:, :, None], self.mask_embedding.to(projected.dtype), projected)
+
+    def beside_weights(self) -> object:
+        # Equal weights compute something else with another number of heads.
+        return asdict(self.settings)
+
+    def input_layers(self) -> list[nn.Module]:
+        return [self.conv, self.conv_norm]
 
     def forward(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
         """Encodes unmasked `waveforms` (B, S) with `num_samples` (B,) valid samples.

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.engine.provenance import git_state, package_versions
+from pretrain.model.kinds.registry import RUN
 from probe.codes.alignment import NO_CHARACTER, Aligner, kept_alignment
 from probe.codes.entropy import entropy_bits, perplexity
 from probe.codes.frames import FrameCodes, frame_codes
@@ -103,14 +104,15 @@ def quantized_rows(runs: Sequence[EncoderRun]) -> tuple[list[RowQuantizer], list
     Raises:
         CodesError: There are none, or a checkpoint is gone.
     """
-    chosen = [run for run in runs if run.mode == "quantized"]
+    chosen = [run for run in runs if run.mode == "quantized" and run.kind == RUN]
     if not chosen:
         raise CodesError(
             "`--encoder` must name at least one quantized run, but there is none instead."
         )
     for run in runs:
         if run not in chosen:
-            print(f"{run.name}, seed {run.seed}: {run.mode or 'no'} targets, so it has no codes.")
+            why = f"{run.mode or 'no'} targets" if run.kind == RUN else "not a run of this project"
+            print(f"{run.name}, seed {run.seed}: {why}, so it has no codes.")
     return [load_quantizer(run) for run in chosen], chosen
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torchaudio.transforms import MelSpectrogram
 
+from pretrain.data.loader import normalize_waveform
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 
 CONSTANT = "constant"
@@ -29,6 +30,7 @@ class LogMelFeatures:
 
     name = LOG_MEL
     key = "log-mel-80-400-160"
+    prepare = staticmethod(normalize_waveform)
 
     def __init__(self) -> None:
         self._mel = MelSpectrogram(

@@ -3,14 +3,14 @@
 Shapes: N utterances, B utterances of a batch, S samples.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from torch import Tensor
 
-from pretrain.data.audio.waveforms import num_samples_16k, read_waveform
+from pretrain.data.audio.waveforms import Waveform, num_samples_16k, read_waveform
 from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
@@ -56,6 +56,10 @@ def batches(
         start += count
 
 
-def read_batch(table: pd.DataFrame, rows: IndexArray) -> tuple[Tensor, Tensor]:
-    """Returns normalised, zero-padded waveforms (B, S) and their numbers of samples (B,)."""
-    return pad_waveforms([normalize_waveform(read_waveform(table.iloc[int(row)])) for row in rows])
+def read_batch(
+    table: pd.DataFrame,
+    rows: IndexArray,
+    prepare: Callable[[Waveform], Waveform] = normalize_waveform,
+) -> tuple[Tensor, Tensor]:
+    """Returns prepared, zero-padded waveforms (B, S) and their numbers of samples (B,)."""
+    return pad_waveforms([prepare(read_waveform(table.iloc[int(row)])) for row in rows])

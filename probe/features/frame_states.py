@@ -19,8 +19,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pretrain.model.encoder import Encoder
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
+from pretrain.data.audio.waveforms import Waveform
+from pretrain.data.loader import normalize_waveform
+from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
+from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.kept_tensors import TensorFile, Tensors
 from pretrain.shared.locks import lock
 from pretrain.shared.numbers_version import kept_as
@@ -33,7 +35,7 @@ from probe.features.batches import (
     longest_first,
     read_batch,
 )
-from probe.features.utterance_features import FrozenEncoder, ids_hash, recordings_hash
+from probe.features.utterance_features import ids_hash, recordings_hash
 
 SHARD_SECONDS = 120.0
 """Most audio in a shard."""
@@ -60,34 +62,30 @@ class FrameSource(Protocol):
     numbers_per_frame: int
     """L times D."""
 
+    def prepare(self, waveform: Waveform) -> Waveform:
+        """(S,) as it was recorded -> as it is heard, of the same length."""
+        ...
+
     def num_frames(self, num_samples: Tensor) -> Tensor:
         """Returns how many frames utterances of so many samples have."""
         ...
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> tuple[list[Tensor], Tensor]:
-        """(B, S) normalised and zero-padded, (B,) -> L times (B, T, D) float32, (B,) frames."""
+        """(B, S) prepared and zero-padded, (B,) -> L times (B, T, D) float32, (B,) frames."""
         ...
 
 
-class EncoderFrames(FrozenEncoder):
+class EncoderFrames:
     """Every layer of a frozen encoder."""
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        name: str,
-        bf16: bool = False,
-        device: torch.device | None = None,
-    ) -> None:
-        super().__init__(encoder, name=name, bf16=bf16, device=device)
-        self.numbers_per_frame = (encoder.settings.num_layers + 1) * encoder.settings.model_dim
-
-    def num_frames(self, num_samples: Tensor) -> Tensor:
-        return num_frames_of(num_samples)
+    def __init__(self, encoder: FrozenEncoder) -> None:
+        self._encoder = encoder
+        self.name, self.key = encoder.name, encoder.key
+        self.prepare, self.num_frames = encoder.prepare, encoder.num_frames
+        self.numbers_per_frame = (encoder.num_layers + 1) * encoder.dim
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> tuple[list[Tensor], Tensor]:
-        output = self.layers(waveforms, num_samples)
+        output = self._encoder(waveforms, num_samples)
         return [layer.float().cpu() for layer in output.layers], output.num_frames.cpu()
 
 
@@ -96,6 +94,7 @@ class LogMelFrames:
 
     name = LOG_MEL
     key = LogMelFeatures.key
+    prepare = staticmethod(normalize_waveform)
     numbers_per_frame = NUM_MELS
 
     def __init__(self) -> None:
@@ -242,7 +241,7 @@ def _check_room(lengths: Lengths, source: FrameSource, folder: Path) -> None:
 
 def _run(table: pd.DataFrame, source: FrameSource, batch: IndexArray) -> list[Tensor]:
     """Returns the (L, m, D) valid frames of every utterance of the batch."""
-    layers, num_frames = source(*read_batch(table, batch))
+    layers, num_frames = source(*read_batch(table, batch, source.prepare))
     pieces = []
     for row, (utterance, count) in enumerate(
         zip(table["id"].iloc[batch], num_frames.tolist(), strict=True)

@@ -4,7 +4,6 @@ Shapes: N utterances, B utterances of a batch, S samples, T frames, L layers (bl
 outputs: one more than the Transformer has blocks), D channels.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -18,10 +17,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pretrain.config.settings import hash_of
-from pretrain.model.encoder import Encoder, EncoderOutput
+from pretrain.data.audio.waveforms import Waveform
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
-from pretrain.model.weights import weights_hash
+from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.kept_tensors import Parts, TensorFile
 from pretrain.shared.numbers_version import kept_as
 from probe.features.batches import BATCH_SECONDS, batches, lengths_16k, longest_first, read_batch
@@ -41,50 +39,26 @@ class FeatureSource(Protocol):
     key: str
     """Hash of everything that its numbers depend on, fit for a file name."""
 
+    def prepare(self, waveform: Waveform) -> Waveform:
+        """(S,) as it was recorded -> as it is heard, of the same length."""
+        ...
+
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
-        """(B, S) normalised and zero-padded, (B,) -> (B, L, D) float32 on the CPU."""
+        """(B, S) prepared and zero-padded, (B,) -> (B, L, D) float32 on the CPU."""
         ...
 
 
-class FrozenEncoder:
-    """An encoder that computes layers and learns nothing."""
-
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        name: str,
-        bf16: bool = False,
-        device: torch.device | None = None,
-    ) -> None:
-        self.name = name
-        self._device = device or torch.device("cpu")
-        # Equal weights compute something else with another number of heads.
-        sizes = hash_of(dataclasses.asdict(encoder.settings))[:8]
-        precision = "bf16" if bf16 else "fp32"
-        self.key = f"{weights_hash(encoder)[:16]}-{sizes}-{precision}-{self._device.type}"
-        self._encoder = encoder.to(self._device).eval().requires_grad_(False)
-        self._bf16 = bf16
-
-    def layers(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
-        """(B, S) normalised and zero-padded, (B,) -> L times (B, T, D) on the encoder's device."""
-        with (
-            torch.inference_mode(),
-            torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
-        ):
-            output: EncoderOutput = self._encoder(
-                waveforms.to(self._device), num_samples.to(self._device)
-            )
-        return output
-
-
-class EncoderFeatures(FrozenEncoder):
+class EncoderFeatures:
     """Every layer of a frozen encoder, mean over valid frames."""
 
+    def __init__(self, encoder: FrozenEncoder) -> None:
+        self._encoder = encoder
+        self.name, self.key, self.prepare = encoder.name, encoder.key, encoder.prepare
+
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
-        output = self.layers(waveforms, num_samples)
+        output = self._encoder(waveforms, num_samples)
         num_frames = output.num_frames[:, None]
-        steps = torch.arange(output.layers[0].shape[1], device=self._device)
+        steps = torch.arange(output.layers[0].shape[1], device=num_frames.device)
         share = (steps < num_frames).float() / num_frames  # (B, T)
         # A garbage frame may be non-finite, which 0 times does not remove.
         layers = [
@@ -148,7 +122,7 @@ def _compute(
 
 
 def _run(table: pd.DataFrame, source: FeatureSource, batch: npt.NDArray[np.intp]) -> Tensor:
-    features = source(*read_batch(table, batch)).float()
+    features = source(*read_batch(table, batch, source.prepare)).float()
     finite = features.isfinite().flatten(1).all(dim=1)
     if not finite.all():
         utterance = table["id"].iloc[int(batch[int(finite.int().argmin())])]

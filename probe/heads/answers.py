@@ -1,19 +1,37 @@
-"""From a trained network's outputs to predictions, refused where the training diverged.
+"""What heads that are trained by gradients share: losses, and predictions from outputs, refused
+where the training diverged.
 
 Shapes: B utterances, C outputs.
 """
 
 import numpy as np
 import numpy.typing as npt
+import torch.nn.functional as F
 from torch import Tensor
 
 from probe.corpora.targets import Task
+from probe.heads.linear import Part
 
 Values = npt.NDArray[np.float64]
 
 
 class DivergedError(ValueError):
     """A head's outputs are not finite; the message names head, task, fold and the remedy."""
+
+
+def losses_of(task: Task, values: Tensor, targets: Tensor) -> Tensor:
+    """Returns (B,) losses of the outputs (B, C): cross-entropy, or squared errors."""
+    if not task.classes:
+        return (values[:, 0] - targets).square()
+    return F.cross_entropy(values, targets.long(), reduction="none")
+
+
+def scale_of(task: Task, part: Part) -> tuple[float, float]:
+    """Returns mean and deviation of the training part's numbers; classes are left as they are."""
+    if task.classes:
+        return 0.0, 1.0
+    targets = task.targets[part.train]
+    return float(targets.mean()), float(targets.std()) or 1.0
 
 
 def answers(task: Task, outputs: Tensor, scale: tuple[float, float]) -> Values:

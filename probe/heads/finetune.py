@@ -11,45 +11,78 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from pretrain.data.audio.waveforms import Waveform, read_waveform
-from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.model.encoder import Encoder, seeded_weights
+from pretrain.data.loader import pad_waveforms
+from pretrain.model.encode import EncoderOutput, SoundEncoder
+from pretrain.model.encoder import seeded_weights
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
+from pretrain.model.frozen import FrozenEncoder
+from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.durations import in_words
 from pretrain.shared.random_streams import generator
 from probe.corpora.targets import Task
-from probe.heads.answers import answers, check_finite
-from probe.heads.linear import Evaluation, Part, labelled_part, pool
-from probe.heads.settings import FINETUNE, FinetuneSettings
-from probe.heads.superb import losses_of, scale_of
+from probe.features.row_source import RowSource
+from probe.heads.answers import answers, check_finite, losses_of, scale_of
+from probe.heads.linear import Evaluation, Part, pool, usable_parts
+from probe.heads.settings import ProbeHead
 from probe.metrics import mse, ua
 
 IndexArray = npt.NDArray[np.intp]
 Values = npt.NDArray[np.float64]
 
 
+@settings
+class FinetuneSettings:
+    """Training of the whole encoder with mean pooling and a Linear. Not specified by the paper."""
+
+    encoder_lr: Annotated[float, within("(0, 1e37]")] = 1e-5
+    """Adam's rate for the encoder, constant (that of MFSN's public baseline)."""
+
+    head_lr: Annotated[float, within("(0, 1e37]")] = 1e-3
+    """Adam's rate for the Linear, which starts from nothing."""
+
+    batch_size: Annotated[int, within("[1, 65536]")] = 16
+    """Utterances in a batch."""
+
+    epochs: Annotated[int, within("[1, 1e6]")] = 10
+    """Passes over the training part. The best one by the dev part is kept."""
+
+    freeze_conv: bool = True
+    """Whether the conv stack stays as it was pre-trained, as wav2vec 2.0's fine-tuning does."""
+
+    max_seconds: Annotated[float, within("[0.1, 3600]")] = 15.0
+    """Longer utterances are trained on by a crop of this length, drawn anew in every epoch; dev and
+    test utterances are always whole."""
+
+    max_gradient_norm: Annotated[float, within("[0, 1e38]")] = 1.0
+    """Gradients are clipped to this global norm; 0 leaves them as they are."""
+
+    seed: Annotated[int, within("[0, 4294967295]")] = 0
+    """Of the Linear's initial weights, order and crops, the same for every row."""
+
+
 class FinetunedNetwork(nn.Module):
     """Encoder -> mean of the last layer over valid frames -> Linear."""
 
-    def __init__(self, encoder: Encoder, num_outputs: int, *, freeze_conv: bool) -> None:
+    def __init__(self, encoder: SoundEncoder, num_outputs: int, *, freeze_conv: bool) -> None:
         super().__init__()
         self.encoder = copy.deepcopy(encoder).eval().requires_grad_(True)
         if freeze_conv:
-            self.encoder.conv.requires_grad_(False)
-            self.encoder.conv_norm.requires_grad_(False)
-        self.output = nn.Linear(encoder.settings.model_dim, num_outputs)
+            for layers in self.encoder.input_layers():
+                layers.requires_grad_(False)
+        self.output = nn.Linear(encoder.dim, num_outputs)
 
     def forward(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
         """(B, S), (B,) -> (B, C) float32"""
-        output = self.encoder(waveforms, num_samples)
+        output: EncoderOutput = self.encoder(waveforms, num_samples)
         last = output.layers[-1].float()
         valid = torch.arange(last.shape[1], device=last.device) < output.num_frames[:, None]
         # A garbage frame may be non-finite, which 0 times does not remove.
@@ -63,25 +96,15 @@ class FinetunedNetwork(nn.Module):
 class _Work:
     """What is the same for every fold and task of a row."""
 
-    encoder: Encoder
+    frozen: FrozenEncoder
     waveforms: list[Waveform]
-    """Of all utterances, in order of the table, not normalised."""
+    """Of all utterances, in order of the table, not prepared."""
 
     settings: FinetuneSettings
-    bf16: bool
-    device: torch.device
 
 
 def evaluate_finetuned(
-    encoder: Encoder,
-    table: pd.DataFrame,
-    tasks: Sequence[Task],
-    parts: Sequence[Part],
-    settings: FinetuneSettings,
-    *,
-    name: str,
-    bf16: bool = False,
-    device: torch.device | None = None,
+    source: RowSource, tasks: Sequence[Task], parts: Sequence[Part], settings: FinetuneSettings
 ) -> Evaluation:
     """Fine-tunes the encoder for every task and fold; says first how long that will take.
 
@@ -91,41 +114,29 @@ def evaluate_finetuned(
     Raises:
         DivergedError: A network's outputs are not finite.
     """
-    device = device or torch.device("cpu")
-    result = Evaluation()
-    work = _Work(
-        encoder=encoder.to(device),
-        waveforms=[read_waveform(table.iloc[row]) for row in range(len(table))],
-        settings=settings,
-        bf16=bf16,
-        device=device,
-    )
+    result, frozen, table = Evaluation(), source.encoder(), source.table
+    waveforms = [read_waveform(table.iloc[row]) for row in range(len(table))]
+    work = _Work(frozen=frozen, waveforms=waveforms, settings=settings)
     folds: list[tuple[Task, Part]] = []
     for task in tasks:
-        for part in (labelled_part(part, task.labelled) for part in parts):
-            if len(part.train) and len(part.dev) and len(part.test):
-                folds.append((task, part))
-            else:
-                result.warnings.append(
-                    f"fold {part.fold}: a part has no labels for {task.name}; left out."
-                )
+        folds += [(task, part) for part in usable_parts(parts, [task], result)]
     if not folds:
         return result
     seconds = _expected_seconds(work, folds)
     print(
-        f"Fine-tuning {name}: {len(folds)} trainings of {settings.epochs} epochs on "
-        f"{device.type}, about {in_words(seconds)}",
+        f"Fine-tuning {frozen.name}: {len(folds)} trainings of {settings.epochs} epochs on "
+        f"{frozen.device.type}, about {in_words(seconds)}",
         flush=True,
     )
     outputs: dict[str, list[tuple[Part, Values]]] = {task.name: [] for task in tasks}
-    for task, part in tqdm(folds, desc=f"fine-tuning {name}", unit="fold"):
+    for task, part in tqdm(folds, desc=f"fine-tuning {frozen.name}", unit="fold"):
         prediction, dev_score = _train(work, task, part)
         outputs[task.name].append((part, prediction))
         result.selection.append(
             {
                 "task": task.name,
                 "fold": part.fold,
-                "layer": encoder.settings.num_layers,
+                "layer": frozen.num_layers,
                 "strength": 1.0,
                 "dev_score": dev_score,
             }
@@ -133,6 +144,9 @@ def evaluate_finetuned(
     for task in tasks:
         pool(table, task, outputs[task.name], result)
     return result
+
+
+HEAD = ProbeHead(settings_class=FinetuneSettings, evaluate=evaluate_finetuned, needs_encoder=True)
 
 
 def _train(work: _Work, task: Task, part: Part) -> tuple[Values, float]:
@@ -160,9 +174,9 @@ def _train(work: _Work, task: Task, part: Part) -> tuple[Values, float]:
 def _network(work: _Work, task: Task, part: Part) -> FinetunedNetwork:
     with seeded_weights(work.settings.seed, f"fine-tuned head, {task.name}, fold {part.fold}"):
         network = FinetunedNetwork(
-            work.encoder, max(len(task.classes), 1), freeze_conv=work.settings.freeze_conv
+            work.frozen.module, max(len(task.classes), 1), freeze_conv=work.settings.freeze_conv
         )
-    return network.to(work.device)
+    return network.to(work.frozen.device)
 
 
 def _optimizer(network: FinetunedNetwork, settings: FinetuneSettings) -> torch.optim.Adam:
@@ -184,10 +198,12 @@ def _update(
     draw: np.random.Generator,
 ) -> None:
     mean, deviation = scale_of(task, part)
-    targets = torch.from_numpy((task.targets[rows] - mean) / deviation).float().to(work.device)
+    targets = (
+        torch.from_numpy((task.targets[rows] - mean) / deviation).float().to(work.frozen.device)
+    )
     pieces = [_crop(work.waveforms[row], work.settings.max_seconds, draw) for row in rows]
     optimizer.zero_grad()
-    losses_of(task, _forward(work, network, pieces)[None], targets[None]).mean().backward()  # type: ignore[no-untyped-call]
+    losses_of(task, _forward(work, network, pieces), targets).mean().backward()  # type: ignore[no-untyped-call]
     if work.settings.max_gradient_norm:
         nn.utils.clip_grad_norm_(network.parameters(), work.settings.max_gradient_norm)
     optimizer.step()
@@ -202,9 +218,9 @@ def _crop(waveform: Waveform, seconds: float, draw: np.random.Generator) -> Wave
 
 
 def _forward(work: _Work, network: FinetunedNetwork, waveforms: Sequence[Waveform]) -> Tensor:
-    padded, num_samples = pad_waveforms([normalize_waveform(piece) for piece in waveforms])
-    with torch.autocast(work.device.type, torch.bfloat16, enabled=work.bf16):
-        outputs: Tensor = network(padded.to(work.device), num_samples.to(work.device))
+    padded, num_samples = pad_waveforms([work.frozen.prepare(piece) for piece in waveforms])
+    with torch.autocast(work.frozen.device.type, torch.bfloat16, enabled=work.frozen.bf16):
+        outputs: Tensor = network(padded.to(work.frozen.device), num_samples.to(work.frozen.device))
     return outputs
 
 
@@ -220,7 +236,7 @@ def _predict(
             values = _forward(work, network, [work.waveforms[rows[place]] for place in places])
         predictions[places] = answers(task, values, scale_of(task, part))
     check_finite(
-        predictions, head=FINETUNE, task=task, fold=part.fold, setting="finetune.encoder_lr"
+        predictions, head="finetune", task=task, fold=part.fold, setting="finetune.encoder_lr"
     )
     return predictions
 
@@ -233,10 +249,10 @@ def _expected_seconds(work: _Work, folds: Sequence[tuple[Task, Part]]) -> float:
     draw = generator(work.settings.seed, "fine-tuning", "timing")
     rows = draw.permutation(part.train)[: work.settings.batch_size]
     for _ in range(2):
-        _wait_for(work.device)
+        _wait_for(work.frozen.device)
         started = time.perf_counter()
         _update(work, network, optimizer, task, part, rows, draw)
-        _wait_for(work.device)
+        _wait_for(work.frozen.device)
         seconds = time.perf_counter() - started
     # A forward pass is about a third of a step.
     utterances = sum(

@@ -16,8 +16,11 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from pretrain.shared.checked_settings import settings
 from probe.corpora.targets import Task
+from probe.features.row_source import RowSource
 from probe.folds.protocols import PARTS
+from probe.heads.settings import ProbeHead
 from probe.heads.solve import Problem, solve
 from probe.metrics import mse, score_task, ua
 
@@ -31,6 +34,11 @@ the paper."""
 
 SELECTED = "selected"
 """Name of the layer that each fold's dev part chose, beside the numbers of the layers."""
+
+
+@settings
+class LinearSettings:
+    """The linear head has none: its strengths are `STRENGTHS`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,18 +125,19 @@ def evaluate(
     result = Evaluation()
     features = torch.from_numpy(np.ascontiguousarray(features_NLD.transpose(1, 0, 2)))
     for group in _same_labelled(tasks):
-        labelled = group[0].labelled
-        kept = [labelled_part(part, labelled) for part in parts]
-        usable = [part for part in kept if len(part.train) and len(part.dev) and len(part.test)]
-        for part in kept:
-            if part not in usable:
-                names = ", ".join(task.name for task in group)
-                result.warnings.append(
-                    f"fold {part.fold}: a part has no labels for {names}; left out."
-                )
-        if usable:
+        if usable := usable_parts(parts, group, result):
             _evaluate_group(table, features, group, usable, strengths, result)
     return result
+
+
+def evaluate_linear(
+    source: RowSource, tasks: Sequence[Task], parts: Sequence[Part], settings: LinearSettings
+) -> Evaluation:
+    """Probes every layer of a row."""
+    return evaluate(source.table, source.features(), tasks, parts)
+
+
+HEAD = ProbeHead(settings_class=LinearSettings, evaluate=evaluate_linear, tells_layers_apart=True)
 
 
 def evaluate_constant(
@@ -164,6 +173,19 @@ def labelled_part(part: Part, labelled: npt.NDArray[np.bool_]) -> Part:
         dev=part.dev[labelled[part.dev]],
         test=part.test[labelled[part.test]],
     )
+
+
+def usable_parts(parts: Sequence[Part], tasks: Sequence[Task], result: Evaluation) -> list[Part]:
+    """Returns the labelled part of the folds that can be trained and tested on; the result gets a
+    warning of every other one. The tasks label the same utterances."""
+    usable = []
+    for part in (labelled_part(part, tasks[0].labelled) for part in parts):
+        if len(part.train) and len(part.dev) and len(part.test):
+            usable.append(part)
+        else:
+            names = ", ".join(task.name for task in tasks)
+            result.warnings.append(f"fold {part.fold}: a part has no labels for {names}; left out.")
+    return usable
 
 
 def _evaluate_group(

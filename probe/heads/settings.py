@@ -1,86 +1,91 @@
-"""Which head the probe trains, and its settings. Nothing heavy is imported here.
+"""Which heads there are, and the settings of the one that is trained. Nothing heavy is imported
+here.
 
-The linear head has no settings: its strengths are `probe.heads.linear.STRENGTHS`.
+To add a head: write a module with a `HEAD` (see `ProbeHead`; `probe/heads/superb.py` is an
+example) and give it a line in `HEADS`.
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pretrain.config.files import read_tree
-from pretrain.shared.checked_settings import settings, within
 
-LINEAR, SUPERB, FINETUNE = "linear", "superb", "finetune"
-
-HEADS = (LINEAR, SUPERB, FINETUNE)
-"""`linear`: ridge and logistic regression on every layer's mean. `superb`: learned layer weights
-and a small network on frames, encoder frozen. `finetune`: the whole encoder is trained."""
+if TYPE_CHECKING:
+    from probe.corpora.targets import Task
+    from probe.features.row_source import RowSource
+    from probe.heads.linear import Evaluation, Part
 
 
-@settings
-class SuperbSettings:
-    """The head of SUPERB and EmoBox: layer weights, Linear, ReLU, mean over frames, Linear."""
+class HeadEntry(NamedTuple):
+    """A head that `--head` knows."""
 
-    hidden_dim: Annotated[int, within("[1, 65536]")] = 256
-    """Width of the first Linear (EmoBox and SUPERB)."""
+    module: str
+    """Has a `HEAD`; imported only when this head is asked for."""
 
-    lr: Annotated[float, within("(0, 1e38]")] = 1e-4
-    """Adam's rate, constant (EmoBox and SUPERB)."""
-
-    batch_size: Annotated[int, within("[1, 65536]")] = 32
-    """Utterances in a batch (EmoBox)."""
-
-    epochs: Annotated[int, within("[1, 1e6]")] = 20
-    """Passes over the training part (EmoBox). The best one by the dev part is kept."""
-
-    seed: Annotated[int, within("[0, 4294967295]")] = 0
-    """Of initial weights and order, the same for every row. Not specified by the paper."""
+    words: str
+    """For --help."""
 
 
-@settings
-class FinetuneSettings:
-    """Training of the whole encoder with mean pooling and a Linear. Not specified by the paper."""
+HEADS: dict[str, HeadEntry] = {
+    "linear": HeadEntry("probe.heads.linear", "ridge and logistic regression on each layer's mean"),
+    "superb": HeadEntry(
+        "probe.heads.superb", "learned layer weights and a small network on frames"
+    ),
+    "finetune": HeadEntry(
+        "probe.heads.finetune", "the whole encoder is trained (a GPU is advised)"
+    ),
+}
+"""Heads by name; the first is the default."""
 
-    encoder_lr: Annotated[float, within("(0, 1e38]")] = 1e-5
-    """Adam's rate for the encoder, constant (that of MFSN's public baseline)."""
-
-    head_lr: Annotated[float, within("(0, 1e38]")] = 1e-3
-    """Adam's rate for the Linear, which starts from nothing."""
-
-    batch_size: Annotated[int, within("[1, 65536]")] = 16
-    """Utterances in a batch."""
-
-    epochs: Annotated[int, within("[1, 1e6]")] = 10
-    """Passes over the training part. The best one by the dev part is kept."""
-
-    freeze_conv: bool = True
-    """Whether the conv stack stays as it was pre-trained, as wav2vec 2.0's fine-tuning does."""
-
-    max_seconds: Annotated[float, within("[0.1, 3600]")] = 15.0
-    """Longer utterances are trained on by a crop of this length, drawn anew in every epoch; dev and
-    test utterances are always whole."""
-
-    max_gradient_norm: Annotated[float, within("[0, 1e38]")] = 1.0
-    """Gradients are clipped to this global norm; 0 leaves them as they are."""
-
-    seed: Annotated[int, within("[0, 4294967295]")] = 0
-    """Of the Linear's initial weights, order and crops, the same for every row."""
+DEFAULT = next(iter(HEADS))
 
 
-@settings
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProbeHead:
+    """What a head's module has as `HEAD`."""
+
+    settings_class: type
+    """Its settings, a class made by `pretrain.shared.checked_settings.settings`."""
+
+    evaluate: "Callable[[RowSource, Sequence[Task], Sequence[Part], Any], Evaluation]"
+    """Trains and tests it for one row on one corpus: all tasks in all folds. The source gives what
+    is asked of it, features, frames or the encoder; the last argument is of `settings_class`."""
+
+    tells_layers_apart: bool = False
+    """Whether it scores every layer; then layers are asked for speaker and gender, too."""
+
+    needs_encoder: bool = False
+    """Whether it trains the encoder; then there is no log-mel baseline."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Head:
     """The head of one results folder."""
 
-    name: Literal["linear", "superb", "finetune"] = "linear"
-    superb: SuperbSettings = dataclasses.field(default_factory=SuperbSettings)
-    finetune: FinetuneSettings = dataclasses.field(default_factory=FinetuneSettings)
+    name: str
+    settings: Any
+    """Of its `settings_class`."""
+
+    @property
+    def kind(self) -> ProbeHead:
+        return _kind(self.name)
 
     def described(self) -> dict[str, Any]:
         """Returns name and settings of this head in plain values; part of the results' inputs."""
-        return {"name": self.name, "settings": _settings_of(self, self.name)}
+        return {"name": self.name, "settings": dataclasses.asdict(self.settings)}
 
 
-def make_head(name: str, overrides: Sequence[str] = (), *, option: str = "--set") -> Head:
+def heads_in_words() -> str:
+    """Returns all heads with what they are, for --help."""
+    return "; ".join(
+        f"{name}{' (default)' if name == DEFAULT else ''}: {entry.words}"
+        for name, entry in HEADS.items()
+    )
+
+
+def make_head(name: str = DEFAULT, overrides: Sequence[str] = (), *, option: str = "--set") -> Head:
     """Builds the settings of the head `name` from `KEY=VALUE` overrides, as in superb.epochs=30,
     which were given to `option`.
 
@@ -89,18 +94,19 @@ def make_head(name: str, overrides: Sequence[str] = (), *, option: str = "--set"
     """
     if name not in HEADS:
         raise ValueError(f"`--head` must be one of {', '.join(HEADS)}, but is {name!r} instead.")
+    settings_class = _kind(name).settings_class
     for text in overrides:
         key = text.partition("=")[0].strip()
         if not key.startswith(f"{name}."):
-            known = ", ".join(f"{name}.{key}" for key in _settings_of(Head(), name))
+            fields = dataclasses.fields(cast(Any, settings_class))
+            known = ", ".join(f"{name}.{field.name}" for field in fields)
             raise ValueError(
                 f"{option} {text}: `{key}` is no setting of the head {name!r}; it has "
                 f"{known or 'none'}."
             )
     tree = read_tree([], list(overrides), option=option)
-    tree.put("name", name, f"--head {name}")
-    return tree.build(Head)
+    return Head(name=name, settings=tree.build(settings_class, table=name))
 
 
-def _settings_of(head: Head, name: str) -> dict[str, Any]:
-    return {} if name == LINEAR else dataclasses.asdict(getattr(head, name))
+def _kind(name: str) -> ProbeHead:
+    return cast(ProbeHead, import_module(HEADS[name].module).HEAD)

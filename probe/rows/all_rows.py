@@ -22,7 +22,7 @@ from probe.features.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.folds.divide import divide, folds_hash
 from probe.folds.protocols import protocol_label, protocol_name
 from probe.heads.linear import Evaluation, missing_classes, parts_of
-from probe.heads.settings import FINETUNE, Head
+from probe.heads.settings import Head, make_head
 from probe.metrics import DIMENSIONS
 from probe.results import COLUMNS, ProbeResults
 from probe.rows.comparable import BASELINE, ROW, EncoderRun
@@ -133,7 +133,7 @@ def probe(
         kept: Gives what was computed before, of every row and baseline; nothing is computed here.
     """
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in COLUMNS}
-    head = head or Head()
+    head = head or make_head()
     protocol = protocol_name(protocol)
     rows = with_baselines(runs, head)
     if heard is None:
@@ -173,10 +173,12 @@ def probe(
         "contamination": heard,
         "notes": notes,
     }
+    # A head need not choose anything: then there is no line of `selection`.
     joined = {
-        name: pd.concat([frame for frame in frames[name] if len(frame)], ignore_index=True)[
-            list(columns)
-        ]
+        name: pd.concat(
+            [frame for frame in frames[name] if len(frame)] or [pd.DataFrame(columns=columns)],
+            ignore_index=True,
+        )[list(columns)]
         for name, columns in COLUMNS.items()
     }
     return ProbeResults(run=run_json, **joined)
@@ -231,12 +233,12 @@ def labelled(
 def with_baselines(runs: Sequence[EncoderRun], head: Head) -> list[EncoderRun]:
     """Adds the baselines for every seed; `untrained` starts from the rows' initial weights.
 
-    There is nothing to fine-tune in log-mel frames: that head has no such baseline.
+    There is nothing to train in log-mel: a head that trains the encoder has no such baseline.
     """
     controlled = [run for run in runs if run.group == ROW]
     baselines = []
     for seed in sorted({run.seed for run in controlled or runs}):
-        for name in (CONSTANT,) if head.name == FINETUNE else (CONSTANT, LOG_MEL):
+        for name in (CONSTANT,) if head.kind.needs_encoder else (CONSTANT, LOG_MEL):
             baselines.append(EncoderRun(name=name, group=BASELINE, seed=seed))
         first = next((run for run in controlled if run.seed == seed), None)
         if first is not None:

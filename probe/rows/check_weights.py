@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 
-from pretrain.model.weights import read_weights
+from pretrain.model.kinds.registry import find_kind
 from probe.rows.comparable import BASELINE, EncoderRun
 
 
 def check_weights(runs: Iterable[EncoderRun]) -> None:
-    """Reads the weights of rows and baselines, each once; nothing is kept.
+    """Loads the encoders of rows and baselines, each once; nothing is kept.
 
     Raises:
-        WeightsError: A file is missing, damaged, or not what its run says.
+        ValueError: A file is missing, damaged, or not what its run says.
     """
     files = [(run.folder, run.group == BASELINE) for run in runs if run.folder is not None]
     for folder, is_initial in dict.fromkeys(files):
-        read_weights(folder, initial=is_initial)
+        find_kind(folder)[1].load(folder, initial=is_initial)

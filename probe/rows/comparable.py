@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pretrain.shared.json_files import JsonError
-from pretrain.shared.run_record import find_record, has_record
+from pretrain.model.kinds.registry import RUN, EncoderFolderError, read_encoder_folder
 
 ROW = "row"
 BASELINE = "baseline"
@@ -18,8 +17,8 @@ HASHES_EQUAL_PER_SEED = ("initial_weights", "corpus", "sample_order", "masks")
 """What all rows of one seed must share besides `comparison`."""
 
 
-class EncoderError(ValueError):
-    """An encoder folder cannot be probed, or not in this table."""
+class EncoderError(EncoderFolderError):
+    """An encoder cannot stand in this table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +31,9 @@ class EncoderRun:
 
     seed: int
     folder: Path | None = None
+    kind: str = RUN
+    """Of folder, see `pretrain.model.kinds.registry.KINDS`."""
+
     mode: str = ""
     row: dict[str, Any] = field(default_factory=dict)
     """What distinguishes the row, for example {"codebooks": 2, "entries": 8, "centres": 64}."""
@@ -60,53 +62,31 @@ class EncoderRun:
 
 
 def read_encoder_run(folder: Path) -> EncoderRun:
-    """Reads the description of an encoder; without hashes it is uncontrolled.
+    """Reads the description of an encoder of any kind; without hashes it is uncontrolled.
 
     Raises:
-        EncoderError: The folder is missing, is no encoder's, or its training is not finished.
+        EncoderFolderError: The folder is missing, is no encoder's, or its training is not finished.
+        EncoderError: It was fine-tuned.
     """
-    folder = folder.resolve()
-    if not folder.is_dir():
-        raise EncoderError(f"An encoder must be a run folder, but {folder} does not exist.")
-    description = _read_description(folder)
-    if description.get("status", "finished") != "finished":
+    held = read_encoder_folder(folder)
+    said, run = held.described, held.described.record
+    if said.made_by == "finetune":
         raise EncoderError(
-            f"{folder}: its pre-training is {description['status']!r}, not finished. Finish it "
-            "with the command that started it, or leave this encoder out."
+            f"{held.path} is not a pre-training run: its run.json says kind {said.made_by!r}."
         )
-    for file in ("encoder.json", "encoder.safetensors"):
-        if not (folder / file).is_file():
-            raise EncoderError(
-                f"{folder} has no {file}: an encoder must be the folder of a finished "
-                "pre-training run."
-            )
-    comparison, hashes = description.get("comparison") or {}, description.get("hashes") or {}
+    comparison, hashes = run.get("comparison") or {}, run.get("hashes") or {}
     return EncoderRun(
-        name=str(description.get("name") or folder.name),
+        name=said.name,
         group=ROW if comparison and hashes else UNCONTROLLED,
-        seed=int(description.get("seed", 0)),
-        folder=folder,
-        mode=str(description.get("mode", "")),
-        row=dict(description.get("row") or {}),
-        presentation=description.get("presentation"),
+        seed=int(run.get("seed", 0)),
+        folder=held.path,
+        kind=held.kind,
+        mode=said.mode,
+        row=dict(run.get("row") or {}),
+        presentation=run.get("presentation"),
         comparison=comparison,
-        hashes=hashes,
+        hashes=hashes or {"files": held.digest()},
     )
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    try:
-        description = find_record(folder)
-    except JsonError as error:
-        raise EncoderError(
-            f"{error} Copy the folder again, or leave this --encoder out."
-        ) from error
-    if has_record(folder) and description.get("kind") != "pretrain":
-        raise EncoderError(
-            f"{folder} is not a pre-training run: its run.json says kind "
-            f"{description.get('kind')!r}."
-        )
-    return description
 
 
 def make_table(

@@ -7,17 +7,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from pretrain.model.encoder import Encoder
-from pretrain.model.weights import load_encoder, weights_hash
+from pretrain.model.frozen import load_frozen
 from probe.attributes.evaluate import Attribute, evaluate_attributes
 from probe.corpora.targets import Task
-from probe.features.baselines import CONSTANT, LOG_MEL, LogMelFeatures
-from probe.features.frame_states import EncoderFrames, FrameSource, LogMelFrames, kept_frames
-from probe.features.utterance_features import EncoderFeatures, FeatureSource, extract
-from probe.heads.finetune import evaluate_finetuned
-from probe.heads.linear import Evaluation, Part, evaluate, evaluate_constant
-from probe.heads.settings import FINETUNE, SUPERB, Head
-from probe.heads.superb import evaluate_superb
+from probe.features.baselines import CONSTANT, LOG_MEL
+from probe.features.row_source import RowSource
+from probe.heads.linear import Evaluation, Part, evaluate_constant
+from probe.heads.settings import Head
 from probe.rows.comparable import BASELINE, EncoderRun
 
 STAGES = ("audio", "encoder", "features", "frames", "attributes", "metrics")
@@ -70,45 +66,23 @@ def evaluate_row(
     if run.group == BASELINE and run.name == CONSTANT:
         return evaluate_constant(corpus.table, corpus.tasks, corpus.parts)
     known = {} if known is None else known
-    what = corpus.table, corpus.tasks, corpus.parts
-    if head.name == FINETUNE:
-        encoder = _encoder(run)
-        key = weights_hash(encoder)
-        if key not in known:
-            known[key] = evaluate_finetuned(
-                encoder, *what, head.finetune, name=run.name, bf16=bf16, device=device()
-            )
-        return known[key]
-    if head.name == SUPERB:
-        frame_source = _frame_source(run, bf16)
-        if (key := frame_source.key) not in known:
-            frames = kept_frames(corpus.table, frame_source, features_folder)
-            known[key] = evaluate_superb(frames, *what, head.superb, device=device())
-        return known[key]
-    source = _source(run, bf16)
+    source = _source(run, corpus, features_folder, bf16)
     if source.key not in known:
-        features = extract(corpus.table, source, features_folder)
-        known[source.key] = evaluate(corpus.table, features, corpus.tasks, corpus.parts)
-        known[source.key].add(evaluate_attributes(corpus.table, features, corpus.attributes))
+        found = head.kind.evaluate(source, corpus.tasks, corpus.parts, head.settings)
+        if corpus.attributes:
+            found.add(evaluate_attributes(corpus.table, source.features(), corpus.attributes))
+        known[source.key] = found
     return known[source.key]
 
 
-def _source(run: EncoderRun, bf16: bool) -> FeatureSource:
-    if run.name == LOG_MEL and run.group == BASELINE:
-        return LogMelFeatures()
-    return EncoderFeatures(_encoder(run), name=run.name, bf16=bf16, device=device())
-
-
-def _frame_source(run: EncoderRun, bf16: bool) -> FrameSource:
-    if run.name == LOG_MEL and run.group == BASELINE:
-        return LogMelFrames()
-    return EncoderFrames(_encoder(run), name=run.name, bf16=bf16, device=device())
-
-
-def _encoder(run: EncoderRun) -> Encoder:
-    """Returns the row's encoder, or for a baseline the one at the initial weights."""
-    assert run.folder is not None
-    return load_encoder(run.folder, initial=run.group == BASELINE)
+def _source(run: EncoderRun, corpus: Corpus, folder: Path, bf16: bool) -> RowSource:
+    """Returns the row's encoder, or for a baseline the one at the initial weights, or log-mel."""
+    frozen = None
+    if run.group != BASELINE or run.name != LOG_MEL:
+        assert run.folder is not None
+        initial = run.group == BASELINE
+        frozen = load_frozen(run.folder, name=run.name, initial=initial, bf16=bf16, device=device())
+    return RowSource(frozen=frozen, table=corpus.table, folder=folder, device=device())
 
 
 def device() -> torch.device:

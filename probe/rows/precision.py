@@ -12,6 +12,7 @@ from pretrain.engine.precision import (
     ASKED,
     AUTO,
     BF16,
+    COMMON,
     FP32,
     Choice,
     Precision,
@@ -27,7 +28,7 @@ from probe.rows.evaluate_row import device
 def choose_for_probe(
     asked: str,
     there: Precision | None,
-    encoder: EncoderSettings,
+    encoder: EncoderSettings | None,
     *,
     table: Path | None = None,
     keep: bool = True,
@@ -37,7 +38,7 @@ def choose_for_probe(
     Args:
         asked: By the user; maybe `auto`.
         there: What the results that are there were computed in, if there are any.
-        encoder: Sizes of the encoders.
+        encoder: Sizes of the encoders; None if they are not ours.
         table: Folder in which the decision is kept for all that share the work.
         keep: Whether a new decision is written into it.
     """
@@ -53,7 +54,7 @@ def choose_for_probe(
     )
 
 
-def say_precision(choice: Choice, encoder: EncoderSettings) -> None:
+def say_precision(choice: Choice, encoder: EncoderSettings | None) -> None:
     """Says it in one line, and a warning in another where the other one is faster by far."""
     say_at_once(f"precision of the probe: {choice.precision} ({choice.reason})")
     if choice != Choice(FP32, ASKED):
@@ -79,8 +80,8 @@ def precision_of_cells(folder: Path) -> Precision | None:
     return None
 
 
-def _widths(encoder: EncoderSettings) -> Widths:
-    return Widths.of(encoder, BATCH_SECONDS)
+def _widths(encoder: EncoderSettings | None) -> Widths:
+    return COMMON if encoder is None else Widths.of(encoder, BATCH_SECONDS)
 
 
 def _path() -> str:

@@ -10,7 +10,7 @@ from pretrain.shared.paths import PROJECT
 from probe.command_line import add_checks, add_precision
 from probe.corpora.registry import corpus_help
 from probe.folds.protocols import PROTOCOLS
-from probe.heads.settings import HEADS
+from probe.heads.settings import DEFAULT, HEADS, heads_in_words
 
 ROWS = PROJECT / "configs" / "table4"
 
@@ -59,7 +59,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             parser.error(f"`--seed` must be in 0 .. 2^32 - 1, but is {seed} instead.")
     parsed.seed = list(dict.fromkeys(parsed.seed or [0]))
     parsed.protocol = list(dict.fromkeys(parsed.protocol or ["speaker"]))
-    parsed.head = list(dict.fromkeys(parsed.head or ["linear"]))
+    parsed.head = list(dict.fromkeys(parsed.head or [DEFAULT]))
     parsed.corpus = list(dict.fromkeys(parsed.corpus))
     return parsed
 
@@ -89,7 +89,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--head",
         action="append",
         choices=HEADS,
-        help="what is trained on the encoders (default: linear); may be repeated",
+        help=f"what is trained on the encoders; {heads_in_words()}; may be repeated",
     )
     what.add_argument(
         "--head-set",

@@ -11,7 +11,7 @@ from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.shared.job_queue import Board, Job
 from pretrain.shared.paths import runs_folder
 from probe.corpora.options import specs_of
-from probe.heads.settings import LINEAR, Head, make_head
+from probe.heads.settings import Head, make_head
 from probe.results import check_out_folder
 from probe.rows.all_rows import check_corpora, read_corpus, with_baselines
 from probe.rows.comparable import EncoderRun
@@ -137,15 +137,17 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
         parsed.precision, precision_of_cells(cells), encoder, table=cells, keep=not parsed.dry_run
     )
     specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
-    # Curves by layer need layers, which only the linear head tells apart.
-    attributes = parsed.attributes and LINEAR in parsed.head
+    # Curves by layer need layers, which not every head tells apart.
+    attributes = parsed.attributes and any(head.kind.tells_layers_apart for head in heads)
     settings: list[Setting] = []
     for protocol in parsed.protocol:
         corpora = [read_corpus(spec, protocol, with_attributes=attributes) for spec in specs]
         check_corpora(corpora)
         for head in heads:
             probed = (
-                corpora if head.name == LINEAR else [one.without_attributes() for one in corpora]
+                corpora
+                if head.kind.tells_layers_apart
+                else [one.without_attributes() for one in corpora]
             )
             settings += [
                 Setting(corpus=corpus, protocol=protocol, head=head, bf16=choice.precision == BF16)

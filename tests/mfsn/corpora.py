@@ -9,9 +9,9 @@ import pandas as pd
 import soundfile
 import torch
 
-from mfsn.data.streams import LoadedEncoder, wrap_encoder
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.random_streams import generator
 
 CPU = torch.device("cpu")
@@ -49,5 +49,5 @@ def corpus(
     return pd.DataFrame(rows[::-1])
 
 
-def encoder(seed: int) -> LoadedEncoder:
-    return wrap_encoder(build_encoder(SIZES, seed=seed), name=f"e{seed}", device=CPU)
+def encoder(seed: int) -> FrozenEncoder:
+    return FrozenEncoder(build_encoder(SIZES, seed=seed), name=f"e{seed}", device=CPU)

@@ -24,7 +24,7 @@ from mfsn.model.genotype import Genotype
 from pretrain.data.synthetic.corpus import check_finished
 from pretrain.engine.run_folder import RunFolder
 from pretrain.model.encoder import build_encoder
-from pretrain.model.released import is_released
+from pretrain.model.kinds.released import is_released
 from pretrain.model.weights import load_encoder, read_weights, save_encoder, weights_hash
 from pretrain.recognition.vocabulary import load_vocabulary
 from pretrain.shared.run_record import RunRecord

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mfsn.data.dataset import make_segment_data
 from mfsn.data.faults import FaultSettings
@@ -17,10 +17,11 @@ from mfsn.data.streams import (
     fitted_states,
     levels_of,
     load_frame_encoder,
-    wrap_encoder,
 )
-from pretrain.model.encoder import EncoderOutput, build_encoder
+from pretrain.model.encode import EncoderOutput, SoundEncoder
+from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import num_frames_of
+from pretrain.model.frozen import FrozenEncoder
 from pretrain.model.weights import save_encoder
 from tests.mfsn.corpora import CPU, SIZES, corpus, encoder
 
@@ -38,10 +39,10 @@ def test_keys_follow_the_weights() -> None:
 
 def test_keys_follow_what_the_weights_do_not_show() -> None:
     other = dataclasses.replace(SIZES, num_heads=4)
-    same_weights = wrap_encoder(build_encoder(other, seed=1), name="e", device=CPU)
+    same_weights = FrozenEncoder(build_encoder(other, seed=1), name="e", device=CPU)
     assert same_weights.key.split("-")[0] == encoder(1).key.split("-")[0]
     assert same_weights.key != encoder(1).key
-    keys = [wrap_encoder(Unpadded(), name="u", device=CPU, config=text).key for text in "ab"]
+    keys = [FrozenEncoder(Unpadded(text), name="u", device=CPU).key for text in "ab"]
     assert keys[0] != keys[1]
 
 
@@ -53,8 +54,15 @@ def test_meaningless_frames_are_removed_and_widths_made_equal() -> None:
         assert states.flatten().tolist() == [2, 2, 2, 0, 0, 0][:width]
 
 
-class Unpadded(nn.Module):
-    """Like released encoders: returns no frame behind the last valid one."""
+class Unpadded(SoundEncoder):
+    """Returns no frame behind the last valid one."""
+
+    def __init__(self, config: str = "") -> None:
+        super().__init__()
+        self.dim, self.num_layers, self.config = 3, 2, config
+
+    def beside_weights(self) -> object:
+        return self.config
 
     def forward(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
         frames = torch.ones(len(waveforms), num_frames_of(waveforms.shape[1]), 3)
@@ -63,7 +71,7 @@ class Unpadded(nn.Module):
 
 def test_an_encoder_without_the_last_frame_serves_as_well(tmp_path: Path) -> None:
     table = corpus(tmp_path / "audio", [48_000, 20_000])
-    pair = StreamPair(tec=wrap_encoder(Unpadded(), name="u", device=CPU))
+    pair = StreamPair(tec=FrozenEncoder(Unpadded(), name="u", device=CPU))
     data = make_segment_data(
         table, ("angry", "calm"), pair, InputSettings(), FaultSettings(), tmp_path / "kept"
     )

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from mfsn.experiment.encoder_checks import check_modes, doubts
-from mfsn.experiment.encoders import EncoderFolderError, describe_encoder
+from mfsn.experiment.encoders import describe_encoder
+from pretrain.model.kinds.registry import EncoderFolderError
 
 FINDING = {
     "update": 50, "metric": "centre_perplexity", "value": 1.0, "meaning": "One live centre.",
@@ -52,6 +53,7 @@ def test_one_encoder_of_another_mode_is_refused_with_the_remedy(
 
 def test_a_released_model_has_the_mode_of_its_type(tmp_path: Path) -> None:
     folder = make(tmp_path / "data2vec")
+    (folder / "encoder.safetensors").rename(folder / "model.safetensors")
     config = {"model_type": "data2vec-audio", "architectures": ["Data2VecAudioForCTC"]}
     (folder / "config.json").write_text(json.dumps(config))
     found = described(sec_quantized=folder)["sec-quantized"]

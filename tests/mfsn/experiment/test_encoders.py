@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mfsn.experiment.encoders import EncoderFolderError, describe_encoder
+from mfsn.experiment.encoders import describe_encoder
+from pretrain.model.kinds.registry import EncoderFolderError
 
 
 def make(folder: Path, run: object, weights: bytes = b"w") -> Path:

@@ -191,10 +191,11 @@ def test_every_number_of_every_settings_class_has_bounds() -> None:
     from pretrain.config.settings import PretrainSettings
     from pretrain.data.synthetic.settings import SyntheticSettings
     from pretrain.objectives import OBJECTIVES, objective_kind
-    from probe.heads.settings import Head
+    from probe.heads.settings import HEADS, make_head
 
     objectives = [objective_kind(name).settings_class for name in OBJECTIVES]
-    roots = (PretrainSettings, FinetuneSettings, MfsnSettings, Head, SyntheticSettings, *objectives)
+    others = [*objectives, *(make_head(name).kind.settings_class for name in HEADS)]
+    roots = (PretrainSettings, FinetuneSettings, MfsnSettings, SyntheticSettings, *others)
     needed = {"mode": "quantized", "encoder": "a"}
     checked = 0
     for cls in (cls for root in roots for cls in settings_classes(root)):

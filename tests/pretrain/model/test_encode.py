@@ -12,6 +12,7 @@ import torch
 from pretrain.data.readers import read_corpus
 from pretrain.model.encode import SoundError
 from pretrain.model.encoder import Encoder, build_encoder
+from pretrain.model.frozen import FrozenEncoder
 from pretrain.model.weights import load_encoder, save_encoder
 from pretrain.shared.random_streams import generator
 from probe.features.batches import read_batch
@@ -42,8 +43,8 @@ def test_raw_sound_of_any_rate_gives_the_frames_that_the_probe_sees(
     soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
     table: pd.DataFrame = read_corpus(f"folder={tmp_path}")
     waveforms, num_samples = read_batch(table, np.array([0]))
-    probe = EncoderFeatures(encoder, name="probe")
-    seen = probe.layers(waveforms, num_samples)
+    frozen = FrozenEncoder(encoder, name="probe")
+    seen = frozen(waveforms, num_samples)
 
     layers = encoder.encode(samples.astype(np.float32), sample_rate_hz=rate)
 
@@ -54,7 +55,7 @@ def test_raw_sound_of_any_rate_gives_the_frames_that_the_probe_sees(
         assert torch.equal(layer, expected[0, :64])
         assert not layer.requires_grad
     means = torch.stack([layer.mean(dim=0) for layer in layers])
-    assert torch.allclose(means, probe(waveforms, num_samples)[0], atol=1e-6)
+    assert torch.allclose(means, EncoderFeatures(frozen)(waveforms, num_samples)[0], atol=1e-6)
 
 
 def test_several_utterances_come_out_as_each_alone_whatever_their_form(encoder: Encoder) -> None:

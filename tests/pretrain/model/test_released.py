@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.model.released import ReleasedError, is_released, load_released
+from pretrain.model.kinds.released import ReleasedError, is_released, load_released
 
 LENGTHS = (12_000, 6_400, 8_111)
 

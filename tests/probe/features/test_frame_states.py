@@ -14,6 +14,7 @@ from pretrain.data.audio.waveforms import read_waveform
 from pretrain.data.loader import normalize_waveform
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.random_streams import generator
 from probe.features import frame_states as frames_module
 from probe.features.frame_states import EncoderFrames, LogMelFrames, kept_frames
@@ -41,6 +42,7 @@ class Ramp:
     name = "ramp"
     key = "ramp"
     numbers_per_frame = 4
+    prepare = staticmethod(normalize_waveform)
 
     def __init__(self, most: int = 100, scale: float = 1.0) -> None:
         self.done = 0
@@ -63,7 +65,7 @@ def test_frames_are_those_of_every_layer_of_the_utterance_alone(
     table: pd.DataFrame, tmp_path: Path
 ) -> None:
     encoder = build_encoder(SIZES, seed=1).eval()
-    frames = kept_frames(table, EncoderFrames(encoder, name="e"), tmp_path)
+    frames = kept_frames(table, EncoderFrames(FrozenEncoder(encoder, name="e")), tmp_path)
     assert (frames.num_layers, frames.dim) == (3, 16)
     for row in range(4):
         waveform = torch.from_numpy(normalize_waveform(read_waveform(table.iloc[row])))
@@ -153,7 +155,8 @@ def test_a_disk_without_room_is_refused_before_anything_is_computed(
     # What is there needs no room.
     free.free = 0
     kept_frames(table, source, tmp_path / "new")
-    assert EncoderFrames(build_encoder(SIZES, seed=1), name="e").numbers_per_frame == 3 * 16
+    frozen = FrozenEncoder(build_encoder(SIZES, seed=1), name="e")
+    assert EncoderFrames(frozen).numbers_per_frame == 3 * 16
 
 
 def test_log_mel_frames_do_not_see_padding() -> None:

@@ -13,6 +13,7 @@ from pretrain.data.audio.waveforms import read_waveform
 from pretrain.data.loader import normalize_waveform
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.random_streams import generator
 from probe.features.baselines import LogMelFeatures
 from probe.features.utterance_features import EncoderFeatures, extract
@@ -42,6 +43,7 @@ class Counting:
     """Mean and deviation of the waveform; counts utterances; fails after a set number."""
 
     name = "counting"
+    prepare = staticmethod(normalize_waveform)
     key = "counting"
 
     def __init__(self, most: int = 100) -> None:
@@ -59,7 +61,7 @@ def test_features_are_the_mean_over_valid_frames_of_every_layer(
     table: pd.DataFrame, tmp_path: Path
 ) -> None:
     encoder = build_encoder(SIZES, seed=1).eval()
-    features = extract(table, EncoderFeatures(encoder, name="e"), tmp_path)
+    features = extract(table, EncoderFeatures(FrozenEncoder(encoder, name="e")), tmp_path)
     assert features.shape == (4, 3, 16)
     for row in range(4):
         waveform = torch.from_numpy(normalize_waveform(read_waveform(table.iloc[row])))
@@ -97,7 +99,7 @@ def test_other_labels_speakers_or_texts_are_the_same_file(
 
 
 def test_features_do_not_depend_on_the_size_of_batches(table: pd.DataFrame, tmp_path: Path) -> None:
-    source = EncoderFeatures(build_encoder(SIZES, seed=1).eval(), name="e")
+    source = EncoderFeatures(FrozenEncoder(build_encoder(SIZES, seed=1), name="e"))
     together = extract(table, source, tmp_path / "together", batch_seconds=60)
     for seconds in (0.1, 2.0):
         apart = extract(table, source, tmp_path / f"{seconds}", batch_seconds=seconds)
@@ -106,9 +108,9 @@ def test_features_do_not_depend_on_the_size_of_batches(table: pd.DataFrame, tmp_
 
 def test_the_key_changes_with_weights_and_precision() -> None:
     one, same, other = (build_encoder(SIZES, seed=seed) for seed in (1, 1, 2))
-    keys = [EncoderFeatures(encoder, name="e").key for encoder in (one, same, other)]
+    keys = [FrozenEncoder(encoder, name="e").key for encoder in (one, same, other)]
     assert keys[0] == keys[1] != keys[2]
-    assert EncoderFeatures(one, name="e", bf16=True).key != keys[0]
+    assert FrozenEncoder(one, name="e", bf16=True).key != keys[0]
 
 
 def test_an_interrupted_extraction_goes_on_where_it_stopped(

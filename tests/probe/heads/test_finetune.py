@@ -9,14 +9,15 @@ import pytest
 import soundfile
 import torch
 
-from pretrain.model.encoder import build_encoder
+from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.frozen import FrozenEncoder
 from pretrain.model.weights import weights_hash
 from pretrain.shared.random_streams import generator
 from probe.corpora.targets import Task
-from probe.heads.finetune import FinetunedNetwork, evaluate_finetuned
+from probe.features.row_source import RowSource
+from probe.heads.finetune import FinetunedNetwork, FinetuneSettings, evaluate_finetuned
 from probe.heads.linear import Evaluation, Part
-from probe.heads.settings import FinetuneSettings
 
 SIZES = EncoderSettings(
     conv_dim=8, model_dim=16, ffn_dim=16, num_layers=2, num_heads=2, position_groups=2
@@ -72,9 +73,13 @@ def make_parts() -> list[Part]:
     ]
 
 
+def source_of(table: pd.DataFrame, encoder: Encoder | None = None) -> RowSource:
+    frozen = FrozenEncoder(encoder or build_encoder(SIZES, seed=1), name="e")
+    return RowSource(frozen=frozen, table=table, folder=Path(), device=frozen.device)
+
+
 def fine_tuned(table: pd.DataFrame, settings: FinetuneSettings = SETTINGS) -> Evaluation:
-    encoder = build_encoder(SIZES, seed=1).eval()
-    return evaluate_finetuned(encoder, table, tasks(), make_parts(), settings, name="e")
+    return evaluate_finetuned(source_of(table), tasks(), make_parts(), settings)
 
 
 def test_it_learns_and_says_how_long_it_takes(
@@ -93,7 +98,7 @@ def test_it_repeats_and_leaves_the_encoder_as_it_was(table: pd.DataFrame) -> Non
     settings = FinetuneSettings(batch_size=4, epochs=1, max_seconds=0.25)
     encoder = build_encoder(SIZES, seed=1).eval()
     before = weights_hash(encoder)
-    first = evaluate_finetuned(encoder, table, tasks(), make_parts(), settings, name="e")
+    first = evaluate_finetuned(source_of(table, encoder), tasks(), make_parts(), settings)
     assert weights_hash(encoder) == before
     for one, other in zip(first.predictions, fine_tuned(table, settings).predictions, strict=True):
         pd.testing.assert_frame_equal(one, other)
@@ -103,6 +108,7 @@ def test_the_conv_stack_is_trained_only_if_asked() -> None:
     waveforms, num_samples = torch.randn(2, 3200), torch.tensor([3200, 2000])
     for freeze in (True, False):
         network = FinetunedNetwork(build_encoder(SIZES, seed=1), 2, freeze_conv=freeze)
+        assert isinstance(network.encoder, Encoder)
         network(waveforms, num_samples).sum().backward()
         conv = [p.grad for p in network.encoder.conv.parameters()]
         assert all((gradient is None) == freeze for gradient in conv)
@@ -122,7 +128,7 @@ def test_padding_changes_no_output() -> None:
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_network_that_diverged_is_refused_and_not_scored(table: pd.DataFrame, place: int) -> None:
     settings = dataclasses.replace(SETTINGS, encoder_lr=1e30, head_lr=1e30, epochs=2)
-    encoder, task = build_encoder(SIZES, seed=1).eval(), tasks()[place]
+    task = tasks()[place]
     message = r"The finetune head diverged: .*fold s0 .*`finetune\.encoder_lr`"
     with pytest.raises(ValueError, match=message):
-        evaluate_finetuned(encoder, table, [task], make_parts(), settings, name="e")
+        evaluate_finetuned(source_of(table), [task], make_parts(), settings)

@@ -1,7 +1,8 @@
-"""The superb head: folds side by side are folds alone, and both are the plain network."""
+"""The superb head: what a fold learns is what the plain network does, utterance by utterance."""
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,17 @@ from pretrain.model.encoder import seeded_weights
 from pretrain.shared.random_streams import generator
 from probe.corpora.targets import Task
 from probe.features.frame_states import Frames
-from probe.heads.fold_networks import fold_batch, initial_parameters, outputs
+from probe.features.row_source import RowSource
 from probe.heads.linear import Part
-from probe.heads.settings import SuperbSettings, make_head
-from probe.heads.superb import FoldResult, evaluate_superb, predict, train_folds
+from probe.heads.settings import make_head
+from probe.heads.superb import (
+    SuperbNetwork,
+    SuperbSettings,
+    batch_of,
+    evaluate_superb,
+    predict,
+    train_fold,
+)
 from probe.metrics import ua
 
 NUM, LAYERS, DIM = 48, 3, 6
@@ -65,31 +73,21 @@ def make_parts() -> list[Part]:
     return parts
 
 
-def table_of(num: int = NUM) -> pd.DataFrame:
-    ids = [f"u{row:03d}" for row in range(num)]
-    return pd.DataFrame({"id": ids, "speaker": "s", "session": "p"})
+def source_of(frames: Frames) -> RowSource:
+    ids = [f"u{row:03d}" for row in range(NUM)]
+    table = pd.DataFrame({"id": ids, "speaker": "s", "session": "p"})
 
+    class Source(RowSource):
+        def frames(self) -> Frames:
+            return frames
 
-def assert_same(one: FoldResult, other: FoldResult) -> None:
-    assert one.epoch == other.epoch
-    np.testing.assert_allclose(one.prediction, other.prediction, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(one.layer_weights, other.layer_weights, rtol=1e-4)
-    assert one.dev_score == pytest.approx(other.dev_score, rel=1e-4)
-
-
-@pytest.mark.parametrize("make_task", [emotion, valence])
-def test_folds_side_by_side_are_exactly_folds_alone(make_task: Callable[[], Task]) -> None:
-    task, frames, parts = make_task(), made_up_frames(), make_parts()
-    together = train_folds(frames, task, parts, SETTINGS)
-    for part, fold in zip(parts, together, strict=True):
-        (alone,) = train_folds(frames, task, [part], SETTINGS)
-        assert_same(fold, alone)
+    return Source(frozen=None, table=table, folder=Path(), device=torch.device("cpu"))
 
 
 @pytest.mark.parametrize("make_task", [emotion, valence])
 def test_a_fold_is_what_a_plain_network_and_adam_learn(make_task: Callable[[], Task]) -> None:
     task, frames, part = make_task(), made_up_frames(), make_parts()[1]
-    (fold,) = train_folds(frames, task, [part], SETTINGS)
+    fold = train_fold(frames, task, part, SETTINGS)
     expected, layer_weights, epoch = plain_training(frames, task, part, SETTINGS)
     assert fold.epoch == epoch
     np.testing.assert_allclose(fold.prediction, expected, rtol=1e-3, atol=1e-4)
@@ -144,44 +142,33 @@ def plain_training(
     return best[2], best[3], best[1]
 
 
+def network(num_outputs: int) -> SuperbNetwork:
+    with seeded_weights(0, "test"):
+        return SuperbNetwork(LAYERS, DIM, 8, num_outputs)
+
+
 def test_what_is_evaluated_depends_on_neither_batches_nor_order() -> None:
-    task, frames = valence(), made_up_frames()
-    parameters = initial_parameters(["s0", "s1"], LAYERS, DIM, 8, 1, seed=0)
-    rows = [np.arange(NUM), np.arange(NUM)[::-1]]
-    scales = [(3.0, 2.0), (3.0, 2.0)]
+    task, frames, part, rows = valence(), made_up_frames(), make_parts()[1], np.arange(NUM)
     found = [
-        predict(frames, parameters, task, rows, scales, SuperbSettings(batch_size=size))
-        for size in (1, 7, 100)
+        predict(frames, network(1), task, part, order, SuperbSettings(batch_size=size))
+        for size, order in ((1, rows), (7, rows), (100, rows), (7, rows[::-1]))
     ]
-    for other in found[1:]:
-        for one, same in zip(found[0], other, strict=True):
-            np.testing.assert_allclose(one, same, rtol=1e-5, atol=1e-5)
-    (turned,) = predict(
-        frames,
-        {name: value[:1] for name, value in parameters.items()},
-        task,
-        rows[1:],
-        scales,
-        SuperbSettings(batch_size=7),
-    )
-    np.testing.assert_allclose(turned[::-1], found[0][0], rtol=1e-5, atol=1e-5)
+    for other in (*found[1:3], found[3][::-1]):
+        np.testing.assert_allclose(other, found[0], rtol=1e-5, atol=1e-5)
 
 
-def test_padding_changes_nothing() -> None:
+def test_an_utterance_has_the_same_outputs_in_any_company() -> None:
     frames = made_up_frames()
-    parameters = initial_parameters(["s0", "s1"], LAYERS, DIM, 8, 2, seed=0)
-    short, long = np.array([0]), np.arange(1, 20)
-    padded = outputs(parameters, fold_batch(frames, [short, long]))
-    first = {name: value[:1] for name, value in parameters.items()}
-    alone = outputs(first, fold_batch(frames, [short]))
-    torch.testing.assert_close(padded[0, :1], alone[0])
+    together = network(2)(*batch_of(frames, np.arange(20)))
+    alone = network(2)(*batch_of(frames, np.array([3])))
+    torch.testing.assert_close(together[3:4], alone)
 
 
 def test_the_layer_that_knows_gets_the_weight() -> None:
     task = emotion()
     frames = made_up_frames(4 * (task.targets - 1))
     settings = SuperbSettings(hidden_dim=16, lr=3e-2, batch_size=8, epochs=30)
-    result = evaluate_superb(frames, table_of(), [task], make_parts(), settings)
+    result = evaluate_superb(source_of(frames), [task], make_parts(), settings)
     scores = {str(line["metric"]): line["value"] for line in result.scores}
     assert {line["layer"] for line in result.scores} == {"selected"}
     assert float(str(scores["ua"])) > 0.9
@@ -195,21 +182,9 @@ def test_test_labels_enter_nothing_but_the_scores() -> None:
     task, frames, part = valence(), made_up_frames(), make_parts()[1]
     other = task.targets.copy()
     other[part.test] = 100.0
-    (one,) = train_folds(frames, task, [part], SETTINGS)
-    (same,) = train_folds(frames, dataclasses.replace(task, targets=other), [part], SETTINGS)
+    one = train_fold(frames, task, part, SETTINGS)
+    same = train_fold(frames, dataclasses.replace(task, targets=other), part, SETTINGS)
     assert one.prediction.tolist() == same.prediction.tolist()
-
-
-def test_groups_of_folds_give_the_same_as_all_folds_at_once() -> None:
-    frames, parts = made_up_frames(), make_parts()
-    tasks = [emotion(), valence()]
-    one, other = (
-        evaluate_superb(frames, table_of(), tasks, parts, SETTINGS, max_batch_bytes=size)
-        for size in (1, 2**30)
-    )
-    assert [line["metric"] for line in one.scores] == [line["metric"] for line in other.scores]
-    values = [[float(str(line["value"])) for line in result.scores] for result in (one, other)]
-    assert values[0] == pytest.approx(values[1], rel=1e-4)
 
 
 def test_a_fold_without_labels_is_left_out_and_named() -> None:
@@ -219,20 +194,20 @@ def test_a_fold_without_labels_is_left_out_and_named() -> None:
     labelled[parts[0].test] = False
     targets = np.where(labelled, task.targets, np.nan)
     task = dataclasses.replace(task, labelled=labelled, targets=targets)
-    result = evaluate_superb(made_up_frames(), table_of(), [task], parts, SETTINGS)
+    result = evaluate_superb(source_of(made_up_frames()), [task], parts, SETTINGS)
     assert "fold s0: a part has no labels for valence; left out." in result.warnings
     assert {line["fold"] for line in result.selection} == {"s1", "s2"}
 
 
 @pytest.mark.parametrize("make_task", [emotion, valence])
 def test_a_head_that_diverged_is_refused_and_not_scored(make_task: Callable[[], Task]) -> None:
-    settings = dataclasses.replace(SETTINGS, lr=1e38)
+    settings = dataclasses.replace(SETTINGS, lr=1e37)
     with pytest.raises(ValueError, match=r"The superb head diverged: .* fold s0 .*`superb\.lr`"):
-        train_folds(made_up_frames(), make_task(), make_parts(), settings)
+        train_fold(made_up_frames(), make_task(), make_parts()[0], settings)
 
 
 def test_settings_of_another_head_and_impossible_ones_are_refused() -> None:
-    assert make_head("superb", ["superb.epochs=3"]).superb.epochs == 3
+    assert make_head("superb", ["superb.epochs=3"]).settings.epochs == 3
     for name, text, message in (
         ("superb", "superb.epoch=3", "did you mean `superb.epochs`"),
         ("superb", "superb.epochs=0", "`epochs` must be at least 1, but is 0"),

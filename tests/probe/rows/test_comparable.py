@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pretrain.model.kinds.registry import EncoderFolderError
 from probe.rows.comparable import EncoderError, EncoderRun, make_table, read_encoder_run
 
 
@@ -75,12 +76,16 @@ def test_the_same_row_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_missing_unfinished_and_foreign_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="does not exist"):
+    with pytest.raises(EncoderFolderError, match="does not exist"):
         read_encoder_run(tmp_path / "none")
-    with pytest.raises(EncoderError, match="'running', not finished"):
+    with pytest.raises(EncoderFolderError, match="'running', not finished"):
         read_encoder_run(folder(tmp_path / "a", status="running"))
-    with pytest.raises(EncoderError, match="not a pre-training run"):
+    with pytest.raises(EncoderFolderError, match="not an encoder's folder"):
         read_encoder_run(folder(tmp_path / "b", kind="probe"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(EncoderError, match=r"has no encoder.json"):
+    with pytest.raises(
+        EncoderFolderError, match=r"has no encoder\.safetensors or model\.safetensors"
+    ):
         read_encoder_run(tmp_path / "empty")
+    with pytest.raises(EncoderError, match="not a pre-training run"):
+        read_encoder_run(folder(tmp_path / "c", kind="finetune"))

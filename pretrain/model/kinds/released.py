@@ -13,14 +13,9 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from pretrain.model.encode import SoundEncoder
-from pretrain.model.encoder import EncoderOutput
-from pretrain.model.encoder_settings import (
-    CONV_KERNELS,
-    CONV_STRIDES,
-    SAMPLES_PER_FRAME,
-    num_frames_of,
-)
+from pretrain.model.encode import EncoderOutput, SoundEncoder
+from pretrain.model.encoder_settings import CONV_KERNELS, CONV_STRIDES, SAMPLES_PER_FRAME
+from pretrain.model.kinds.registry import Described
 from pretrain.shared.json_files import JsonError, Schema, read_object
 
 CLASSES = {
@@ -29,6 +24,9 @@ CLASSES = {
     "hubert": "HubertModel",
 }
 """`model_type` in config.json to the class that loads it; a CTC head on top is left out."""
+
+MODES = {"wav2vec2": "quantized", "data2vec-audio": "continuous"}
+"""Targets by `model_type`; HuBERT's clusters are neither."""
 
 CONFIG_FILE = "config.json"
 
@@ -49,6 +47,7 @@ class _Config(Schema):
     """config.json."""
 
     model_type: str | None = None
+    architectures: list[str] | None = None
 
 
 class _Index(Schema):
@@ -64,10 +63,10 @@ class ReleasedError(ValueError):
 class ReleasedEncoder(SoundEncoder):
     """A model of `transformers` that answers as our `Encoder` does."""
 
-    def __init__(self, model: nn.Module, name: str) -> None:
+    def __init__(self, model: nn.Module, config_text: str) -> None:
         super().__init__()
-        self.model = model
-        self.name = name
+        self.model: Any = model
+        self.config_text = config_text
         config: Any = model.config
         self.dim = int(config.hidden_size)
         self.num_layers = int(config.num_hidden_layers)
@@ -98,10 +97,16 @@ class ReleasedEncoder(SoundEncoder):
             positions = torch.arange(waveforms.shape[1], device=waveforms.device)
             mask = positions < num_samples[:, None]
             layers = [_pad_frames(x, width) for x in self._encode(waveforms, mask.long())]
-        num_frames = num_frames_of(num_samples)
+        num_frames = self.num_frames(num_samples)
         valid = torch.arange(width, device=waveforms.device) < num_frames[:, None]
         layers = [torch.where(valid[:, :, None], layer, 0.0) for layer in layers]
         return EncoderOutput(layers=layers, num_frames=num_frames)
+
+    def beside_weights(self) -> object:
+        return [type(self).__name__, self.config_text]
+
+    def input_layers(self) -> list[nn.Module]:
+        return [self.model.feature_extractor, self.model.feature_projection.layer_norm]
 
     def _encode(self, waveforms: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
         output = self.model(waveforms, attention_mask=mask, output_hidden_states=True)
@@ -174,7 +179,36 @@ def load_released(folder: Path | str) -> ReleasedEncoder:
             f"`{folder}` must have the strides {CONV_STRIDES} and kernels {CONV_KERNELS}, so that "
             f"its frames are those of the other stream, but has {strides[0]} and {strides[1]}."
         )
-    return ReleasedEncoder(model.eval(), str(folder.resolve().name))
+    return ReleasedEncoder(model.eval(), (folder / CONFIG_FILE).read_text(encoding="utf-8"))
+
+
+class ReleasedKind:
+    """See `EncoderKind`."""
+
+    weights = ("model*.safetensors",)
+    settings = (CONFIG_FILE, INDEX_FILE)
+    words = "a released model in the format of transformers with safetensors weights"
+
+    def is_in(self, folder: Path) -> bool:
+        return is_released(folder) or any(folder.glob(self.weights[0]))
+
+    def describe(self, folder: Path) -> Described:
+        config = _read_config(folder)
+        names = config.get("architectures")
+        return Described(
+            name=folder.name,
+            made_by="released" if config else "",
+            mode=MODES.get(str(config.get("model_type")), ""),
+            finetuned=None if names is None else any("CTC" in name for name in names),
+        )
+
+    def load(self, folder: Path, *, initial: bool = False) -> ReleasedEncoder:
+        if initial:
+            raise ReleasedError(f"`{folder}` has no weights from before its training.")
+        return load_released(folder)
+
+
+KIND = ReleasedKind()
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

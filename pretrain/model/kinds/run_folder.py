@@ -1,0 +1,57 @@
+"""Encoders in run folders of our own: of pre-training, or fine-tuned on transcripts. No torch."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pretrain.model.kinds.registry import Described
+from pretrain.shared.json_files import JsonError, read_object
+from pretrain.shared.run_record import RUN_FILE, EncoderRecord
+
+if TYPE_CHECKING:
+    from pretrain.model.encoder import Encoder
+
+MADE_BY = ("pretrain", "finetune")
+
+
+class RunFolderKind:
+    """See `EncoderKind`. A copy without run.json is taken, too, and says nothing of itself."""
+
+    weights = ("encoder.safetensors",)
+    settings = ("encoder.json",)
+    words = "the folder of a finished pretrain/run.py or pretrain/finetune.py"
+
+    def is_in(self, folder: Path) -> bool:
+        return any((folder / name).is_file() for name in (RUN_FILE, *self.weights, *self.settings))
+
+    def describe(self, folder: Path) -> Described:
+        if not (folder / RUN_FILE).is_file():
+            return Described(name=folder.name)
+        try:
+            run = read_object(folder / RUN_FILE, EncoderRecord, allow_nan=True)
+        except JsonError as error:
+            raise ValueError(f"{error} Copy the encoder's folder again.") from error
+        made_by, status = run.get("kind"), run.get("status", "finished")
+        if made_by not in MADE_BY:
+            raise ValueError(
+                f"{folder} is not an encoder's folder: its run.json says kind {made_by!r}."
+            )
+        if status != "finished":
+            raise ValueError(
+                f"the training in {folder} is {status!r}, not finished. Give the command that "
+                "started it again, or choose another encoder."
+            )
+        return Described(
+            name=str(run.get("name") or folder.name),
+            made_by=made_by,
+            mode=str(run.get("mode") or ""),
+            finetuned=made_by == "finetune",
+            record=run,
+        )
+
+    def load(self, folder: Path, *, initial: bool = False) -> "Encoder":
+        from pretrain.model.weights import load_encoder
+
+        return load_encoder(folder, initial=initial)
+
+
+KIND = RunFolderKind()
