@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from pretrain.shared.atomic_files import writing
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import FILES, JsonError, changed_files, digests_of, read_object
 
 KIND = "probe"
@@ -31,7 +32,7 @@ COLUMNS = {
 _NUMBERS = {"seed": "int64", "value": "float64", "strength": "float64", "dev_score": "float64"}
 
 
-class ResultsError(ValueError):
+class ResultsError(InputError):
     """A folder is not a complete results folder; the message names it and says why."""
 
 

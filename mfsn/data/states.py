@@ -18,6 +18,7 @@ from mfsn.model.streams import FrameEncoder, fitted_states
 from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES
+from pretrain.shared.errors import InputError
 
 
 class SpectralInputs:
@@ -114,7 +115,7 @@ class EncoderStates:
             finite = values.isfinite().flatten(1).all(1)
             if not finite.all():
                 owners = [u.id for u, group in zip(utterances, pieces, strict=True) for _ in group]
-                raise ValueError(
+                raise InputError(
                     f"The states of {self._encoder.name} are not finite for utterance "
                     f"{owners[int(finite.int().argmin())]!r}: its weights are damaged, or its "
                     "training diverged."

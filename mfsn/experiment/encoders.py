@@ -5,6 +5,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, read_object
 from pretrain.shared.run_record import EncoderRecord
 
@@ -24,7 +25,7 @@ RELEASED_MODES = {"wav2vec2": "quantized", "data2vec-audio": "continuous"}
 """Targets of released models by their `model_type`; HuBERT's clusters are neither."""
 
 
-class EncoderFolderError(ValueError):
+class EncoderFolderError(InputError):
     """A folder that cannot serve as an encoder; the message names the option and the remedy."""
 
 

@@ -40,6 +40,7 @@ from mfsn.search.settings import MfsnSettings, read_settings
 from pretrain.config.files import flatten
 from pretrain.engine.processor_tuning import MATMUL_PRECISION
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
+from pretrain.shared.errors import InputError
 from pretrain.shared.paths import runs_folder
 from probe.contamination.check import contamination, heard_by
 from probe.folds.protocols import EMOBOX, parse_protocol, protocol_name
@@ -93,11 +94,11 @@ def prepare(
     """
     settings = read_settings(parsed.config, parsed.set)
     if settings.faults.test_selection and parsed.optimistic:
-        raise ValueError(
+        raise InputError(
             "--optimistic adds what `faults.test_selection` does anyway: leave one of them out."
         )
     if settings.faults.test_selection and parsed.action == "exhaust":
-        raise ValueError(
+        raise InputError(
             "`faults.test_selection` must be false for exhaust, which judges by the dev part what "
             "a search could have found, but is true instead."
         )

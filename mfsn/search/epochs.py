@@ -25,6 +25,7 @@ from mfsn.search.training_settings import FitSettings
 from mfsn.search.training_state import TrainingState
 from pretrain.config.settings import hash_of
 from pretrain.engine.interrupts import StopRequest
+from pretrain.shared.errors import InputError
 from pretrain.shared.random_streams import generator
 
 OnEpoch = Callable[[int, NetworkFunction], Any]
@@ -38,7 +39,7 @@ OnRow = Callable[[dict[str, Any]], None]
 """Called after every epoch with its row of epochs.csv, to show it."""
 
 
-class TrainingDivergedError(ValueError):
+class TrainingDivergedError(InputError):
     """A loss that is not a finite number."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NoReturn
 
 from pretrain.objectives.objective import CollapseRule
 from pretrain.shared.checked_settings import settings, within
+from pretrain.shared.errors import UserError
 
 
 @settings
@@ -26,7 +27,7 @@ class HealthSettings:
     """So many updates in a row with a non-finite loss or gradient stop the run."""
 
 
-class TrainingHalted(RuntimeError):
+class TrainingHalted(UserError):
     """Training cannot usefully go on; the message says why and what to try."""
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pretrain.data.audio.waveforms import to_16k_mono
 from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
+from pretrain.shared.errors import InputError
 
 RATES_HZ = (1_000, 768_000)
 """Lowest and highest rate of sound that is taken."""
@@ -21,7 +22,7 @@ RATES_HZ = (1_000, 768_000)
 Sound = npt.NDArray[np.floating[Any]] | Tensor
 
 
-class SoundError(ValueError):
+class SoundError(InputError):
     """What was given is no sound that an encoder can take; the message says what to do."""
 
 

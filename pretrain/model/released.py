@@ -21,6 +21,7 @@ from pretrain.model.encoder_settings import (
     SAMPLES_PER_FRAME,
     num_frames_of,
 )
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema, read_object
 
 CLASSES = {
@@ -57,7 +58,7 @@ class _Index(Schema):
     weight_map: dict[str, str]
 
 
-class ReleasedError(ValueError):
+class ReleasedError(InputError):
     """A released folder that cannot be used; the message says why and what to do."""
 
 

@@ -18,6 +18,7 @@ from pretrain.objectives.annealing import between
 from pretrain.objectives.feature_statistics import variance
 from pretrain.objectives.objective import CollapseRule, ObjectiveOutput
 from pretrain.shared.checked_settings import settings, within
+from pretrain.shared.errors import InputError
 
 
 @settings
@@ -65,7 +66,7 @@ class ContinuousObjective(nn.Module):
     def __init__(self, encoder: Encoder, settings: ContinuousSettings, seed: int) -> None:
         super().__init__()
         if settings.top_k > encoder.settings.num_layers:
-            raise ValueError(
+            raise InputError(
                 f"`top_k` must be at most the encoder's `num_layers` "
                 f"({encoder.settings.num_layers}), but is {settings.top_k} instead."
             )

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema, read_object
 
 FORMAT = 1
@@ -23,7 +24,7 @@ BLANK = 0
 WORD_BOUNDARY = "|"
 
 
-class VocabularyError(ValueError):
+class VocabularyError(InputError):
     """Transcripts that make no vocabulary, or a vocabulary file that cannot be read."""
 
 

@@ -23,6 +23,7 @@ from pretrain.data.synthetic.speakers import all_speakers
 from pretrain.data.tables.columns import take_columns
 from pretrain.data.tables.delimited import read_delimited
 from pretrain.data.tables.identities import canonical
+from pretrain.shared.errors import InputError
 from probe.corpora.options import manifest_of, split_options
 
 FEMALE, MALE = "female", "male"
@@ -110,7 +111,7 @@ def _of_columns(path: Path, speaker: str, gender: str) -> dict[str, str]:
         if not name or word not in WORDS:
             continue
         if said.setdefault(name, WORDS[word]) != WORDS[word]:
-            raise ValueError(
+            raise InputError(
                 f"{path}: `{gender}` must be the same in all rows of a speaker, but {name!r} is "
                 "both female and male instead. Give both their own names, or leave it empty."
             )

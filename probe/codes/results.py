@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, read_object
 from probe.results import replace_folder
 
@@ -32,7 +33,7 @@ COLUMNS = {
 where speakers are not known. `units`: what the blocks are, "speakers" or "groups of speakers"."""
 
 
-class CodesResultsError(ValueError):
+class CodesResultsError(InputError):
     """A folder is no place for these results; the message names it."""
 
 

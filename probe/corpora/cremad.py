@@ -27,6 +27,7 @@ from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import existing_folder
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.delimited import read_delimited
+from pretrain.shared.errors import InputError
 from probe.corpora.completeness import count_lines, name_lines, settle
 from probe.corpora.file_names import parse_names
 
@@ -121,11 +122,11 @@ def list_cremad(path: Path, source: str, options: Collection[str] = ()) -> pd.Da
         votes = _votes(table)
         unknown = [name for name in names if name not in votes]
         if unknown:
-            raise ValueError(f"{table} must hold the votes on every file, but not {unknown[0]}.")
+            raise InputError(f"{table} must hold the votes on every file, but not {unknown[0]}.")
         listing["voice_vote"] = [votes[name] for name in names]
     if VOICE in options:
         if table is None:
-            raise ValueError(
+            raise InputError(
                 f"{source}:{VOICE} needs the corpus's vote table, but {places[0]} is not there."
             )
         listing["emotion"] = listing["voice_vote"]
@@ -142,11 +143,11 @@ def _votes(table: Path) -> dict[str, str]:
     """Returns the majority vote on the voice per file name, "" where it is tied (A:D)."""
     frame = read_delimited(table)
     if missing := {"FileName", "VoiceVote"} - set(frame.columns):
-        raise ValueError(f"{table} must have the column {sorted(missing)[0]}, but has not.")
+        raise InputError(f"{table} must have the column {sorted(missing)[0]}, but has not.")
     names = {code[0]: emotion for code, emotion in EMOTIONS.items()}
     for line, vote in frame["VoiceVote"].items():
         if not set(vote.split(":")) <= set(names):
-            raise ValueError(
+            raise InputError(
                 f"{table}, line {line}: `VoiceVote` must be of {', '.join(names)}, but is {vote!r} "
                 "instead."
             )

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from pretrain.model.encoder import Encoder
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, num_frames_of
 from pretrain.shared.atomic_files import replaced
+from pretrain.shared.errors import InputError
 from pretrain.shared.locks import lock
 from probe.features.baselines import HOP_SAMPLES, LOG_MEL, NUM_MELS, WINDOW_SAMPLES, LogMelFeatures
 from probe.features.batches import (
@@ -45,7 +46,7 @@ FORMAT = "1"
 LARGEST_HALF = torch.finfo(torch.float16).max
 
 
-class FrameRoomError(ValueError):
+class FrameRoomError(InputError):
     """Frames do not fit on the disk."""
 
 
@@ -246,7 +247,7 @@ def _run(table: pd.DataFrame, source: FrameSource, batch: IndexArray) -> list[Te
     ):
         piece = torch.stack([layer[row, :count] for layer in layers])
         if not piece.isfinite().all():
-            raise ValueError(
+            raise InputError(
                 f"The frames of {source.name} are not finite for utterance {utterance!r}: "
                 "its weights are damaged, or its training diverged."
             )

@@ -27,6 +27,7 @@ from pretrain.model.encoder import Encoder, EncoderOutput
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.shared.atomic_files import replaced
+from pretrain.shared.errors import InputError
 from probe.features.batches import BATCH_SECONDS, batches, lengths_16k, longest_first, read_batch
 
 FloatArray = npt.NDArray[np.float32]
@@ -171,7 +172,7 @@ def _run(table: pd.DataFrame, source: FeatureSource, batch: npt.NDArray[np.intp]
     finite = np.isfinite(features).all(axis=(1, 2))
     if not finite.all():
         utterance = table["id"].iloc[int(batch[int(finite.argmin())])]
-        raise ValueError(
+        raise InputError(
             f"The features of {source.name} are not finite for utterance {utterance!r}: its "
             "weights are damaged, or its training diverged."
         )

@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from pretrain.shared.errors import InputError
 from probe.corpora.targets import Task
 
 Values = npt.NDArray[np.float64]
 
 
-class DivergedError(ValueError):
+class DivergedError(InputError):
     """A head's outputs are not finite; the message names head, task, fold and the remedy."""
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pretrain.config.files import read_tree
 from pretrain.shared.checked_settings import settings, within
+from pretrain.shared.errors import InputError
 
 LINEAR, SUPERB, FINETUNE = "linear", "superb", "finetune"
 
@@ -88,12 +89,12 @@ def make_head(name: str, overrides: Sequence[str] = (), *, option: str = "--set"
         ValueError: Head or key are unknown, a value cannot be, or is another head's.
     """
     if name not in HEADS:
-        raise ValueError(f"`--head` must be one of {', '.join(HEADS)}, but is {name!r} instead.")
+        raise InputError(f"`--head` must be one of {', '.join(HEADS)}, but is {name!r} instead.")
     for text in overrides:
         key = text.partition("=")[0].strip()
         if not key.startswith(f"{name}."):
             known = ", ".join(f"{name}.{key}" for key in _settings_of(Head(), name))
-            raise ValueError(
+            raise InputError(
                 f"{option} {text}: `{key}` is no setting of the head {name!r}; it has "
                 f"{known or 'none'}."
             )

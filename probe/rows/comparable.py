@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, read_object
 from pretrain.shared.run_record import RUN_FILE, EncoderRecord
 
@@ -18,7 +19,7 @@ HASHES_EQUAL_PER_SEED = ("initial_weights", "corpus", "sample_order", "masks")
 """What all rows of one seed must share besides `comparison`."""
 
 
-class EncoderError(ValueError):
+class EncoderError(InputError):
     """An encoder folder cannot be probed, or not in this table."""
 
 

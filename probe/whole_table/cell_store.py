@@ -21,6 +21,7 @@ from pretrain.config.settings import hash_of
 from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.weights import INITIAL_WEIGHTS_FILE, SETTINGS_FILE, WEIGHTS_FILE
 from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.errors import InputError
 from pretrain.shared.file_names import file_name
 from pretrain.shared.json_files import Schema, read_object
 from pretrain.shared.paths import PROJECT
@@ -41,7 +42,7 @@ CODE = (
 """Sources that make the numbers: cells that other ones have made are not reused."""
 
 
-class CellError(ValueError):
+class CellError(InputError):
     """A kept cell cannot be read; the message names its file."""
 
 
@@ -156,7 +157,7 @@ class Cell:
         try:
             content = read_object(self.path, CellRecord, allow_nan=True)  # scores may be undefined
             if content["inputs"] != self.inputs:
-                raise ValueError("it is of other inputs than its name says")
+                raise InputError("it is of other inputs than its name says")
             return Kept(
                 evaluation=from_plain(content["evaluation"]),
                 git=content["git"],

@@ -2,7 +2,9 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import MOST_JOBS
@@ -39,7 +41,61 @@ accelerate launch pretrain/grid.py --out DIR/rows ... first.
 """
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
+@dataclass(frozen=True, kw_only=True)
+class Table4Request:
+    """What a command line asks of Table 4; lists have no entry twice."""
+
+    runs: Path
+    """Holds everything."""
+
+    corpus: list[str]
+    """Specs of the corpora to probe on."""
+
+    columns: str | None
+    """What their manifests call their columns."""
+
+    protocol: list[str]
+    head: list[str]
+    head_set: list[str]
+    """Settings of heads, as `HEAD.KEY=VALUE`."""
+
+    seed: list[int]
+    allow_incomplete: bool
+    """Whether corpora may differ from what was published."""
+
+    rows: Path
+    """Folder of TOML files, one per row."""
+
+    row: list[str]
+    """Only these rows of the folder; all if empty."""
+
+    config: list[Path]
+    """TOML files of pre-training settings, a later one wins; empty for the default."""
+
+    set: list[str]
+    """Single pre-training settings, as `KEY=VALUE`."""
+
+    pretrain_on: str | None
+    """Spec of the corpus to pre-train on, where the settings do not say it."""
+
+    jobs: int
+    """Processes that share the work on this machine."""
+
+    dry_run: bool
+    features: Path | None
+    """Where features are kept; beside all generated runs if None."""
+
+    precision: Literal["auto", "bf16", "fp32"]
+    """Of the encoders' matrix products when probing."""
+
+    attributes: bool
+    """Whether layers are asked for speaker and gender."""
+
+    fingerprints: bool
+    """Whether contamination is looked for by sound too."""
+
+
+def parse(arguments: Sequence[str]) -> Table4Request:
     """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
         prog="probe/table4.py",
@@ -60,7 +116,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parsed.protocol = list(dict.fromkeys(parsed.protocol or ["speaker"]))
     parsed.head = list(dict.fromkeys(parsed.head or ["linear"]))
     parsed.corpus = list(dict.fromkeys(parsed.corpus))
-    return parsed
+    return Table4Request(**vars(parsed))
 
 
 def _add_what(parser: argparse.ArgumentParser) -> None:

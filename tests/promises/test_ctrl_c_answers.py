@@ -13,7 +13,7 @@ from tests.conftest import PROJECT
 
 TRAINING = """
 import hashlib, sys, time
-from pretrain.shared.command_line import STOPPED, run_for_users
+from pretrain.shared.command_line import STOPPED, run_main
 from pretrain.engine import interrupts
 
 interrupts.SECONDS_TO_INSIST = interrupts.SECONDS_TO_UNWIND = 0.2
@@ -31,7 +31,7 @@ def main(arguments):
     say("saved")
     return STOPPED
 
-sys.exit(run_for_users(main))
+sys.exit(run_main(lambda: main(sys.argv[1:])))
 """
 
 LAUNCHER = """
