@@ -19,9 +19,23 @@ MAY_IMPORT = {
     "pretrain": ("pretrain",),
     "probe": ("probe", "pretrain"),
     "mfsn": ("mfsn", "probe", "pretrain"),
-    "reports": ("reports", "probe.results", "probe.metrics", "pretrain.shared.json_files"),
+    "reports": (
+        "reports",
+        "probe.results",
+        "probe.metrics",
+        "pretrain.shared.command_line",
+        "pretrain.shared.errors",
+        "pretrain.shared.json_files",
+    ),
 }
 """Whom of the project each package may import: dependencies point one way."""
+
+LAYERS = ("shared", "data", "model", "objectives", "config", "engine", "recognition")
+"""The folders of pretrain: each may import those before it, and no other. `shared` imports nothing
+of the project; the commands stand above all."""
+
+FOR_SETTINGS = ("__post_init__", "check_name", "check")
+"""Functions whose ValueError is turned into a sentence that names where the key was set."""
 
 
 def sources(package: str) -> list[Path]:
@@ -49,13 +63,47 @@ def test_dependencies_point_one_way(package: str) -> None:
                 assert within(module, MAY_IMPORT[package]), f"{path} imports {module}"
 
 
+@pytest.mark.parametrize("folder", LAYERS)
+def test_the_folders_of_pretrain_make_no_circle(folder: str) -> None:
+    allowed = tuple(f"pretrain.{one}" for one in LAYERS[: LAYERS.index(folder) + 1])
+    for path in sources(f"pretrain/{folder}"):
+        for module in imports_of(path):
+            if within(module, PACKAGES):
+                assert within(module, allowed), f"{path} imports {module}"
+
+
+def test_every_folder_of_pretrain_has_its_place() -> None:
+    assert {path.parent.name for path in (PROJECT / "pretrain").glob("*/__init__.py")} == {*LAYERS}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_errors_for_users_have_their_own_class(package: str) -> None:
+    """Of other errors users get a traceback. (`espeak.py` imports nothing of the project.)"""
+    for path in sources(package):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        settings = {
+            node
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef) and function.name in FOR_SETTINGS
+            for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and path.name != "errors.py":
+                bases = {ast.unparse(base) for base in node.bases}
+                assert not bases & {"ValueError", "RuntimeError"}, f"{path}: {node.name}"
+            if isinstance(node, ast.Raise) and node not in settings and path.name != "espeak.py":
+                raised = ast.unparse(node.exc).partition("(")[0] if node.exc else ""
+                assert raised not in ("ValueError", "RuntimeError"), f"{path}, {node.lineno}"
+
+
 def test_reports_run_without_torch() -> None:
     """Of pretrain they load what reads and writes files, and nothing behind it."""
     code = (
         "import sys, reports.build, reports.run, probe.results, probe.metrics;"
         "assert not {'torch', 'fairseq2', 'mfsn'} & set(sys.modules);"
         "assert {name for name in sys.modules if name.startswith('pretrain.')}"
-        " == {'pretrain.shared.json_files', 'pretrain.shared.atomic_files'}"
+        " == {'pretrain.shared', *('pretrain.shared.' + name for name in ('atomic_files',"
+        " 'command_line', 'errors', 'json_files', 'stopping', 'terminal', 'with_parent'))}"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True

@@ -73,6 +73,7 @@ class SettingsTree:
             key, value, toml = parse_override(text)
         except OverrideError as error:
             given = text if text.isprintable() else repr(text)
+            given = given if len(given) <= 200 else f"{given[:197]}..."
             raise SettingsOptionError(f"{option} {given}: {error}") from None
         self.put(key, value, f"{option} {text}")
         self._other_base |= {key + name.removeprefix("value") for name in keys_in_other_base(toml)}

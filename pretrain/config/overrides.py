@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pretrain.shared.errors import InputError
+from pretrain.shared.json_files import MAX_DEPTH
 from pretrain.shared.toml_files import TomlDepthError, TomlError, parse_toml
 
 KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -32,6 +33,8 @@ def parse_override(text: str) -> tuple[str, object, str]:
             f"must be one key and one value on one line, but has the character {broken!r} in it. "
             "Give the option once for every key."
         )
+    if key.count(".") >= MAX_DEPTH:
+        raise OverrideError(f"the key is nested deeper than {MAX_DEPTH} levels.")
     if not KEY.fullmatch(key):
         raise OverrideError(
             "the key must be names of letters, digits and _ with single dots between, as in "

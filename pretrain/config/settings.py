@@ -6,11 +6,10 @@ from json import dumps
 from typing import Annotated, Any, Literal, Protocol, Self
 
 from pretrain.config.files import SettingsError, SettingsOptionError, SettingsTree, flatten
+from pretrain.config.training import HealthSettings, OptimizerSettings
 from pretrain.data.loader import DataSettings
-from pretrain.engine.health import HealthSettings
-from pretrain.engine.optimizer import OptimizerSettings
+from pretrain.data.masking import MaskSettings
 from pretrain.model.encoder_settings import EncoderSettings
-from pretrain.model.masking import MaskSettings
 from pretrain.objectives import OBJECTIVES
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.paths import PROJECT

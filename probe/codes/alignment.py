@@ -19,9 +19,9 @@ from torch import nn
 from tqdm import tqdm
 
 from pretrain.data.audio.waveforms import SAMPLE_RATE_HZ
+from pretrain.data.vocabulary import BLANK, frames_needed, normalize_text
 from pretrain.model.weights import weights_hash
 from pretrain.recognition.recognizer import Recognizer, load_recognizer
-from pretrain.recognition.vocabulary import BLANK, frames_needed, normalize_text
 from pretrain.shared.atomic_files import replaced
 from pretrain.shared.json_files import JsonError, read_object
 from pretrain.shared.run_record import RUN_FILE, EncoderRecord

@@ -22,11 +22,11 @@ from mfsn.experiment.results import (
 from mfsn.model.genotype import Genotype
 from mfsn.model.saved import load_network, save_network
 from pretrain.data.synthetic.corpus import check_finished
+from pretrain.data.vocabulary import load_vocabulary
 from pretrain.engine.run_folder import RunFolder
 from pretrain.model.encoder import build_encoder
 from pretrain.model.released import is_released
 from pretrain.model.weights import load_encoder, read_weights, save_encoder, weights_hash
-from pretrain.recognition.vocabulary import load_vocabulary
 from pretrain.shared.run_record import RunRecord
 from probe.codes.alignment import load_aligner
 from probe.contamination.check import heard_by

@@ -138,7 +138,7 @@ def test_a_fault_inside_a_list_names_who_set_the_list(tmp_path: Path) -> None:
         ("optimizer.lr=2026-01-01", "`optimizer.lr`: Input should be a valid number"),
         ("optimizer.lr=", "`optimizer.lr`: Input should be a valid number, but is ''"),
         ("optimizer.lr=[1.0]", "`optimizer.lr`: Input should be a valid number, but is [1.0]"),
-        ("training.updates=" + "[" * 5000, "nested too deeply"),
+        ("training.updates=" + "[" * 5000, "is nested deeper than 64 levels"),
         ("mode=[1]", "`mode` must be one of"),
     ],
 )

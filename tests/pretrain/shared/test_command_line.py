@@ -1,4 +1,5 @@
-"""Wrong input ends in a message that names the place and the remedy, without a traceback."""
+"""Wrong input ends in a message that names the place and the remedy, without a traceback; a wrong
+command line has a status of its own."""
 
 import json
 from pathlib import Path
@@ -18,21 +19,24 @@ def call(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("arguments", "expected", "status"),
     [
-        (["--mode", "quantised"], "must be one of continuous, quantized"),
-        ([], "Give --mode, or a --config that sets it"),
-        (["--mode", "quantized", "--corpus", "folder=/nowhere"], "/nowhere does not exist"),
-        (["--mode", "quantized", "--corpus", "librispech=/tmp"], "librispeech"),
-        (["--mode", "quantized", "--set", "optimizer.rate=1"], "unknown key `optimizer.rate`"),
-        (["--mode", "quantized", "--set", "optimizer.lr"], "must be KEY=VALUE"),
-        (["--mode", "quantized", "--config", "/nowhere.toml"], "/nowhere.toml: cannot be read"),
-        (["--mode", "continuous", "--set", "continuous.top_k=9"], "`top_k` must be at most"),
+        (["--mode", "quantised"], "must be one of continuous, quantized", 1),
+        ([], "Give --mode, or a --config that sets it", 1),
+        (["--mode", "quantized", "--set", "mode=continuous"], "--mode quantized: contradicts", 2),
+        (["--mode", "quantized", "--set", "continuous.top_k=2"], "has no effect, since", 2),
+        (["--mode", "quantized", "--corpus", "folder=/nowhere"], "/nowhere does not exist", 1),
+        (["--mode", "quantized", "--corpus", "librispech=/tmp"], "librispeech", 1),
+        (["--mode", "quantized", "--set", "optimizer.rate=1"], "unknown key `optimizer.rate`", 1),
+        (["--mode", "quantized", "--set", "optimizer.lr"], "must be KEY=VALUE", 2),
+        (["--mode", "quantized", "--config", "/nowhere.toml"], "/nowhere.toml: cannot be read", 1),
+        (["--mode", "continuous", "--set", "continuous.top_k=9"], "`top_k` must be at most", 1),
     ],
 )
 def test_wrong_input_is_explained(
     arguments: list[str],
     expected: str,
+    status: int,
     noise_corpus: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -42,8 +46,8 @@ def test_wrong_input_is_explained(
     corpus = [] if "--corpus" in arguments else ["--corpus", noise_corpus]
     size = [] if "--config" in arguments else ["--config", str(TINY)]
     out = ["--out", str(tmp_path / "run")]
-    status, said = call(monkeypatch, capsys, *arguments, *corpus, *size, *out)
-    assert status == 1
+    ended, said = call(monkeypatch, capsys, *arguments, *corpus, *size, *out)
+    assert ended == status
     assert "error: " in said
     assert expected in said
     assert "Traceback" not in said
