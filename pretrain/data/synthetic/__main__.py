@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
     return run_main(
-        lambda: run(arguments), goes_on="no half corpus is left; give the command again."
+        lambda: run(arguments), goes_on="no half corpus is left; give the same command again."
     )
 
 
