@@ -10,6 +10,7 @@ from pathlib import Path
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import run_main
 from pretrain.shared.errors import InputError
+from probe.command_line import CorporaRequest
 
 EXAMPLE = """example:
   python probe/check_corpora.py emodb=/data/emodb ravdess=/data/ravdess --out runs/corpora-check
@@ -21,20 +22,11 @@ after its card, unless --allow-incomplete is given.
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckRequest:
+class CheckRequest(CorporaRequest):
     """What the command line asks for."""
-
-    corpus: list[str]
-    """Specs of corpora."""
-
-    columns: str | None
-    """What the corpora's manifests call their columns."""
 
     out: Path | None
     """Gets a page, if given."""
-
-    allow_incomplete: bool
-    """Whether corpora may differ from what was published."""
 
 
 def parse_arguments(arguments: Sequence[str]) -> CheckRequest:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import run_main
+from probe.command_line import CorporaRequest
 
 EXAMPLE = """example:
   python probe/code_knowledge.py --encoder runs/real/rows/* --corpus emodb=/data/emodb \\
@@ -20,27 +21,14 @@ Rows that are not quantized are named and left out. A row's quantizer is in its 
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodesRequest:
+class CodesRequest(CorporaRequest):
     """What the command line asks for."""
 
     encoder: list[Path]
-    """Run folders; those that are not quantized are left out."""
-
-    corpus: list[str]
-    """Specs of corpora."""
-
-    columns: str | None
-    """What the corpora's manifests call their columns."""
-
     ctc: Path | None
     """Run folder of a fine-tuning, which lays transcripts over frames."""
 
     out: Path
-    """Results folder."""
-
-    allow_incomplete: bool
-    """Whether corpora may differ from what was published."""
-
     features: Path | None
     """Where codes are kept; beside all generated runs if None."""
 

@@ -17,34 +17,22 @@ EXAMPLE = """example:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeRequest:
-    """What a command line asks of the probe."""
-
-    encoder: list[Path]
-    """Run folders, one per row and seed of the table."""
+class CorporaRequest:
+    """What a command line says of the corpora that it reads."""
 
     corpus: list[str]
-    """Specs of corpora."""
+    """Their specs."""
 
     columns: str | None
-    """What the corpora's manifests call their columns."""
-
-    protocol: str
-    head: str
-    set: list[str]
-    """Settings of the head, as `KEY=VALUE`."""
-
-    out: Path
-    """Results folder."""
-
-    seed: list[int] | None
-    """Only encoders of these seeds; all if None."""
-
-    allow_uncontrolled: bool
-    """Whether encoders may differ in more than their target."""
+    """What their manifests call their columns."""
 
     allow_incomplete: bool
-    """Whether corpora may differ from what was published."""
+    """Whether they may differ from what was published."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingRequest(CorporaRequest):
+    """What a command line says of the encoding of corpora, and of what is found out beside."""
 
     features: Path | None
     """Where features are kept; beside all generated runs if None."""
@@ -57,6 +45,24 @@ class ProbeRequest:
 
     fingerprints: bool
     """Whether contamination is looked for by sound too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeRequest(EncodingRequest):
+    """What a command line asks of probe/run.py."""
+
+    encoder: list[Path]
+    protocol: str
+    head: str
+    set: list[str]
+    """Settings of the head, as `KEY=VALUE`."""
+
+    out: Path
+    seed: list[int] | None
+    """Only encoders of these seeds; all if None."""
+
+    allow_uncontrolled: bool
+    """Whether encoders may differ in more than their target."""
 
 
 def add_checks(parser: argparse._ActionsContainer) -> None:

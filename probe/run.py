@@ -51,15 +51,8 @@ def run(request: ProbeRequest) -> None:
     say_precision(choice, encoder)
     keep_freed_memory()  # a quarter of the time of features goes into faulting it in again
     features_folder = request.features or runs_folder() / "features"
-    results = probe(
-        runs,
-        corpora,
-        request.protocol,
-        features_folder,
-        head=head,
-        bf16=bf16,
-        fingerprints=fingerprints,
-    )
+    probed = (runs, corpora, request.protocol, features_folder)
+    results = probe(*probed, head=head, bf16=bf16, fingerprints=fingerprints)
     results.run.update(
         command=command_line(),
         packages=inputs["packages"],

@@ -4,12 +4,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import MOST_JOBS
 from pretrain.shared.paths import PROJECT
-from probe.command_line import add_checks, add_precision
+from probe.command_line import EncodingRequest, add_checks, add_precision
 from probe.folds.protocols import PROTOCOLS
 from probe.heads.settings import HEADS
 
@@ -42,32 +41,21 @@ accelerate launch pretrain/grid.py --out DIR/rows ... first.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table4Request:
-    """What a command line asks of Table 4; lists have no entry twice."""
+class Table4Request(EncodingRequest):
+    """What a command line asks of probe/table4.py; nothing is in a list twice."""
 
     runs: Path
-    """Holds everything."""
-
-    corpus: list[str]
-    """Specs of the corpora to probe on."""
-
-    columns: str | None
-    """What their manifests call their columns."""
-
     protocol: list[str]
     head: list[str]
     head_set: list[str]
     """Settings of heads, as `HEAD.KEY=VALUE`."""
 
     seed: list[int]
-    allow_incomplete: bool
-    """Whether corpora may differ from what was published."""
-
     rows: Path
     """Folder of TOML files, one per row."""
 
     row: list[str]
-    """Only these rows of the folder; all if empty."""
+    """Only these of them; all if empty."""
 
     config: list[Path]
     """TOML files of pre-training settings, a later one wins; empty for the default."""
@@ -82,17 +70,6 @@ class Table4Request:
     """Processes that share the work on this machine."""
 
     dry_run: bool
-    features: Path | None
-    """Where features are kept; beside all generated runs if None."""
-
-    precision: Literal["auto", "bf16", "fp32"]
-    """Of the encoders' matrix products when probing."""
-
-    attributes: bool
-    """Whether layers are asked for speaker and gender."""
-
-    fingerprints: bool
-    """Whether contamination is looked for by sound too."""
 
 
 def parse(arguments: Sequence[str]) -> Table4Request:

@@ -27,11 +27,11 @@ ERRORS = [
 ]
 
 
-def ends(error: BaseException, **how: bool) -> int:
+def ends(error: BaseException, *, each_speaks: bool = False) -> int:
     def work() -> None:
         raise error
 
-    return run_main(work, **how)
+    return run_main(work, each_speaks=each_speaks)
 
 
 @pytest.mark.parametrize(("error", "status"), ERRORS)

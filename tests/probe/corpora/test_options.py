@@ -1,8 +1,8 @@
 """Options of corpus specs, and the refusal of incomplete corpora."""
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_columns_are_of_corpora_with_a_manifest_alone(tmp_path: Path) -> None:
     ],
 )
 def test_every_command_that_takes_a_manifest_takes_columns(
-    parse: Callable[[list[str]], argparse.Namespace],
+    parse: Callable[[list[str]], Any],
 ) -> None:
     parsed = parse(["--corpus", "mine=a.csv", "--columns", "path=file", "--out", "o"])
     assert parsed.columns == "path=file"
