@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from pretrain.data.batch import Batch
+from pretrain.data.masking import MaskSettings, draw_mask
 from pretrain.engine.precision import Widths, choose_precision
 from pretrain.engine.processor_tuning import tune_machine
 from pretrain.model.encoder import build_encoder
@@ -32,7 +33,6 @@ from pretrain.model.encoder_settings import (
     num_frames_of,
 )
 from pretrain.model.fairseq2_parts import encoder_config
-from pretrain.model.masking import MaskSettings, draw_mask
 from pretrain.objectives.continuous import ContinuousObjective, ContinuousSettings
 from pretrain.objectives.quantized import QuantizedObjective, QuantizedSettings
 from pretrain.shared.random_streams import Draws, generator

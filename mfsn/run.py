@@ -6,32 +6,23 @@ from collections.abc import Sequence
 
 from mfsn.command_line import parse
 from mfsn.experiment.workers import WORKER
-from pretrain.shared.command_line import STOPPED, WRONG_INPUT, is_for_users
-from pretrain.shared.with_parent import end_with_parent
+from pretrain.shared.command_line import run_main
 
-PACKAGES = ("mfsn", "probe", "pretrain")
+
+def run(arguments: Sequence[str]) -> None:
+    """Does what the command line asks for; processes that help get the same `arguments`."""
+    parsed = parse(arguments)
+    # Heavy imports come after the command line is known to be right.
+    from mfsn.experiment.execute import execute
+
+    execute(parsed, arguments)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
-    end_with_parent()
-    request = parse(arguments)
-    # Heavy imports come after the command line is known to be right.
-    try:
-        from mfsn.experiment.execute import execute
-
-        execute(request, arguments)
-    except (ValueError, RuntimeError, OSError) as error:
-        if not is_for_users(error, PACKAGES):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return WRONG_INPUT
-    except KeyboardInterrupt:
-        if WORKER not in os.environ:  # the process that started it says so
-            said = "Stopped on request; finished folds stay, and the same command goes on."
-            print(said, file=sys.stderr)
-        return STOPPED
-    return 0
+    # The process that started a worker says how to go on.
+    goes_on = "" if WORKER in os.environ else "finished folds stay, and the same command goes on."
+    return run_main(lambda: run(arguments), goes_on=goes_on, insists=False, each_speaks=True)
 
 
 if __name__ == "__main__":

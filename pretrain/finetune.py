@@ -7,14 +7,12 @@ accelerate launch pretrain/finetune.py --encoder runs/real/rows/quantized-g4v8 \
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from pretrain.shared.command_line import (
-    STOPPED,
-    add_settings_arguments,
-    is_first_process,
-    run_for_users,
-)
+from pretrain.config.command_line import SettingsRequest, add_settings_arguments
+from pretrain.shared.command_line import DONE, STOPPED, is_first_process, run_main
 
 EPILOG = """\
 The corpus needs transcripts (in a manifest, a column `text`). What is decoded at the end is its
@@ -25,7 +23,24 @@ described in pretrain/config/finetune.py and pretrain/objectives/ctc.py.
 """
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
+@dataclass(frozen=True, kw_only=True)
+class FinetuneRequest(SettingsRequest):
+    """What the command line asks for."""
+
+    encoder: Path | None
+    """Run folder of the pre-training, where the settings do not say it."""
+
+    start: Literal["pretrained", "initial", "random"] | None
+    """Weights to begin with, where the settings do not say it."""
+
+    out: Path | None
+    """Run folder; one named after the settings if None."""
+
+    evaluate_on: Literal["dev", "test"]
+
+
+def parse(arguments: Sequence[str]) -> FinetuneRequest:
+    """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
         prog="pretrain/finetune.py",
         description=__doc__,
@@ -57,45 +72,42 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         corpus="what to fine-tune on, with transcripts: NAME=manifest.csv with a column `text`, "
         "librispeech=PATH or synthetic",
     )
-    return parser.parse_args(arguments)
+    return FinetuneRequest(**vars(parser.parse_args(arguments)))
 
 
-def main(arguments: Sequence[str]) -> int:
-    options = parse(arguments)
+def run(request: FinetuneRequest) -> int:
+    """Trains and decodes, and returns the exit status."""
     # Heavy imports come after the command line is known to be right.
-    from pretrain.config.files import read_tree
     from pretrain.config.finetune import DEFAULT_CONFIG, ResolvedFinetune, resolve_finetune
     from pretrain.engine.launch import end_processes
     from pretrain.engine.run_folder import RunFolder
     from pretrain.recognition.finetune_run import evaluate_on_test, finetune, settle_finetuning
     from pretrain.shared.paths import runs_folder
 
-    tree = read_tree(
-        options.config or [DEFAULT_CONFIG], options.set, options.corpus, options.columns
-    )
-    if options.encoder is not None:
-        tree.put("encoder", str(options.encoder), f"--encoder {options.encoder}")
-    if options.start is not None:
-        tree.put("start", options.start, f"--from {options.start}")
+    tree = request.tree(DEFAULT_CONFIG)
+    if request.encoder is not None:
+        tree.put("encoder", str(request.encoder), f"--encoder {request.encoder}")
+    if request.start is not None:
+        tree.put("start", request.start, f"--from {request.start}")
 
     def folder_of(settings: ResolvedFinetune) -> Path:
-        return Path(options.out or runs_folder() / f"finetune-{settings.hash[:8]}")
+        return Path(request.out or runs_folder() / f"finetune-{settings.hash[:8]}")
 
     settings = settle_finetuning(resolve_finetune(tree), folder_of)
     path = folder_of(settings)
-    finished = finetune(settings, path, resume=options.resume == "auto")
+    finished = finetune(settings, path, resume=request.may_continue)
     end_processes()
     if not finished:
         return STOPPED
     if is_first_process():
-        if options.evaluate_on == "test":
+        if request.evaluate_on == "test":
             evaluate_on_test(path, settings.run)
         description = RunFolder(path).description()
         assert description is not None
         print(f"dev: {in_words(description)}")
         if "test" in description:
             print(f"test: {in_words(description['test'])}")
-    return 0
+    return DONE
 
 
 def in_words(scores: dict[str, object]) -> str:
@@ -107,5 +119,10 @@ def in_words(scores: dict[str, object]) -> str:
     )
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+    return run_main(lambda: run(parse(arguments)))
+
+
 if __name__ == "__main__":
-    sys.exit(run_for_users(main))
+    sys.exit(main(sys.argv[1:]))

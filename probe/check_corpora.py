@@ -3,12 +3,15 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pretrain.data.readers.registry import SYNTHETIC, spec_forms, summary_of
 from pretrain.data.tables.columns import add_columns_argument
-from pretrain.shared.command_line import STOPPED
-from pretrain.shared.stopping import terminated_like_ctrl_c
+from pretrain.shared.command_line import run_main
+from pretrain.shared.errors import InputError
+from probe.command_line import CorporaRequest
 from probe.corpora.registry import READERS
 
 EXAMPLE = """example:
@@ -21,7 +24,15 @@ with them; a corpus that differs makes the command fail (exit status 1), after i
 """
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+@dataclass(frozen=True, kw_only=True)
+class CheckRequest(CorporaRequest):
+    """What the command line asks for."""
+
+    out: Path | None
+    """Gets a page, if given."""
+
+
+def parse_arguments(arguments: Sequence[str]) -> CheckRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
         prog="probe/check_corpora.py",
@@ -48,55 +59,51 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="do not fail for corpora that differ from the published ones",
     )
     # So that corpora may also stand after options.
-    return parser.parse_intermixed_args(arguments)
+    return CheckRequest(**vars(parser.parse_intermixed_args(arguments)))
 
 
-def run(parsed: argparse.Namespace) -> list[str]:
+def run(request: CheckRequest) -> list[str]:
     """Prints the cards, writes the page, and returns what is wrong."""
     from probe.corpora.card import make_card
     from probe.corpora.completeness import INCOMPLETE
     from probe.corpora.options import specs_of, split_options
 
-    if parsed.out is not None and parsed.out.exists() and not parsed.out.is_dir():
-        raise ValueError(f"--out must be a folder, but {parsed.out} is a file instead.")
+    if request.out is not None and request.out.exists() and not request.out.is_dir():
+        raise InputError(f"--out must be a folder, but {request.out} is a file instead.")
     cards = []
     wrong = []
-    for spec in specs_of(parsed.corpus, parsed.columns):
+    for spec in specs_of(request.corpus, request.columns):
         card = make_card(spec)
         cards.append(card)
         print(card.text(), flush=True)
         if card.error:
             wrong.append(f"{spec} cannot be read")
             continue
-        allowed = parsed.allow_incomplete or INCOMPLETE in split_options(spec)[1]
+        allowed = request.allow_incomplete or INCOMPLETE in split_options(spec)[1]
         if card.incomplete and not allowed:
             wrong.append(f"{spec} is not as published (--allow-incomplete lets it pass)")
         if card.too_many_unusable:
             wrong.append(f"{spec} has so many unusable files that runs will refuse it")
-    if parsed.out is not None:
+    if request.out is not None:
         from probe.corpora.card_page import write_page
 
         command = shlex.join(["python", "probe/check_corpora.py", *sys.argv[1:]])
-        print(f"Page: {write_page(cards, parsed.out, command=command).resolve()}")
+        print(f"Page: {write_page(cards, request.out, command=command).resolve()}")
     return wrong
 
 
-def main() -> None:
-    parsed = parse_arguments()
-    try:
-        with terminated_like_ctrl_c():
-            wrong = run(parsed)
-    except (ValueError, OSError) as error:
-        sys.exit(f"check_corpora: {error}")
-    except KeyboardInterrupt:
-        print(
-            "check_corpora: stopped. Files looked at so far are not looked at again.",
-            file=sys.stderr,
-        )
-        sys.exit(STOPPED)
-    if wrong:
-        sys.exit("check_corpora: " + "; ".join(wrong))
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+
+    def check() -> None:
+        if wrong := run(parse_arguments(arguments)):
+            raise InputError("; ".join(wrong))
+
+    return run_main(
+        check,
+        goes_on="files looked at so far are not looked at again by the same command.",
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pretrain.data.tables.columns import add_columns_argument
-from pretrain.shared.command_line import STOPPED, is_for_users
-from pretrain.shared.stopping import terminated_like_ctrl_c
+from pretrain.shared.command_line import run_main
+from probe.command_line import CorporaRequest
 from probe.corpora.registry import corpus_help
 
 EXAMPLE = """example:
@@ -19,7 +21,20 @@ Rows that are not quantized are named and left out. A row's quantizer is in its 
 """
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+@dataclass(frozen=True, kw_only=True)
+class CodesRequest(CorporaRequest):
+    """What the command line asks for."""
+
+    encoder: list[Path]
+    ctc: Path | None
+    """Run folder of a fine-tuning, which lays transcripts over frames."""
+
+    out: Path
+    features: Path | None
+    """Where codes are kept; beside all generated runs if None."""
+
+
+def parse_arguments(arguments: Sequence[str]) -> CodesRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
         prog="probe/code_knowledge.py",
@@ -64,10 +79,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="DIR",
         help="where codes are kept (default: features beside all generated runs)",
     )
-    return parser.parse_args(arguments)
+    return CodesRequest(**vars(parser.parse_args(arguments)))
 
 
-def run(parsed: argparse.Namespace) -> None:
+def run(request: CodesRequest) -> None:
     """Measures and writes the results folder."""
     from pretrain.engine.provenance import command_line
     from pretrain.shared.paths import runs_folder
@@ -75,9 +90,9 @@ def run(parsed: argparse.Namespace) -> None:
     from probe.rows.comparable import make_table, read_encoder_run
 
     # All that can be wrong with the command is found before minutes of computing.
-    check_codes_folder(parsed.out)
+    check_codes_folder(request.out)
     runs = make_table(
-        [read_encoder_run(folder) for folder in parsed.encoder], allow_uncontrolled=True
+        [read_encoder_run(folder) for folder in request.encoder], allow_uncontrolled=True
     )
 
     from pretrain.engine.processor_tuning import tune_machine
@@ -92,34 +107,25 @@ def run(parsed: argparse.Namespace) -> None:
 
     tune_machine()
     quantizers, chosen = quantized_rows(runs)
-    aligner = load_aligner(parsed.ctc) if parsed.ctc is not None else None
-    specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
+    aligner = load_aligner(request.ctc) if request.ctc is not None else None
+    specs = specs_of(request.corpus, request.columns, incomplete=request.allow_incomplete)
     corpora = read_labelled_corpora(specs)
-    folder = parsed.features or runs_folder() / "features"
+    folder = request.features or runs_folder() / "features"
     if aligner is not None:
         corpora = [with_characters(corpus, aligner, folder) for corpus in corpora]
     results = code_knowledge(quantizers, chosen, corpora, folder, aligner)
     results.run["command"] = command_line()
-    write_codes(parsed.out, results)
-    print(f"Results: {parsed.out.resolve()}")
+    write_codes(request.out, results)
+    print(f"Results: {request.out.resolve()}")
 
 
-def main() -> None:
-    parsed = parse_arguments()
-    try:
-        with terminated_like_ctrl_c():
-            run(parsed)
-    except (ValueError, RuntimeError, OSError) as error:
-        if not isinstance(error, ValueError) and not is_for_users(error, ("probe", "pretrain")):
-            raise
-        sys.exit(f"code_knowledge: {error}")
-    except KeyboardInterrupt:
-        print(
-            "code_knowledge: stopped. Codes computed so far are kept; the same command goes on.",
-            file=sys.stderr,
-        )
-        sys.exit(STOPPED)
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+    return run_main(
+        lambda: run(parse_arguments(arguments)),
+        goes_on="codes computed so far are kept, and the same command goes on.",
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

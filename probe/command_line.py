@@ -1,7 +1,10 @@
 """The command line of the probe; nothing heavy is imported here."""
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pretrain.data.tables.columns import add_columns_argument
 from probe.corpora.registry import corpus_help
@@ -12,6 +15,55 @@ EXAMPLE = """example:
   python probe/run.py --encoder runs/quantized-g2v2 --encoder runs/continuous-k1 \\
       --corpus emodb=/data/emodb --protocol speaker --out runs/probe
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorporaRequest:
+    """What a command line says of the corpora that it reads."""
+
+    corpus: list[str]
+    """Their specs."""
+
+    columns: str | None
+    """What their manifests call their columns."""
+
+    allow_incomplete: bool
+    """Whether they may differ from what was published."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingRequest(CorporaRequest):
+    """What a command line says of the encoding of corpora, and of what is found out beside."""
+
+    features: Path | None
+    """Where features are kept; beside all generated runs if None."""
+
+    precision: Literal["auto", "bf16", "fp32"]
+    """Of the encoders' matrix products."""
+
+    attributes: bool
+    """Whether layers are asked for speaker and gender."""
+
+    fingerprints: bool
+    """Whether contamination is looked for by sound too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeRequest(EncodingRequest):
+    """What a command line asks of probe/run.py."""
+
+    encoder: list[Path]
+    protocol: str
+    head: str
+    set: list[str]
+    """Settings of the head, as `KEY=VALUE`."""
+
+    out: Path
+    seed: list[int] | None
+    """Only encoders of these seeds; all if None."""
+
+    allow_uncontrolled: bool
+    """Whether encoders may differ in more than their target."""
 
 
 def add_checks(parser: argparse._ActionsContainer) -> None:
@@ -50,7 +102,7 @@ def add_precision(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str]) -> ProbeRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
         prog="probe/run.py",
@@ -135,4 +187,4 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         make_head(parsed.head, parsed.set)
     except ValueError as error:
         parser.error(str(error))
-    return parsed
+    return ProbeRequest(**vars(parsed))

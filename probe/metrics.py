@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pretrain.shared.concordance import concordance
+from pretrain.shared.errors import InputError
 
 DIMENSIONS = ("valence", "arousal", "dominance")
 """Tasks with a number as label; `emotion` is the task with a class as label."""
@@ -23,7 +24,7 @@ def _numbers(
     _check(*pair)
     for name, values in zip(("target", "prediction"), pair, strict=True):
         if not np.isfinite(values).all():
-            raise ValueError(f"`{name}` must be finite, but has NaN or infinite values.")
+            raise InputError(f"`{name}` must be finite, but has NaN or infinite values.")
     return pair
 
 
@@ -35,12 +36,12 @@ def _labels(target: ArrayLike, prediction: ArrayLike) -> tuple[NDArray[np.str_],
 
 def _check(target: NDArray[np.generic], prediction: NDArray[np.generic]) -> None:
     if target.ndim != 1 or target.shape != prediction.shape:
-        raise ValueError(
+        raise InputError(
             "`target` and `prediction` must be flat and of the same length, but have the shapes "
             f"{target.shape} and {prediction.shape} instead."
         )
     if not len(target):
-        raise ValueError("`target` must have at least one value, but is empty.")
+        raise InputError("`target` must have at least one value, but is empty.")
 
 
 def mse(target: ArrayLike, prediction: ArrayLike) -> float:
@@ -96,7 +97,7 @@ def confusion(target: ArrayLike, prediction: ArrayLike, classes: ArrayLike) -> N
     targets, predictions = _labels(target, prediction)
     place = {str(label): index for index, label in enumerate(np.asarray(classes))}
     if unknown := sorted({*map(str, targets), *map(str, predictions)} - set(place)):
-        raise ValueError(f"`classes` must hold every label, but {unknown} are missing.")
+        raise InputError(f"`classes` must hold every label, but {unknown} are missing.")
     counts = np.zeros((len(place), len(place)), dtype=np.int64)
     np.add.at(counts, ([place[str(t)] for t in targets], [place[str(p)] for p in predictions]), 1)
     return counts
@@ -112,5 +113,5 @@ def score_task(task: str, target: ArrayLike, prediction: ArrayLike) -> dict[str,
         scores = {f"{task}_ua": ua, f"{task}_wa": wa}
     else:
         known = ", ".join(("emotion", *DIMENSIONS, *ATTRIBUTES))
-        raise ValueError(f"`task` must be one of {known}, but is {task!r} instead.")
+        raise InputError(f"`task` must be one of {known}, but is {task!r} instead.")
     return {name: score(target, prediction) for name, score in scores.items()}

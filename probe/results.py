@@ -10,7 +10,14 @@ from typing import Any
 import pandas as pd
 
 from pretrain.shared.atomic_files import replaced_folder
-from pretrain.shared.json_files import FILES, JsonError, Schema, changed_files, digests_of
+from pretrain.shared.errors import InputError
+from pretrain.shared.json_files import (
+    FILES,
+    JsonError,
+    Schema,
+    changed_files,
+    digests_of,
+)
 from pretrain.shared.run_record import RUN_FILE, read_record
 
 KIND = "probe"
@@ -30,7 +37,7 @@ NUMBERS = {"seed": "int64", "value": "float64", "strength": "float64", "dev_scor
 """Types of the columns that are no text."""
 
 
-class ResultsError(ValueError):
+class ResultsError(InputError):
     """A folder is not a complete results folder; the message names it and says why."""
 
 

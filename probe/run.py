@@ -1,26 +1,25 @@
 """Probes frozen encoders on emotion corpora: `python probe/run.py --help`."""
 
-import argparse
 import sys
+from collections.abc import Sequence
 
-from pretrain.shared.command_line import STOPPED, is_for_users
-from pretrain.shared.stopping import terminated_like_ctrl_c
-from probe.command_line import parse_arguments
+from pretrain.shared.command_line import run_main
+from probe.command_line import ProbeRequest, parse_arguments
 
 
-def run(parsed: argparse.Namespace) -> None:
+def run(request: ProbeRequest) -> None:
     """Probes and writes the results folder."""
     from probe.heads.settings import make_head
     from probe.results import can_reuse, check_out_folder, inputs_in, read_results, write_results
     from probe.rows.comparable import make_table, read_encoder_run
 
     # All that can be wrong with the command is found before minutes of computing.
-    check_out_folder(parsed.out)
-    head = make_head(parsed.head, parsed.set)
+    check_out_folder(request.out)
+    head = make_head(request.head, request.set)
     runs = make_table(
-        [read_encoder_run(folder) for folder in parsed.encoder],
-        seeds=parsed.seed,
-        allow_uncontrolled=parsed.allow_uncontrolled,
+        [read_encoder_run(folder) for folder in request.encoder],
+        seeds=request.seed,
+        allow_uncontrolled=request.allow_uncontrolled,
     )
 
     from pretrain.engine.processor_tuning import keep_freed_memory
@@ -34,54 +33,46 @@ def run(parsed: argparse.Namespace) -> None:
     from probe.rows.precision import choose_for_probe, precision_of_inputs, say_precision
     from probe.rows.text_table import text_tables
 
-    specs = specs_of(parsed.corpus, parsed.columns, incomplete=parsed.allow_incomplete)
+    specs = specs_of(request.corpus, request.columns, incomplete=request.allow_incomplete)
     # Curves by layer need layers, which not every head tells apart.
-    attributes = parsed.attributes and head.kind.tells_layers_apart
-    corpora = [read_corpus(spec, parsed.protocol, with_attributes=attributes) for spec in specs]
+    attributes = request.attributes and head.kind.tells_layers_apart
+    corpora = [read_corpus(spec, request.protocol, with_attributes=attributes) for spec in specs]
     check_corpora(corpora)
     ours = (run.folder for run in runs if run.folder is not None and run.kind == RUN)
     encoder = next(map(encoder_settings_in, ours), None)
-    there = precision_of_inputs(inputs_in(parsed.out))
-    choice = choose_for_probe(parsed.precision, there, encoder)
-    how = {"bf16": choice.precision == "bf16", "fingerprints": parsed.fingerprints}
-    inputs = inputs_of(runs, corpora, parsed.protocol, head, **how)
-    if can_reuse(parsed.out, inputs):
-        print(text_tables(read_results(parsed.out)))
-        print(f"\nAlready there, from the same encoders and corpora: {parsed.out.resolve()}")
+    there = precision_of_inputs(inputs_in(request.out))
+    choice = choose_for_probe(request.precision, there, encoder)
+    bf16, fingerprints = choice.precision == "bf16", request.fingerprints
+    inputs = inputs_of(runs, corpora, request.protocol, head, bf16=bf16, fingerprints=fingerprints)
+    if can_reuse(request.out, inputs):
+        print(text_tables(read_results(request.out)))
+        print(f"\nAlready there, from the same encoders and corpora: {request.out.resolve()}")
         return
     check_weights(with_baselines(runs, head))
     say_precision(choice, encoder)
     keep_freed_memory()  # a quarter of the time of features goes into faulting it in again
-    features_folder = parsed.features or runs_folder() / "features"
-    results = probe(runs, corpora, parsed.protocol, features_folder, head=head, **how)
+    features_folder = request.features or runs_folder() / "features"
+    probed = (runs, corpora, request.protocol, features_folder)
+    results = probe(*probed, head=head, bf16=bf16, fingerprints=fingerprints)
     results.run.update(
         command=command_line(),
         packages=inputs["packages"],
         git=inputs["git"],
         features_folder=str(features_folder),
     )
-    write_results(parsed.out, results)
+    write_results(request.out, results)
     # Read back: the table is that of the files.
-    print(text_tables(read_results(parsed.out)))
-    print(f"\nResults: {parsed.out.resolve()}")
+    print(text_tables(read_results(request.out)))
+    print(f"\nResults: {request.out.resolve()}")
 
 
-def main() -> None:
-    parsed = parse_arguments()
-    try:
-        with terminated_like_ctrl_c():
-            run(parsed)
-    except (ValueError, RuntimeError, OSError) as error:
-        if not isinstance(error, ValueError) and not is_for_users(error, ("probe", "pretrain")):
-            raise
-        sys.exit(f"probe: {error}")
-    except KeyboardInterrupt:
-        print(
-            "probe: stopped. Features computed so far are kept; the same command goes on.",
-            file=sys.stderr,
-        )
-        sys.exit(STOPPED)
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+    return run_main(
+        lambda: run(parse_arguments(arguments)),
+        goes_on="features computed so far are kept, and the same command goes on.",
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -1,24 +1,17 @@
 """Makes Table 4, whatever is missing of it: `python probe/table4.py --help`."""
 
-import argparse
 import os
 import sys
 import time
 from collections.abc import Sequence
 
-from pretrain.shared.command_line import STOPPED, WRONG_INPUT, is_first_process, is_for_users
-from pretrain.shared.with_parent import end_with_parent
-from pretrain.shared.worker_processes import refuse_jobs_of_a_launcher, stopped_by_signals
-from probe.whole_table.command_line import parse
+from pretrain.shared.command_line import is_first_process, run_main
+from pretrain.shared.worker_processes import refuse_jobs_of_a_launcher
+from probe.whole_table.command_line import Table4Request, parse
 
 
-def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
-    """Computes what is missing and writes the results.
-
-    Raises:
-        ValueError, RuntimeError: Something that the user has to correct.
-        KeyboardInterrupt: A signal came; what is finished stays.
-    """
+def execute(request: Table4Request, arguments: Sequence[str]) -> None:
+    """Computes what is missing and writes the results; processes that help get the `arguments`."""
     from pretrain.shared.job_queue import Board
     from probe.results import read_results
     from probe.rows.check_weights import check_weights
@@ -27,11 +20,11 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from probe.whole_table.plan import make_plan
     from probe.whole_table.work import CALL, WORKER, compute_jobs, run_workers, write_tables
 
-    refuse_jobs_of_a_launcher(parsed.jobs, os.environ)
+    refuse_jobs_of_a_launcher(request.jobs, os.environ)
     call = os.environ.get(CALL) or f"{time.time_ns()}-{os.getpid()}"
-    board = Board(folder=parsed.runs / ".work", call=call)
-    logs = parsed.runs / "logs"
-    plan = make_plan(parsed, board, logs)
+    board = Board(folder=request.runs / ".work", call=call)
+    logs = request.runs / "logs"
+    plan = make_plan(request, board, logs)
     if WORKER in os.environ:
         compute_jobs(plan, board)
         return
@@ -39,7 +32,7 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     missing = plan.missing()
     if is_first:
         print(f"{len(plan.jobs) - len(missing)} of {len(plan.jobs)} are there.", flush=True)
-    if parsed.dry_run:
+    if request.dry_run:
         print("\n".join(f"missing: {job.name}" for job in missing))
         return
     board.forget_ended_calls(logs)
@@ -47,14 +40,14 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         check_weights(plan.weights_for(missing))
         if is_first:
             say_precision(plan.choice, plan.encoder)
-        run_workers(plan, board, arguments, parsed.jobs, logs, quiet=not is_first)
+        run_workers(plan, board, arguments, request.jobs, logs, quiet=not is_first)
     if not is_first:
         return
     folders = write_tables(plan)
     for folder in folders:
         print(f"{text_tables(read_results(folder))}\n")
     print("\n".join(f"Results: {folder.resolve()}" for folder in folders))
-    runs = parsed.runs.resolve()
+    runs = request.runs.resolve()
     print(
         "Report:\n  python reports/run.py --runs "
         + " ".join([f"'{runs}/rows/*'", *(f"'{folder.resolve()}'" for folder in folders)])
@@ -64,24 +57,13 @@ def execute(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
-    end_with_parent()
-    parsed = parse(arguments)
-    try:
-        with stopped_by_signals():
-            execute(parsed, arguments)
-    except (ValueError, RuntimeError, OSError) as error:
-        if not is_for_users(error, ("probe", "pretrain")):
-            raise
-        print(f"table4: {error}", file=sys.stderr)
-        return WRONG_INPUT
-    except KeyboardInterrupt:
-        print(
-            "\ntable4: stopped. What is finished stays, pre-trainings have left a checkpoint, and "
-            "the same command goes on.",
-            file=sys.stderr,
-        )
-        return STOPPED
-    return 0
+    return run_main(
+        lambda: execute(parse(arguments), arguments),
+        goes_on="what is finished stays, pre-trainings have left a checkpoint, and the same "
+        "command goes on.",
+        insists=False,
+        each_speaks=True,
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,11 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from pretrain.shared.command_line import run_main
+from pretrain.shared.errors import InputError
 
 EPILOG = """\
 The folders are those that the commands of pretrain/, probe/ and mfsn/ wrote (--out); other folders
@@ -37,28 +41,25 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command and returns its exit status."""
-    given = sys.argv[1:] if arguments is None else arguments
-    chosen = parser().parse_args(given)
+def run(arguments: Sequence[str]) -> None:
+    """Writes the report that the command line asks for."""
+    chosen = parser().parse_args(arguments)
     # Imported here, so that --help and a wrong argument answer at once.
     from reports.build import build
 
-    try:
-        if chosen.out.exists() and not chosen.out.is_dir():
-            raise ValueError(f"`--out` must be a folder, but {chosen.out} is a file instead.")
-        index = build(
-            chosen.runs,
-            chosen.out,
-            command=f"python reports/run.py {shlex.join(given)}",
-            sweep=chosen.sweep,
-        )
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if chosen.out.exists() and not chosen.out.is_dir():
+        raise InputError(f"`--out` must be a folder, but {chosen.out} is a file instead.")
+    command = f"python reports/run.py {shlex.join(arguments)}"
+    index = build(chosen.runs, chosen.out, command=command, sweep=chosen.sweep)
     print(f"report: {index.resolve()}")
-    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+    return run_main(
+        lambda: run(arguments), goes_on="the runs are as they were; give the same command again."
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -34,13 +34,13 @@ from mfsn.search.training_settings import FitSettings, SearchSettings
 from pretrain.data.audio.waveforms import read_waveform
 from pretrain.data.loader import normalize_waveform
 from pretrain.data.scan.scan import look
+from pretrain.data.vocabulary import Vocabulary
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.frozen import FrozenEncoder
 from pretrain.model.quantizer import GumbelQuantizer
 from pretrain.objectives.ctc import CtcHead
 from pretrain.recognition.recognizer import Recognizer
-from pretrain.recognition.vocabulary import Vocabulary
 from pretrain.shared.numbers_version import NUMBERS_VERSION
 from pretrain.shared.random_streams import generator
 from probe.attributes.evaluate import evaluate_attributes, find_attributes

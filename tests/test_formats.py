@@ -9,10 +9,10 @@ import mfsn.model.genotype
 import pretrain.data.scan.quarantine
 import pretrain.data.synthetic.corpus
 import pretrain.data.tables.utterances
+import pretrain.data.vocabulary
 import pretrain.engine.checkpoint
 import pretrain.engine.run_folder
 import pretrain.model.weights
-import pretrain.recognition.vocabulary
 import probe.codes.results
 import probe.results
 import probe.whole_table.cell_store
@@ -30,7 +30,7 @@ KINDS = {
 FORMATS = {
     "run.json of pre-training and CTC fine-tuning": pretrain.engine.run_folder.FORMAT,
     "encoder.json": pretrain.model.weights.FORMAT,
-    "vocabulary.json": pretrain.recognition.vocabulary.FORMAT,
+    "vocabulary.json": pretrain.data.vocabulary.FORMAT,
     "checkpoints/update-N/state.json": pretrain.engine.checkpoint.FORMAT,
     "run.json of the probe": probe.results.FORMAT,
     "a cell of Table 4": probe.whole_table.cell_store.FORMAT,
@@ -80,7 +80,7 @@ def test_files_of_a_run_folder_have_their_names() -> None:
         pretrain.model.weights.SETTINGS_FILE,
         pretrain.model.weights.WEIGHTS_FILE,
         pretrain.model.weights.INITIAL_WEIGHTS_FILE,
-        pretrain.recognition.vocabulary.VOCABULARY_FILE,
+        pretrain.data.vocabulary.VOCABULARY_FILE,
         HEAD_FILE,
         mfsn.experiment.results.RESULT_FILE,
         pretrain.data.synthetic.corpus.MARKER,

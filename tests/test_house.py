@@ -26,6 +26,8 @@ MAY_IMPORT = {
         "probe.codes.results",
         "mfsn.experiment.results",
         "mfsn.roles",
+        "pretrain.shared.command_line",
+        "pretrain.shared.errors",
         "pretrain.shared.json_files",
         "pretrain.shared.run_record",
         "pretrain.objectives.known_rows",
@@ -42,6 +44,13 @@ WITHIN_MFSN = {
     "command_line": ("command_line",),
 }
 """Whom of MFSN each of its folders may import; all know the roles of encoders."""
+
+LAYERS = ("shared", "data", "model", "objectives", "config", "engine", "recognition")
+"""The folders of pretrain: each may import those before it, and no other. `shared` imports nothing
+of the project; the commands stand above all."""
+
+FOR_SETTINGS = ("__post_init__", "check_name", "check")
+"""Functions whose ValueError is turned into a sentence that names where the key was set."""
 
 
 def sources(package: str) -> list[Path]:
@@ -90,6 +99,39 @@ def test_no_two_modules_of_mfsn_import_each_other() -> None:
     assert not of, f"in a circle, or before one: {sorted(of)}"
 
 
+@pytest.mark.parametrize("folder", LAYERS)
+def test_the_folders_of_pretrain_make_no_circle(folder: str) -> None:
+    allowed = tuple(f"pretrain.{one}" for one in LAYERS[: LAYERS.index(folder) + 1])
+    for path in sources(f"pretrain/{folder}"):
+        for module in imports_of(path):
+            if within(module, PACKAGES):
+                assert within(module, allowed), f"{path} imports {module}"
+
+
+def test_every_folder_of_pretrain_has_its_place() -> None:
+    assert {path.parent.name for path in (PROJECT / "pretrain").glob("*/__init__.py")} == {*LAYERS}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_errors_for_users_have_their_own_class(package: str) -> None:
+    """Of other errors users get a traceback. (`espeak.py` imports nothing of the project.)"""
+    for path in sources(package):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        settings = {
+            node
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef) and function.name in FOR_SETTINGS
+            for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and path.name != "errors.py":
+                bases = {ast.unparse(base) for base in node.bases}
+                assert not bases & {"ValueError", "RuntimeError"}, f"{path}: {node.name}"
+            if isinstance(node, ast.Raise) and node not in settings and path.name != "espeak.py":
+                raised = ast.unparse(node.exc).partition("(")[0] if node.exc else ""
+                assert raised not in ("ValueError", "RuntimeError"), f"{path}, {node.lineno}"
+
+
 def test_reports_run_without_torch() -> None:
     """Of pretrain they load what reads and writes files, of mfsn what its results are."""
     code = (
@@ -98,8 +140,9 @@ def test_reports_run_without_torch() -> None:
         "assert {name for name in sys.modules if name.startswith('mfsn.')}"
         " == {'mfsn.roles', 'mfsn.experiment', 'mfsn.experiment.results'};"
         "assert {name for name in sys.modules if name.startswith('pretrain.')}"
-        " == {'pretrain.shared', *('pretrain.shared.' + name for name in"
-        " ('json_files', 'atomic_files', 'run_record', 'concordance')), 'pretrain.objectives',"
+        " == {'pretrain.shared', *('pretrain.shared.' + name for name in ('atomic_files',"
+        " 'command_line', 'concordance', 'errors', 'json_files', 'run_record', 'stopping',"
+        " 'terminal', 'with_parent')), 'pretrain.objectives',"
         " 'pretrain.objectives.known_rows', 'pretrain.objectives.presentation'}"
     )
     result = subprocess.run(

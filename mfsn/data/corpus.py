@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pretrain.data.tables.utterances import table_hash
+from pretrain.shared.errors import InputError
 from probe.corpora.targets import EMOTION, Task, find_tasks
 from probe.folds.leaks import Overlap, drop_duplicates
 from probe.folds.protocols import PARTS
@@ -57,7 +58,7 @@ def read_emotion_corpus(
     table = corpus.table[task.labelled].reset_index(drop=True)
     frame = corpus.folds[corpus.folds["id"].isin(set(table["id"]))].reset_index(drop=True)
     if unknown := [name for name in folds or () if name not in set(frame["fold"])]:
-        raise ValueError(
+        raise InputError(
             f"There is no fold {unknown[0]!r}: the folds of {corpus.name} under protocol "
             f"{protocol} are {', '.join(frame['fold'].unique())}."
         )
@@ -90,7 +91,7 @@ def with_folds(corpus: EmotionCorpus, wanted: Sequence[str] | None) -> EmotionCo
     for name, of_fold in parts.items():
         for part in PARTS:
             if not len(getattr(of_fold, part)):
-                raise ValueError(
+                raise InputError(
                     f"Corpus {corpus.described['name']}: fold {name} has no utterance with a "
                     f"class in its {part} part. Leave it out: take the other folds only (--fold)."
                 )
@@ -132,7 +133,7 @@ def _emotion_of(tasks: Sequence[Task], where: str) -> Task:
     for task in tasks:
         if task.name == EMOTION:
             return task
-    raise ValueError(f"Corpus {where}: MFSN needs at least two classes in the column `emotion`.")
+    raise InputError(f"Corpus {where}: MFSN needs at least two classes in the column `emotion`.")
 
 
 def _note_on(task: Task) -> list[str]:

@@ -23,6 +23,7 @@ from mfsn.data.states import EncoderStates, EncoderWaveforms, SpectralInputs, la
 from mfsn.data.streams import StreamPair
 from pretrain.data.audio.waveforms import num_samples_16k
 from pretrain.model.encoder_settings import num_frames_of
+from pretrain.shared.errors import InputError
 
 FIT_SEGMENTS = 64
 """Segments that are looked at together when the normalisation is fitted."""
@@ -81,7 +82,7 @@ class SegmentData:
         They are the training part. The new object starts with an own `seen`.
         """
         if len(rows) == 0:
-            raise ValueError("The normalisation must be fitted on some utterance, but has none.")
+            raise InputError("The normalisation must be fitted on some utterance, but has none.")
         fitted = copy.copy(self)
         fitted.seen = set()
         fitted._range = fit_range(fitted._levels(self.segments_of(rows)))
@@ -208,7 +209,7 @@ def _labels_of(table: pd.DataFrame, classes: Sequence[str]) -> IntArray:
     emotion = table["emotion"].astype(str)
     if len(strange := emotion[~emotion.isin(list(numbers))]):
         row = table.loc[strange.index[0]]
-        raise ValueError(
+        raise InputError(
             f"`emotion` must be one of {', '.join(classes)}, but is {strange.iloc[0]!r} instead "
             f"(utterance {row['id']!r}; {len(strange)} such utterances)."
         )

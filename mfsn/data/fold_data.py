@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mfsn.data.segment_batch import SegmentBatch
+from pretrain.shared.errors import InputError
 from pretrain.shared.random_streams import generator
 
 IntArray = npt.NDArray[np.int64]
@@ -42,7 +43,7 @@ class FoldData:
     def __post_init__(self) -> None:
         for name in ("train", "dev"):
             if not len(getattr(self, name)):
-                raise ValueError(f"`{name}` must have at least one utterance, but is empty.")
+                raise InputError(f"`{name}` must have at least one utterance, but is empty.")
         assert not set(self.train.tolist()) & set(self.dev.tolist()), "train and dev overlap"
 
 
@@ -71,7 +72,7 @@ def halves_of(rows: IntArray, labels: IntArray, seed: int) -> tuple[IntArray, In
     Raises `ValueError` for fewer than two utterances.
     """
     if len(rows) < 2:
-        raise ValueError(
+        raise InputError(
             f"`dev` must have at least 2 utterances for `search.method` = 'bilevel', but has "
             f"{len(rows)} instead. Use 'joint'."
         )

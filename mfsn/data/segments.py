@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import HOP_SAMPLES, InputSettings
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
+from pretrain.shared.errors import InputError
 
 IntArray = npt.NDArray[np.int64]
 
@@ -79,7 +80,7 @@ def make_segments(
     """
     for length, utterance in zip(lengths, ids, strict=True):
         if length < RECEPTIVE_FIELD_SAMPLES:
-            raise ValueError(
+            raise InputError(
                 f"Utterance {utterance!r} has {length} samples at 16 kHz, but one frame takes "
                 f"{RECEPTIVE_FIELD_SAMPLES}: leave it out of the corpus."
             )

@@ -20,6 +20,7 @@ from pretrain.data.loader import pad_waveforms
 from pretrain.model.encode import SoundEncoder
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES
 from pretrain.model.frozen import FrozenEncoder
+from pretrain.shared.errors import InputError
 
 
 class SpectralInputs:
@@ -121,7 +122,7 @@ class EncoderStates:
             finite = values.isfinite().flatten(1).all(1)
             if not finite.all():
                 owners = [u.id for u, group in zip(utterances, pieces, strict=True) for _ in group]
-                raise ValueError(
+                raise InputError(
                     f"The states of {self._encoder.name} are not finite for utterance "
                     f"{owners[int(finite.int().argmin())]!r}: its weights are damaged, or its "
                     "training diverged."

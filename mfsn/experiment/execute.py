@@ -30,7 +30,6 @@ from mfsn.experiment.workers import (
 )
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
 from pretrain.engine.processor_tuning import tune_machine
-from pretrain.shared.worker_processes import stopped_by_signals
 from probe.corpora.options import specs_of
 
 
@@ -45,14 +44,13 @@ def execute(request: FusionRequest, arguments: Sequence[str]) -> None:
     prepare_environment()
     refuse_jobs_of_a_launcher(request.jobs, os.environ)
     wants_cpu = os.environ.get("ACCELERATE_USE_CPU") == "true"
-    with stopped_by_signals():
-        state = PartialState(cpu=wants_cpu or not torch.cuda.is_available())
-        try:
-            use_all_cores_if_alone(state.device, state.num_processes)
-            place = Place(device=state.device, num_processes=max(state.num_processes, request.jobs))
-            _execute(request, arguments, place)
-        finally:
-            end_processes()
+    state = PartialState(cpu=wants_cpu or not torch.cuda.is_available())
+    try:
+        use_all_cores_if_alone(state.device, state.num_processes)
+        place = Place(device=state.device, num_processes=max(state.num_processes, request.jobs))
+        _execute(request, arguments, place)
+    finally:
+        end_processes()
 
 
 def _execute(request: FusionRequest, arguments: Sequence[str], place: Place) -> None:

@@ -31,6 +31,7 @@ from mfsn.model.build import check_networks
 from mfsn.model.variants import ABLATION, DERIVED, EXHAUST, MFSN, Variant, make_variant
 from mfsn.roles import CONTINUOUS
 from mfsn.search.settings import read_settings
+from pretrain.shared.errors import InputError
 from pretrain.shared.paths import runs_folder
 from probe.contamination.check import contamination, heard_by
 from probe.folds.protocols import protocol_name
@@ -60,11 +61,11 @@ def prepare(
     """
     settings = read_settings(request.config, request.overrides)
     if settings.faults.test_selection and request.optimistic:
-        raise ValueError(
+        raise InputError(
             "--optimistic adds what `faults.test_selection` does anyway: leave one of them out."
         )
     if settings.faults.test_selection and request.action == "exhaust":
-        raise ValueError(
+        raise InputError(
             "`faults.test_selection` must be false for exhaust, which judges by the dev part what "
             "a search could have found, but is true instead."
         )

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from pretrain.shared.atomic_files import replace_text, replaced
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import (
     FILES,
     JsonError,
@@ -92,7 +93,7 @@ RESULT_FILE = "result.json"
 """Written last: a task is finished when it is there."""
 
 
-class ResultsError(ValueError):
+class ResultsError(InputError):
     """A run folder of MFSN is missing, damaged or of another kind; the message says which."""
 
 

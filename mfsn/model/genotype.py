@@ -8,6 +8,7 @@ from pathlib import Path
 from mfsn.model.cells import LEVELS, MAX_CELLS
 from mfsn.model.operations import OPERATIONS
 from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, parse_object
 
 FORMAT = 1
@@ -18,7 +19,7 @@ UNKNOWN_LAYER = -1
 """Stands for the layer where only the level matters."""
 
 
-class GenotypeError(ValueError):
+class GenotypeError(InputError):
     """A genotype or its file is not one; the message names the file and the key."""
 
 
@@ -130,7 +131,7 @@ def all_structures(
     """
     num_structures = len(LEVELS) * len(OPERATIONS) ** num_cells
     if num_structures > MOST_STRUCTURES:
-        raise ValueError(
+        raise InputError(
             f"`fusion.num_cells` must leave at most {MOST_STRUCTURES:,} structures to be trained "
             f"one by one, but {num_cells} cells make {num_structures:,} instead."
         )

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from einops import rearrange, reduce
 from torch import Tensor, nn
 
+from pretrain.shared.errors import InputError
+
 
 class MfccBranch(nn.Module):
     """MFCC frames to `out_features` numbers."""
@@ -27,7 +29,7 @@ class MfccBranch(nn.Module):
         """Builds the branch for segments of `num_frames` frames, `pool` of them averaged."""
         super().__init__()
         if num_frames % pool:
-            raise ValueError(
+            raise InputError(
                 f"`mfcc_pool` must divide the {num_frames} frames of a segment, but is {pool} "
                 "instead."
             )

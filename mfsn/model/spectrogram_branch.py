@@ -16,6 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pretrain.shared.errors import InputError
+
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_DEVIATION = (0.229, 0.224, 0.225)
 """Of ImageNet's red, green and blue, by which its pre-trained weights expect images."""
@@ -45,7 +47,7 @@ class SpectrogramBranch(nn.Module):
         self.features = alexnet_features(channels)
         height, width = (_size_after_features(size) for size in image_size)
         if min(height, width) < 1:
-            raise ValueError(
+            raise InputError(
                 f"`image_height` and `image_width` must be at least 63, but are {image_size} "
                 "instead: nothing is left after the poolings."
             )
@@ -124,18 +126,18 @@ def _load_imagenet(features: nn.Sequential, file: Path) -> None:
         "(features.0.weight and so on) and needs `channels` 64, 192, 384, 256, 256."
     )
     if not file.is_file():
-        raise ValueError(f"`{file}` does not exist. {remedy}")
+        raise InputError(f"`{file}` does not exist. {remedy}")
     try:
         tensors = load_file(file)
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"`{file}` cannot be read ({error}). {remedy}") from error
+        raise InputError(f"`{file}` cannot be read ({error}). {remedy}") from error
     chosen: dict[str, Tensor] = {}
     for name, weight in features.state_dict().items():
         key = f"features.{name}"
         if key not in tensors:
-            raise ValueError(f"`{file}`: key `{key}` is missing. {remedy}")
+            raise InputError(f"`{file}`: key `{key}` is missing. {remedy}")
         if tensors[key].shape != weight.shape:
-            raise ValueError(
+            raise InputError(
                 f"`{file}`: `{key}` must have shape {tuple(weight.shape)}, but has "
                 f"{tuple(tensors[key].shape)} instead. {remedy}"
             )

@@ -25,10 +25,11 @@ from mfsn.search.training_settings import FitSettings
 from mfsn.search.training_state import TrainingState
 from pretrain.config.settings import hash_of
 from pretrain.engine.interrupts import StopRequest
+from pretrain.shared.errors import InputError
 from pretrain.shared.random_streams import generator
 
 
-class TrainingDivergedError(ValueError):
+class TrainingDivergedError(InputError):
     """A loss that is not a finite number."""
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pretrain.engine.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from pretrain.shared.errors import InputError
 
 Tensors = dict[str, Tensor]
 
@@ -83,7 +84,7 @@ class TrainingState:
             return
         tensors, values = load_checkpoint(checkpoints[-1])
         if values.get("fingerprint") != fingerprint:
-            raise ValueError(
+            raise InputError(
                 f"{checkpoints[-1]}: was written under other settings, or for other parts of the "
                 f"corpus, than are asked for now. Restore those, or remove {folder} to start anew."
             )

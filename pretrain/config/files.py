@@ -10,18 +10,25 @@ from pydantic import TypeAdapter, ValidationError
 from pretrain.config.faults import dotted_keys, explain
 from pretrain.config.overrides import OverrideError, flatten, keys_in_other_base, parse_override
 from pretrain.data.tables.columns import with_columns
+from pretrain.shared.errors import CommandLineError, InputError
 from pretrain.shared.json_files import MAX_DEPTH, shown
 from pretrain.shared.toml_files import TomlDepthError, TomlError, parse_toml
 
-__all__ = ["SettingsError", "SettingsTree", "flatten", "read_tree", "to_toml"]
+__all__ = [
+    "SettingsError", "SettingsOptionError", "SettingsTree", "flatten", "read_tree", "to_toml",
+]  # fmt: skip
 
 T = TypeVar("T")
 
 Tree = dict[str, Any]
 
 
-class SettingsError(ValueError):
+class SettingsError(InputError):
     """Settings that a user has to correct; the message says where and how."""
+
+
+class SettingsOptionError(SettingsError, CommandLineError):
+    """An option that is no setting, or that contradicts what else is given."""
 
 
 class SettingsTree:
@@ -66,7 +73,7 @@ class SettingsTree:
             key, value, toml = parse_override(text)
         except OverrideError as error:
             given = shown(text) if len(text) > 200 or not text.isprintable() else text
-            raise SettingsError(f"{option} {given}: {error}") from None
+            raise SettingsOptionError(f"{option} {given}: {error}") from None
         self.put(key, value, f"{option} {text}")
         self._other_base |= {key + name.removeprefix("value") for name in keys_in_other_base(toml)}
 
@@ -145,7 +152,9 @@ def read_tree(
         data = tree.values.get("data")
         spec = data.get("corpus") if isinstance(data, dict) else None
         if not isinstance(spec, str):
-            raise SettingsError(f"--columns {columns}: is of a manifest, but there is no --corpus.")
+            raise SettingsOptionError(
+                f"--columns {columns}: is of a manifest, but there is no --corpus."
+            )
         tree.put("data.corpus", with_columns(spec, columns), f"--columns {columns}")
     return tree
 

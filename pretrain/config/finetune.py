@@ -12,10 +12,9 @@ from pretrain.config.settings import (
     hash_of,
     without,
 )
+from pretrain.config.training import HealthSettings, OptimizerSettings
 from pretrain.data.loader import DataSettings
-from pretrain.engine.health import HealthSettings
-from pretrain.engine.optimizer import OptimizerSettings
-from pretrain.model.masking import MaskSettings
+from pretrain.data.masking import MaskSettings
 from pretrain.objectives.ctc import CtcSettings
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.paths import PROJECT

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import MAX_DEPTH, shown
 from pretrain.shared.toml_files import TomlDepthError, TomlError, parse_toml
 
@@ -13,7 +14,7 @@ OTHER_BASE = re.compile(r"\b0[xob][0-9A-Fa-f_]+")
 """A number in hexadecimal, octal or binary, as TOML writes it."""
 
 
-class OverrideError(ValueError):
+class OverrideError(InputError):
     """What was given as a setting is not one key with one value; the message says why."""
 
 

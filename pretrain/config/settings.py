@@ -4,12 +4,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol, Self
 
-from pretrain.config.files import SettingsError, SettingsTree, flatten
+from pretrain.config.files import SettingsError, SettingsOptionError, SettingsTree, flatten
+from pretrain.config.training import HealthSettings, OptimizerSettings
 from pretrain.data.loader import DataSettings
-from pretrain.engine.health import HealthSettings
-from pretrain.engine.optimizer import OptimizerSettings
+from pretrain.data.masking import MaskSettings
 from pretrain.model.encoder_settings import EncoderSettings
-from pretrain.model.masking import MaskSettings
 from pretrain.objectives import OBJECTIVES, objective_kind
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.hashes import hash_of as hash_of
@@ -202,7 +201,7 @@ def resolve(tree: SettingsTree, *, remedy: str = MODE_REMEDY) -> ResolvedSetting
     for key, source in tree.sources.items():
         table = key.partition(".")[0]
         if table in OBJECTIVES and table != mode and source.startswith("--set"):
-            raise SettingsError(f"{source}: has no effect, since `mode` is {mode!r}.")
+            raise SettingsOptionError(f"{source}: has no effect, since `mode` is {mode!r}.")
     run = tree.build(PretrainSettings, without=tuple(OBJECTIVES))
     return ResolvedSettings(run=run, objective=objectives[mode])
 
@@ -211,7 +210,7 @@ def use_mode(tree: SettingsTree, mode: str) -> None:
     """Sets the objective as `--mode` asks; raises `SettingsError` when the files say otherwise."""
     in_files = tree.values.get("mode", mode)
     if in_files != mode and mode in OBJECTIVES:
-        raise SettingsError(
+        raise SettingsOptionError(
             f"--mode {mode}: contradicts `mode` = {in_files!r} in {tree.sources['mode']}. Leave "
             f"one of them out."
         )

@@ -14,15 +14,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from pretrain.data.audio.waveforms import num_samples_16k, read_waveform, read_window
 from pretrain.data.batch import Batch
-from pretrain.data.sampler import PlanError, Shard, UpdatePlan
-from pretrain.data.scan.quarantine import CorpusWarning
-from pretrain.model.encoder_settings import (
+from pretrain.data.frames import (
     RECEPTIVE_FIELD_SAMPLES,
     SAMPLE_RATE_HZ,
     SAMPLES_PER_FRAME,
     num_frames_of,
 )
-from pretrain.model.masking import MaskSettings, draw_mask
+from pretrain.data.masking import MaskSettings, draw_mask
+from pretrain.data.sampler import PlanError, Shard, UpdatePlan
+from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.random_streams import Draws
 

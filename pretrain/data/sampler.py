@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pretrain.shared.errors import InputError
 from pretrain.shared.random_streams import generator
 
 LENGTH_JITTER = 0.1
@@ -17,7 +18,7 @@ LENGTH_JITTER = 0.1
 change from epoch to epoch while little is padded."""
 
 
-class PlanError(ValueError):
+class PlanError(InputError):
     """The corpus and the settings make no plan; the message says why."""
 
 

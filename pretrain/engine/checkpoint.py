@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from pretrain.shared.errors import UserError
 from pretrain.shared.json_files import JsonError, Schema, read_object
 
 FORMAT = 2
@@ -38,7 +39,7 @@ class _State(Schema):
     sha256: dict[str, str]
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(UserError):
     """A checkpoint that cannot be read or written; the message names it and the remedy."""
 
 

@@ -3,30 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
+from pretrain.config.training import HealthSettings
 from pretrain.objectives.presentation import CollapseRule
-from pretrain.shared.checked_settings import settings, within
+from pretrain.shared.errors import UserError
 
 
-@settings
-class HealthSettings:
-    """When a metric beyond its limit counts as a collapse."""
-
-    warmup_fraction: Annotated[float, within("[0, 1)")] = 0.1
-    """Share of all updates after which collapses are looked for."""
-
-    patience: Annotated[int, within("[1, 1e9]")] = 10
-    """Updates in a row for which a metric must be beyond its limit."""
-
-    stop_on_collapse: bool = False
-    """Stops the run at the first finding instead of only reporting it."""
-
-    max_skipped_updates: Annotated[int, within("[1, 1e9]")] = 20
-    """So many updates in a row with a non-finite loss or gradient stop the run."""
-
-
-class TrainingHalted(RuntimeError):
+class TrainingHalted(UserError):
     """Training cannot usefully go on; the message says why and what to try."""
 
 

@@ -15,13 +15,15 @@ from accelerate.utils import (
     parse_flag_from_env,
 )
 
+from pretrain.shared.errors import UserError
+
 T = TypeVar("T")
 
 WAITING_TIME = timedelta(hours=3)
 """The other processes wait while the first one reads a large corpus for the first time."""
 
 
-class LaunchError(RuntimeError):
+class LaunchError(UserError):
     """The launcher did not start what it was told to start."""
 
 

@@ -11,6 +11,7 @@ from pretrain.config.files import flatten, to_toml
 from pretrain.config.settings import CHANGE_NO_NUMBER, RunSettings, hash_of, without
 from pretrain.engine.checkpoint import list_checkpoints
 from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.errors import UserError
 from pretrain.shared.json_files import FILES, JsonError, finite
 from pretrain.shared.locks import lock
 from pretrain.shared.run_record import (
@@ -39,7 +40,7 @@ WEIGHTS_FILE = "encoder.safetensors"
 _KEPT = (".safetensors", "encoder.json", "utterances.csv", "vocabulary.json")
 
 
-class RunFolderError(RuntimeError):
+class RunFolderError(UserError):
     """The folder cannot take this run; the message says why and what to do."""
 
 

@@ -20,6 +20,7 @@ from pretrain.model.encoder_settings import (
     SAMPLES_PER_FRAME,
     num_frames_of,
 )
+from pretrain.shared.errors import InputError
 
 RATES_HZ = (1_000, 768_000)
 """Lowest and highest rate of sound that is taken."""
@@ -27,7 +28,7 @@ RATES_HZ = (1_000, 768_000)
 Sound = npt.NDArray[np.floating[Any]] | Tensor
 
 
-class SoundError(ValueError):
+class SoundError(InputError):
     """What was given is no sound that an encoder can take; the message says what to do."""
 
 

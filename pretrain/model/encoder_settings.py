@@ -1,38 +1,24 @@
-"""The unified encoder's sizes (paper, Table 3) and the frame arithmetic that follows from them."""
+"""The unified encoder's sizes (paper, Table 3)."""
 
-from math import prod
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from torch import Tensor
-
+from pretrain.data.frames import (
+    CONV_KERNELS,
+    CONV_STRIDES,
+    RECEPTIVE_FIELD_SAMPLES,
+    SAMPLE_RATE_HZ,
+    SAMPLES_PER_FRAME,
+    num_frames_of,
+)
 from pretrain.shared.checked_settings import settings, within
 
-CONV_KERNELS = (10, 3, 3, 3, 3, 2, 2)
-"""Kernel of each of the 7 convolutions (paper, Table 3)."""
-
-CONV_STRIDES = (5, 2, 2, 2, 2, 2, 2)
-"""Stride of each of the 7 convolutions (paper, Table 3)."""
-
-SAMPLE_RATE_HZ = 16_000
+__all__ = [
+    "CONV_KERNELS", "CONV_STRIDES", "RECEPTIVE_FIELD_SAMPLES", "SAMPLES_PER_FRAME",
+    "SAMPLE_RATE_HZ", "EncoderSettings", "num_frames_of",
+]  # fmt: skip
 
 MOST_PARAMETERS = 10_000_000_000
 """Of an encoder: 40 GB of weights, several times the largest speech encoder that there is."""
-
-SAMPLES_PER_FRAME = prod(CONV_STRIDES)
-"""320 samples, so 50 frames per second before the edges are lost."""
-
-RECEPTIVE_FIELD_SAMPLES = 400
-"""Fewest samples that give one frame."""
-
-IntOrTensor = TypeVar("IntOrTensor", int, Tensor)
-
-
-def num_frames_of(num_samples: IntOrTensor) -> IntOrTensor:
-    """Returns how many frames the conv stack makes of `num_samples` samples (elementwise)."""
-    num_frames = num_samples
-    for kernel, stride in zip(CONV_KERNELS, CONV_STRIDES, strict=True):
-        num_frames = (num_frames - kernel) // stride + 1
-    return num_frames
 
 
 @settings

@@ -20,6 +20,7 @@ from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.saved_shapes import Shapes, fault_of_shapes, shapes_in
 from pretrain.shared.atomic_files import replace_text, replaced
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema, changed_files, made_of, read_object
 from pretrain.shared.run_record import RUN_FILE, find_record
 
@@ -36,7 +37,7 @@ class _SizesFile(Schema):
     settings: dict[str, Any]
 
 
-class WeightsError(ValueError):
+class WeightsError(InputError):
     """An encoder's files are missing, damaged or do not fit together."""
 
 

@@ -21,6 +21,7 @@ from pretrain.objectives.known_rows import CONTINUOUS_RULES, continuous_row
 from pretrain.objectives.objective import ObjectiveKind, ObjectiveOutput
 from pretrain.objectives.presentation import Presentation
 from pretrain.shared.checked_settings import settings, within
+from pretrain.shared.errors import InputError
 
 
 @settings
@@ -72,7 +73,7 @@ class ContinuousObjective(nn.Module):
     def __init__(self, encoder: Encoder, settings: ContinuousSettings, seed: int) -> None:
         super().__init__()
         if settings.top_k > encoder.settings.num_layers:
-            raise ValueError(
+            raise InputError(
                 f"`top_k` must be at most the encoder's `num_layers` "
                 f"({encoder.settings.num_layers}), but is {settings.top_k} instead."
             )

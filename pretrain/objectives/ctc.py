@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pretrain.data.batch import Batch
+from pretrain.data.vocabulary import BLANK, Vocabulary, collapse
 from pretrain.model.encoder import Encoder, seeded_weights
 from pretrain.model.encoder_settings import num_frames_of
 from pretrain.objectives.feature_statistics import variance
 from pretrain.objectives.objective import ObjectiveOutput
 from pretrain.objectives.presentation import CollapseRule
-from pretrain.recognition.vocabulary import BLANK, Vocabulary, collapse
 from pretrain.shared.checked_settings import settings, within
 
 

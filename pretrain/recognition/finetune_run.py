@@ -11,6 +11,7 @@ from pretrain.config.files import SettingsError
 from pretrain.config.finetune import FinetuneSettings, ResolvedFinetune
 from pretrain.data.readers import read_corpus
 from pretrain.data.tables.utterances import load_table, table_hash, write_csv
+from pretrain.data.vocabulary import Vocabulary, vocabulary_of
 from pretrain.engine.kept_precision import settle
 from pretrain.engine.launch import agreed
 from pretrain.engine.precision import AUTO, Widths
@@ -23,7 +24,6 @@ from pretrain.objectives.objective import Objective
 from pretrain.recognition.error_rates import best_constant, best_constant_words, error_rates
 from pretrain.recognition.recognizer import Recognizer, load_recognizer
 from pretrain.recognition.transcribed import TranscribedParts, split_transcribed
-from pretrain.recognition.vocabulary import Vocabulary, vocabulary_of
 
 
 def finetune(settings: ResolvedFinetune, path: Path, *, resume: bool) -> bool:

@@ -12,8 +12,10 @@ from shutil import rmtree
 
 from safetensors import SafetensorError
 
+from pretrain.shared.errors import UserError
 
-class WriteError(OSError):
+
+class WriteError(UserError, OSError):
     """A file that cannot be written; the message names it and the remedy."""
 
     def __init__(self, path: Path, reason: str, number: int | None = None) -> None:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pretrain.shared.errors import InputError
+
 MAX_DEPTH = 64
 """The deepest file of ours has eight levels."""
 
@@ -40,7 +42,7 @@ class Schema(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
 
-class JsonError(ValueError):
+class JsonError(InputError):
     """JSON that cannot be used; the message names the file and the fault."""
 
 

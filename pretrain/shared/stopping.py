@@ -1,4 +1,4 @@
-"""SIGTERM means what Ctrl-C means: what is computed is kept, and the command says how to go on."""
+"""Signals that stop a command: what is computed is kept, and the command says how to go on."""
 
 import signal
 import threading
@@ -8,19 +8,21 @@ from types import FrameType
 
 
 @contextmanager
-def terminated_like_ctrl_c() -> Iterator[None]:
-    """Inside, the first SIGTERM raises KeyboardInterrupt; later ones, which come while what is at
-    work is left in order, are passed over. Changes nothing in a thread of its own."""
+def stopped_by(*numbers: int) -> Iterator[None]:
+    """Inside, the first of these signals raises KeyboardInterrupt; later ones, which come while
+    what is at work is left in order, are passed over. Changes nothing in a thread of its own."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = [(number, signal.signal(number, interrupt)) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)

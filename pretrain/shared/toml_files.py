@@ -4,6 +4,7 @@ import re
 import tomllib
 from typing import Any
 
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import MAX_DEPTH, fault_of_plain
 
 _LONG_KEY = re.compile(rf"(?<![\w\"'-])(?:[\w\"'-]++\s*+\.\s*+){{{MAX_DEPTH}}}")
@@ -12,7 +13,7 @@ _LONG_KEY = re.compile(rf"(?<![\w\"'-])(?:[\w\"'-]++\s*+\.\s*+){{{MAX_DEPTH}}}")
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 
-class TomlError(ValueError):
+class TomlError(InputError):
     """TOML that is no TOML; the message says where."""
 
 

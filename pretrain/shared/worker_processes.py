@@ -6,8 +6,8 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 
+from pretrain.shared.errors import CommandLineError, InputError
 from pretrain.shared.with_parent import for_child
 
 Worker = subprocess.Popen[bytes]
@@ -21,15 +21,15 @@ RENDEZVOUS = (
 """Further ones."""
 
 
-class WorkerError(ValueError):
+class WorkerError(InputError):
     """Processes that cannot be started, or have failed; a failed one has said why."""
 
 
 def refuse_jobs_of_a_launcher(num_jobs: int, environment: Mapping[str, str]) -> None:
-    """Raises `WorkerError` when a launcher's processes would each start `num_jobs` more."""
+    """Raises `CommandLineError` when a launcher's processes would each start `num_jobs` more."""
     num_launched = int(environment.get("WORLD_SIZE") or 1)
     if num_jobs > 1 and num_launched > 1:
-        raise WorkerError(
+        raise CommandLineError(
             f"`--jobs` must be 1 where a launcher has started {num_launched} processes already, "
             f"but is {num_jobs} instead: they share the tasks without it. Give either --jobs or "
             "the launcher."
@@ -130,24 +130,3 @@ def _stop(workers: Sequence[Worker]) -> None:
             worker.send_signal(signal.SIGTERM)
     for worker in workers:
         worker.wait()
-
-
-@contextlib.contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Inside, the first SIGINT or SIGTERM raises KeyboardInterrupt; later ones, which come while
-    what is at work is left in order, are passed over."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for other in _SIGNALS:
-            signal.signal(other, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = [(number, signal.signal(number, interrupt)) for number in _SIGNALS]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)

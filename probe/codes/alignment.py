@@ -17,9 +17,9 @@ from torch import nn
 from tqdm import tqdm
 
 from pretrain.data.audio.waveforms import SAMPLE_RATE_HZ
+from pretrain.data.vocabulary import BLANK, frames_needed
 from pretrain.model.weights import weights_hash
 from pretrain.recognition.recognizer import Recognizer, load_recognizer
-from pretrain.recognition.vocabulary import BLANK, frames_needed
 from pretrain.shared.json_files import JsonError
 from pretrain.shared.kept_tensors import TensorFile, Tensors
 from pretrain.shared.normalized_text import transcript

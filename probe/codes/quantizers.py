@@ -13,6 +13,7 @@ from pretrain.model.encoder import Encoder
 from pretrain.model.quantizer import GumbelQuantizer
 from pretrain.model.weights import load_encoder
 from pretrain.objectives.quantized import QuantizedSettings
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, made_of
 from pretrain.shared.run_record import RUN_FILE, RunRecord, read_record
 from probe.rows.comparable import EncoderRun
@@ -20,7 +21,7 @@ from probe.rows.comparable import EncoderRun
 OBJECTIVE_FILE = "objective.safetensors"
 
 
-class CodesError(ValueError):
+class CodesError(InputError):
     """The codes of a row cannot be computed; the message names the folder and the remedy."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema
 from pretrain.shared.run_record import read_record
 from probe.results import replace_folder
@@ -44,7 +45,7 @@ TYPES = {
 """Types of the columns for who reads them."""
 
 
-class CodesResultsError(ValueError):
+class CodesResultsError(InputError):
     """A folder is no place for these results; the message names it."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.shared.errors import InputError
 
 INCOMPLETE = "incomplete"
 """The option of a spec that lets an incomplete corpus pass, with a warning."""
@@ -18,7 +19,7 @@ MAY_BE_INCOMPLETE = {INCOMPLETE: "may differ from what was published"}
 NUM_SHOWN = 5
 
 
-class IncompleteCorpusError(ValueError):
+class IncompleteCorpusError(InputError):
     """A corpus differs from what was published, and nobody said that it may."""
 
 

@@ -28,6 +28,7 @@ from pretrain.data.readers.genders import Genders, genders_in_table, unknown_gen
 from pretrain.data.readers.reader import Reader
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.delimited import read_delimited
+from pretrain.shared.errors import InputError
 from probe.corpora.completeness import MAY_BE_INCOMPLETE
 from probe.corpora.file_names import list_names
 
@@ -118,11 +119,11 @@ def list_cremad(path: Path, source: str, options: Collection[str] = ()) -> pd.Da
         names = [name.removeprefix(f"{source}/") for name in listing["id"]]
         unknown = [name for name in names if name not in votes]
         if unknown:
-            raise ValueError(f"{table} must hold the votes on every file, but not {unknown[0]}.")
+            raise InputError(f"{table} must hold the votes on every file, but not {unknown[0]}.")
         listing["voice_vote"] = [votes[name] for name in names]
     if VOICE in options:
         if table is None:
-            raise ValueError(
+            raise InputError(
                 f"{source}:{VOICE} needs the corpus's vote table, but {places[0]} is not there."
             )
         listing["emotion"] = listing["voice_vote"]
@@ -148,11 +149,11 @@ def _votes(table: Path) -> dict[str, str]:
     """Returns the majority vote on the voice per file name, "" where it is tied (A:D)."""
     frame = read_delimited(table)
     if missing := {"FileName", "VoiceVote"} - set(frame.columns):
-        raise ValueError(f"{table} must have the column {sorted(missing)[0]}, but has not.")
+        raise InputError(f"{table} must have the column {sorted(missing)[0]}, but has not.")
     names = {code[0]: emotion for code, emotion in EMOTIONS.items()}
     for line, vote in frame["VoiceVote"].items():
         if not set(vote.split(":")) <= set(names):
-            raise ValueError(
+            raise InputError(
                 f"{table}, line {line}: `VoiceVote` must be of {', '.join(names)}, but is {vote!r} "
                 "instead."
             )

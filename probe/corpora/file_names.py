@@ -10,6 +10,7 @@ import pandas as pd
 from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import audio_files, existing_folder
 from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.shared.errors import InputError
 from probe.corpora.completeness import count_lines, name_lines, settle, shown
 
 
@@ -82,7 +83,7 @@ def parse_names(
     found = {file: match for file, match in matches.items() if match}
     others = [file for file, match in matches.items() if not match]
     if not found:
-        raise ValueError(
+        raise InputError(
             f"{folder} must hold the files of {source} under their original names, but no name "
             f"fits; the first file is {others[0]}. Any other corpus can be read with a manifest."
         )
@@ -97,7 +98,7 @@ def parse_names(
     for file, match in found.items():
         name = match.string
         if name in first:
-            raise ValueError(
+            raise InputError(
                 f"Every file of {source} must be there once, but {name} is there twice: "
                 f"{first[name]} and {file}. Point to one copy (some downloads hold two)."
             )

@@ -28,6 +28,7 @@ from pretrain.data.readers.genders import WORDS, Genders
 from pretrain.data.readers.reader import Reader
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.utterances import LABEL_COLUMNS
+from pretrain.shared.errors import InputError
 from probe.corpora.completeness import MAY_BE_INCOMPLETE, count_lines, settle, shown
 
 ALL, IMPROVISED, SCRIPTED = "all", "improvised", "scripted"
@@ -78,16 +79,16 @@ def list_iemocap(path: Path, source: str, options: Collection[str] = ()) -> pd.D
     differ from the published ones, by label, speaker and session, and labels without audio.
     """
     if IMPROVISED in options and SCRIPTED in options:
-        raise ValueError(f"{source}: choose {IMPROVISED} or {SCRIPTED}; without, both are read.")
+        raise InputError(f"{source}: choose {IMPROVISED} or {SCRIPTED}; without, both are read.")
     root = _root(existing_folder(path, what=f"The corpus {source}"), source)
     audio = _audio(root)
     rows = list(_rows(root, source, audio))
     if not rows:
-        raise ValueError(f"{root}/Session*/dialog/EmoEvaluation must hold labels, but holds none.")
+        raise InputError(f"{root}/Session*/dialog/EmoEvaluation must hold labels, but holds none.")
     everything = pd.DataFrame(rows)
     if everything["id"].duplicated().any():
         twice = everything.loc[everything["id"].duplicated(), "id"].iloc[0]
-        raise ValueError(f"Every utterance of {source} must be labelled once, but not {twice}.")
+        raise InputError(f"Every utterance of {source} must be labelled once, but not {twice}.")
     mute = everything.loc[everything["path"] == "", "id"].tolist()
     heard = everything[everything["path"] != ""]
     four = heard[heard["emotion"] != ""]
@@ -101,7 +102,7 @@ def list_iemocap(path: Path, source: str, options: Collection[str] = ()) -> pd.D
         if style in options:
             chosen = chosen[chosen["style"] == style]
     if chosen.empty:
-        raise ValueError(f"{source} in {root} has no utterance of the kind that was asked for.")
+        raise InputError(f"{source} in {root} has no utterance of the kind that was asked for.")
     unlabelled = sorted(set(audio) - set(everything["id"].str.removeprefix(f"{source}/")))
     if unlabelled:
         _warn(f"{source}: {len(unlabelled)} audio files have no label: {shown(unlabelled)}")
@@ -113,7 +114,7 @@ def _root(folder: Path, source: str) -> Path:
     for root in (folder, folder / "IEMOCAP_full_release"):
         if any((root / f"Session{number}").is_dir() for number in range(1, 6)):
             return root
-    raise ValueError(
+    raise InputError(
         f"{folder} must be IEMOCAP_full_release, with the folders Session1 to Session5, but has "
         f"none of them. Any other copy of {source} can be read with a manifest."
     )
@@ -140,14 +141,14 @@ def _rows(root: Path, source: str, audio: dict[str, str]) -> Iterator[dict[str, 
             match = LINE.fullmatch(line.strip())
             utterance = ID.fullmatch(match[3]) if match else None
             if match is None or utterance is None or match[4] not in PUBLISHED_LABELS:
-                raise ValueError(
+                raise InputError(
                     f"{file}, line {number}: must be `[start - end] utterance label [V, A, D]` "
                     f"with a label of {', '.join(PUBLISHED_LABELS)}, but is {line!r} instead."
                 )
             if not match[3].startswith(f"{file.stem}_") or file.parts[-4] != (
                 f"Session{utterance['session']}"
             ):
-                raise ValueError(f"{file}, line {number}: {match[3]} is not of this dialogue.")
+                raise InputError(f"{file}, line {number}: {match[3]} is not of this dialogue.")
             yield {
                 "id": f"{source}/{match[3]}",
                 "path": audio.get(match[3], ""),
@@ -170,7 +171,7 @@ def _rating(text: str, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{where} must be a number, but is {text!r} instead.")
+        raise InputError(f"{where} must be a number, but is {text!r} instead.")
     return value
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from pretrain.data.synthetic.emotions import NORMS
 from pretrain.data.tables.utterances import LABEL_COLUMNS
+from pretrain.shared.errors import InputError
 
 LABEL_SOURCE = "category norms"
 """What tables say of such labels."""
@@ -73,7 +74,7 @@ def with_norms(table: pd.DataFrame) -> pd.DataFrame:
     emotions = table["emotion"].astype(str)
     norms = {emotion: norm_of(emotion) for emotion in emotions.unique()}
     if not any(norms.values()):
-        raise ValueError(
+        raise InputError(
             "The option norms needs classes that have published norms, but the corpus has "
             f"{', '.join(sorted(set(emotions) - {''})) or 'no classes'}. There are norms of: "
             f"{', '.join(sorted({*TERMS, *NAMES}))}."

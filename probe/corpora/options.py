@@ -8,6 +8,7 @@ from pretrain.data.readers.reader import reader_of
 from pretrain.data.readers.spec import MANIFESTS, parse_spec
 from pretrain.data.tables.columns import put_columns, take_columns, with_columns
 from pretrain.data.tables.delimited import SUFFIXES
+from pretrain.shared.errors import CommandLineError, InputError
 from probe.corpora.completeness import INCOMPLETE
 from probe.corpora.registry import READERS
 
@@ -40,12 +41,12 @@ def _split_options(spec: str) -> tuple[str, frozenset[str]]:
     known = {**own, NORMS: "category norms for valence, arousal and dominance"}
     options = frozenset(option.strip() for option in match[2].split(","))
     for option in sorted(options - set(known)):
-        raise ValueError(
+        raise InputError(
             f"The corpus {name} has no option {option!r} (in {spec!r}). It has: "
             + "; ".join(f"{key} ({meaning})" for key, meaning in known.items())
         )
     if path.strip().lower().endswith(SUFFIXES) and options - {INCOMPLETE, NORMS}:
-        raise ValueError(
+        raise InputError(
             f"Options are for {name}'s own layout, but {path} is a manifest: leave them out."
         )
     return f"{name}={path}", options
@@ -70,7 +71,7 @@ def specs_of(corpora: Sequence[str], columns: str | None, *, incomplete: bool = 
     """
     mapped = [with_columns(spec, columns) if manifest_of(spec) else spec for spec in corpora]
     if columns is not None and not any(map(manifest_of, corpora)):
-        raise ValueError(
+        raise CommandLineError(
             f"--columns {columns}: is of corpora with a manifest (NAME=FILE.csv), but none of "
             f"{', '.join(corpora)} is one."
         )

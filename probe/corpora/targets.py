@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pretrain.shared.errors import InputError
 from probe.metrics import DIMENSIONS
 
 EMOTION = "emotion"
@@ -55,7 +56,7 @@ def find_tasks(table: pd.DataFrame) -> tuple[Task, ...]:
         if labelled.any() and np.ptp(targets[labelled]) > 0:
             tasks.append(Task(name=dimension, labelled=labelled, targets=targets))
     if not tasks:
-        raise ValueError(
+        raise InputError(
             "The corpus has nothing to predict: it needs at least two classes in the column "
             "`emotion`, or numbers in `valence`, `arousal` or `dominance`. Where a manifest calls "
             "them otherwise, give --columns, as in emotion=label."

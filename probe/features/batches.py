@@ -14,6 +14,7 @@ from pretrain.data.audio.waveforms import Waveform, num_samples_16k, read_wavefo
 from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
+from pretrain.shared.errors import InputError
 
 IndexArray = npt.NDArray[np.intp]
 Lengths = npt.NDArray[np.int64]
@@ -32,7 +33,7 @@ def lengths_16k(table: pd.DataFrame) -> Lengths:
     sizes = zip(table["frames"], table["sample_rate"], strict=True)
     lengths = np.array([num_samples_16k(int(frames), int(rate)) for frames, rate in sizes])
     if lengths.min() < RECEPTIVE_FIELD_SAMPLES:
-        raise ValueError(
+        raise InputError(
             f"Utterance {table['id'].iloc[int(lengths.argmin())]!r} has {lengths.min()} samples at "
             f"16 kHz, but one frame takes {RECEPTIVE_FIELD_SAMPLES}: leave it out of the corpus."
         )

@@ -23,6 +23,7 @@ from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.loader import normalize_waveform
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.frozen import FrozenEncoder
+from pretrain.shared.errors import InputError
 from pretrain.shared.kept_tensors import TensorFile, Tensors
 from pretrain.shared.locks import lock
 from pretrain.shared.numbers_version import kept_as
@@ -46,7 +47,7 @@ FORMAT = kept_as("audio", "encoder", "frames")
 LARGEST_HALF = torch.finfo(torch.float16).max
 
 
-class FrameRoomError(ValueError):
+class FrameRoomError(InputError):
     """Frames do not fit on the disk."""
 
 
@@ -248,7 +249,7 @@ def _run(table: pd.DataFrame, source: FrameSource, batch: IndexArray) -> list[Te
     ):
         piece = torch.stack([layer[row, :count] for layer in layers])
         if not piece.isfinite().all():
-            raise ValueError(
+            raise InputError(
                 f"The frames of {source.name} are not finite for utterance {utterance!r}: "
                 "its weights are damaged, or its training diverged."
             )

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from pretrain.data.audio.waveforms import Waveform
 from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.frozen import FrozenEncoder
+from pretrain.shared.errors import InputError
 from pretrain.shared.kept_tensors import Parts, TensorFile
 from pretrain.shared.numbers_version import kept_as
 from probe.features.batches import BATCH_SECONDS, batches, lengths_16k, longest_first, read_batch
@@ -126,7 +127,7 @@ def _run(table: pd.DataFrame, source: FeatureSource, batch: npt.NDArray[np.intp]
     finite = features.isfinite().flatten(1).all(dim=1)
     if not finite.all():
         utterance = table["id"].iloc[int(batch[int(finite.int().argmin())])]
-        raise ValueError(
+        raise InputError(
             f"The features of {source.name} are not finite for utterance {utterance!r}: its "
             "weights are damaged, or its training diverged."
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pretrain.shared.errors import InputError
 from pretrain.shared.random_streams import generator
 
 SPEAKER, SESSION, RANDOM = "speaker", "session", "random10"
@@ -39,7 +40,7 @@ MIN_GROUPS = 3
 """One group each for test, dev and train."""
 
 
-class SplitError(ValueError):
+class SplitError(InputError):
     """The corpus does not allow the protocol that was asked for."""
 
 

@@ -9,13 +9,14 @@ import numpy.typing as npt
 import torch.nn.functional as F
 from torch import Tensor
 
+from pretrain.shared.errors import InputError
 from probe.corpora.targets import Task
 from probe.heads.linear import Part
 
 Values = npt.NDArray[np.float64]
 
 
-class DivergedError(ValueError):
+class DivergedError(InputError):
     """A head's outputs are not finite; the message names head, task, fold and the remedy."""
 
 

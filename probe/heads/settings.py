@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pretrain.config.files import read_tree
+from pretrain.shared.errors import InputError
 
 if TYPE_CHECKING:
     from probe.corpora.targets import Task
@@ -93,14 +94,14 @@ def make_head(name: str = DEFAULT, overrides: Sequence[str] = (), *, option: str
         ValueError: Head or key are unknown, a value cannot be, or is another head's.
     """
     if name not in HEADS:
-        raise ValueError(f"`--head` must be one of {', '.join(HEADS)}, but is {name!r} instead.")
+        raise InputError(f"`--head` must be one of {', '.join(HEADS)}, but is {name!r} instead.")
     settings_class = _kind(name).settings_class
     for text in overrides:
         key = text.partition("=")[0].strip()
         if not key.startswith(f"{name}."):
             fields = dataclasses.fields(cast(Any, settings_class))
             known = ", ".join(f"{name}.{field.name}" for field in fields)
-            raise ValueError(
+            raise InputError(
                 f"{option} {text}: `{key}` is no setting of the head {name!r}; it has "
                 f"{known or 'none'}."
             )

@@ -11,6 +11,7 @@ from pretrain.data.readers.registry import SYNTHETIC
 from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.data.tables.utterances import table_hash
 from pretrain.engine.provenance import git_state, package_versions
+from pretrain.shared.errors import CommandLineError, InputError
 from pretrain.shared.numbers_version import versions_of
 from probe.attributes.evaluate import find_attributes
 from probe.contamination.check import check_rows
@@ -39,7 +40,7 @@ def read_corpus(spec: str, protocol: str, *, with_attributes: bool = True) -> Co
         tasks = find_tasks(table)
         attributes, remarks = find_attributes(table, spec) if with_attributes else ((), [])
     except ValueError as error:
-        raise ValueError(f"Corpus {name} ({spec}): {error}") from error
+        raise InputError(f"Corpus {name} ({spec}): {error}") from error
     parts = parts_of(table, folds)
     notes = [*divided.notes, *missing_classes(tasks, parts)]
     ratings = any(task.name in DIMENSIONS for task in tasks)
@@ -104,7 +105,7 @@ def check_corpora(corpora: Sequence[Corpus]) -> None:
         check_whole(corpus.table)
     names = [corpus.name for corpus in corpora]
     if len(set(names)) < len(names):
-        raise ValueError(f"Every --corpus needs a name of its own, but they are {names}.")
+        raise CommandLineError(f"Every --corpus needs a name of its own, but they are {names}.")
 
 
 def probe(

@@ -21,6 +21,7 @@ from pretrain.config.settings import hash_of
 from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.weights import INITIAL_WEIGHTS_FILE, SETTINGS_FILE, WEIGHTS_FILE
 from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.errors import InputError
 from pretrain.shared.file_names import file_name
 from pretrain.shared.json_files import Schema, read_object
 from pretrain.shared.numbers_version import versions_of
@@ -34,7 +35,7 @@ from probe.rows.evaluate_row import STAGES, Corpus, device
 FORMAT = 1
 
 
-class CellError(ValueError):
+class CellError(InputError):
     """A kept cell cannot be read; the message names its file."""
 
 
@@ -149,7 +150,7 @@ class Cell:
         try:
             content = read_object(self.path, CellRecord, allow_nan=True)  # scores may be undefined
             if content["inputs"] != self.inputs:
-                raise ValueError("it is of other inputs than its name says")
+                raise InputError("it is of other inputs than its name says")
             return Kept(
                 evaluation=from_plain(content["evaluation"]),
                 git=content["git"],

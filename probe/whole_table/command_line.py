@@ -2,12 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from pretrain.config.command_line import PRETRAINING_CORPUS
 from pretrain.data.tables.columns import add_columns_argument
-from pretrain.shared.command_line import MOST_JOBS, PRETRAINING_CORPUS
+from pretrain.shared.command_line import MOST_JOBS
 from pretrain.shared.paths import PROJECT
-from probe.command_line import add_checks, add_precision
+from probe.command_line import EncodingRequest, add_checks, add_precision
 from probe.corpora.registry import corpus_help
 from probe.folds.protocols import PROTOCOLS
 from probe.heads.settings import DEFAULT, HEADS, heads_in_words
@@ -40,7 +42,39 @@ accelerate launch pretrain/grid.py --out DIR/rows ... first.
 """
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
+@dataclass(frozen=True, kw_only=True)
+class Table4Request(EncodingRequest):
+    """What a command line asks of probe/table4.py; nothing is in a list twice."""
+
+    runs: Path
+    protocol: list[str]
+    head: list[str]
+    head_set: list[str]
+    """Settings of heads, as `HEAD.KEY=VALUE`."""
+
+    seed: list[int]
+    rows: Path
+    """Folder of TOML files, one per row."""
+
+    row: list[str]
+    """Only these of them; all if empty."""
+
+    config: list[Path]
+    """TOML files of pre-training settings, a later one wins; empty for the default."""
+
+    set: list[str]
+    """Single pre-training settings, as `KEY=VALUE`."""
+
+    pretrain_on: str | None
+    """Spec of the corpus to pre-train on, where the settings do not say it."""
+
+    jobs: int
+    """Processes that share the work on this machine."""
+
+    dry_run: bool
+
+
+def parse(arguments: Sequence[str]) -> Table4Request:
     """Parses the command line; raises SystemExit with a message for wrong input."""
     parser = argparse.ArgumentParser(
         prog="probe/table4.py",
@@ -61,7 +95,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parsed.protocol = list(dict.fromkeys(parsed.protocol or ["speaker"]))
     parsed.head = list(dict.fromkeys(parsed.head or [DEFAULT]))
     parsed.corpus = list(dict.fromkeys(parsed.corpus))
-    return parsed
+    return Table4Request(**vars(parsed))
 
 
 def _add_what(parser: argparse.ArgumentParser) -> None:

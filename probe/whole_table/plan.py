@@ -1,6 +1,5 @@
 """What a command names of Table 4, read and checked: rows, columns, and the jobs that they make."""
 
-import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from pretrain.engine.precision import BF16, Choice
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.shared.errors import CommandLineError, InputError
 from pretrain.shared.job_queue import Board, Job
 from pretrain.shared.paths import runs_folder
 from probe.corpora.options import specs_of
@@ -18,6 +18,7 @@ from probe.rows.comparable import EncoderRun
 from probe.rows.evaluate_row import evaluate_row
 from probe.rows.precision import choose_for_probe, precision_of_cells
 from probe.whole_table.cell_store import Cell, Setting, inputs_of_corpus
+from probe.whole_table.command_line import Table4Request
 from probe.whole_table.rows import PretrainedRow, plan_rows
 
 Key = tuple[str, str, int, str]
@@ -111,7 +112,7 @@ def key_of(run: EncoderRun, corpus: str) -> Key:
     return run.name, run.group, run.seed, corpus
 
 
-def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
+def make_plan(parsed: Table4Request, board: Board, logs: Path) -> Plan:
     """Reads and checks all that a command names, before anything is computed.
 
     Raises:
@@ -119,7 +120,7 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
     """
     for folder in (parsed.runs, parsed.runs / "rows"):
         if folder.exists() and not folder.is_dir():
-            raise ValueError(f"`--runs` must be a folder, but {folder} is a file instead.")
+            raise InputError(f"`--runs` must be a folder, but {folder} is a file instead.")
     heads = make_heads(parsed.head, parsed.head_set)
     rows = plan_rows(
         parsed.rows,
@@ -166,7 +167,7 @@ def make_plan(parsed: argparse.Namespace, board: Board, logs: Path) -> Plan:
     )
     for name, column in plan.columns().items():
         if len({setting.protocol for setting in column}) > 1:
-            raise ValueError(f"Two --protocol have the same name, {name}: give one of them.")
+            raise CommandLineError(f"Two --protocol have the same name, {name}: give one of them.")
         check_out_folder(plan.results / name, option="--runs")
     return plan
 
@@ -175,7 +176,7 @@ def make_heads(names: Sequence[str], overrides: Sequence[str]) -> list[Head]:
     """Returns the heads, each with the overrides that begin with its name."""
     for text in overrides:
         if text.partition(".")[0].strip() not in names:
-            raise ValueError(
+            raise CommandLineError(
                 f"--head-set {text}: must be HEAD.KEY=VALUE with a HEAD of this command "
                 f"({', '.join(names)})."
             )

@@ -16,6 +16,7 @@ from pretrain.engine.kept_precision import settle
 from pretrain.engine.launch import training_device
 from pretrain.engine.pretrain_run import widths_of
 from pretrain.engine.run_folder import WEIGHTS_FILE, RunFolder
+from pretrain.shared.errors import InputError, UserError
 from pretrain.shared.locks import lock
 from pretrain.shared.paths import PROJECT
 from pretrain.shared.with_parent import for_child
@@ -26,11 +27,11 @@ BASELINES = (CONSTANT, LOG_MEL, UNTRAINED)
 """No row can be called so."""
 
 
-class RowError(ValueError):
+class RowError(InputError):
     """Rows that cannot be pre-trained, or not for one table."""
 
 
-class PretrainingError(RuntimeError):
+class PretrainingError(UserError):
     """A pre-training ended early; the message says where its output is."""
 
 

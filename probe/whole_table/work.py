@@ -15,7 +15,7 @@ import torch
 
 from pretrain.engine.processor_tuning import keep_freed_memory
 from pretrain.engine.provenance import command_line
-from pretrain.shared.command_line import is_for_users
+from pretrain.shared.errors import is_for_users
 from pretrain.shared.job_queue import Board, work_off
 from pretrain.shared.locks import lock
 from pretrain.shared.paths import PROJECT
@@ -35,8 +35,6 @@ WORKER = "TABLE4_WORKER"
 
 CALL = "TABLE4_CALL"
 """Set for them: the call that started them."""
-
-PACKAGES = ("probe", "pretrain")
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -221,7 +219,7 @@ def provenance_of(kept: Iterable[Kept], inputs: Mapping[str, Any]) -> dict[str, 
 
 def _explain(error: Exception) -> str:
     """Returns what users read of an error; the log of the process has the rest of it."""
-    if is_for_users(error, PACKAGES):
+    if is_for_users(error):
         return str(error)
     traceback.print_exception(error)
     return f"{type(error).__name__}: {error} (see the log of the process)"

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mfsn.experiment.results import COLUMNS, DEV, NOT_NEEDED, NUMBERS, OPTIMISTIC, UTTERANCES
+from pretrain.shared.errors import InputError
 from reports.fusion.runs import LEVELS, MfsnRun, Variant
 from reports.read.ends import check_end
 
@@ -68,7 +69,7 @@ def _read_csv(folder: Path, name: str, columns: Sequence[str], notices: list[str
     try:
         frame = pd.read_csv(file, dtype=str, keep_default_na=False)
     except ValueError as error:
-        raise ValueError(f"{file.name} cannot be read ({error})") from error
+        raise InputError(f"{file.name} cannot be read ({error})") from error
     if lacking := [column for column in columns if column not in frame]:
         notices.append(f"{file} is left out, it lacks the columns {', '.join(lacking)}.")
         return pd.DataFrame()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema, changed_files, parse_object
 from pretrain.shared.run_record import ReportedRecord, has_record, read_record
 from probe.results import COLUMNS, NUMBERS
@@ -42,7 +43,7 @@ def find_folders(paths: Iterable[str], *, skip: Path | None = None) -> list[Path
     for path in paths:
         matches = sorted(glob.glob(path)) or ([path] if Path(path).exists() else [])
         if not matches:
-            raise ValueError(
+            raise InputError(
                 f"`--runs` must name run folders, but nothing is found at {path} instead. "
                 "Give the folders that pretrain/run.py, probe/run.py and mfsn/run.py wrote, or a "
                 "glob of them."
@@ -102,7 +103,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
     if not pretrain and not probe and not mfsn:
         notices += [f"{run.folder}: kind codes (shown beside a probe only)." for run in codes]
         seen = "\n  ".join(notices) or "no folder at all"
-        raise ValueError(
+        raise InputError(
             "`--runs` must name at least one folder with a run.json of kind pretrain, probe or "
             "mfsn (kind codes is shown only beside a probe of the same rows), but there is none "
             f"instead:\n  {seen}"
@@ -232,7 +233,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
             file, dtype=_TEXT, keep_default_na=False, na_values={"value": ["", "nan"]}
         )
     except ValueError as error:
-        raise ValueError(f"{file.name} cannot be read ({error})") from error
+        raise InputError(f"{file.name} cannot be read ({error})") from error
 
 
 def _refuse_repeats(rows: Iterable[Row]) -> None:
@@ -240,7 +241,7 @@ def _refuse_repeats(rows: Iterable[Row]) -> None:
     for row in rows:
         first = seen.setdefault((row.name, row.seed), row)
         if first is not row:
-            raise ValueError(
+            raise InputError(
                 f"A row and seed must come from one run, but {row.name} with seed {row.seed} is "
                 f"in both {first.source} and {row.source} instead. Give one of them."
             )

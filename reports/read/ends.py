@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
+from pretrain.shared.errors import InputError
+
 
 def check_end(file: Path) -> None:
     """Raises ValueError when the file does not end with its last line."""
     with file.open("rb") as opened:
         opened.seek(-1, os.SEEK_END)
         if opened.read(1) != b"\n":
-            raise ValueError(f"{file.name} was cut: its last line is not complete")
+            raise InputError(f"{file.name} was cut: its last line is not complete")

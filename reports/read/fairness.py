@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pretrain.shared.errors import InputError
 from reports.read.records import ProbeRun, Row
 
 
-class UnfairComparisonError(ValueError):
+class UnfairComparisonError(InputError):
     """Rows of one table differ in something other than their target."""
 
 

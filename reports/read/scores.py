@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.shared.errors import InputError
 from reports.read.fairness import Check, check_rows
 from reports.read.records import ProbeRun, Row, row_order
 
@@ -235,7 +236,7 @@ def _refuse_contradictions(scores: pd.DataFrame, key: tuple[str, str, str]) -> N
     unequal = spread[(spread["max"] - spread["min"]).abs() > 1e-4 * spread["max"].abs() + 1e-9]
     if len(unequal):
         name, seed, layer, metric = unequal.index[0]
-        raise ValueError(
+        raise InputError(
             f"A row must have one score, but {name} (seed {seed}) on {', '.join(key)} has "
             f"{len(unequal)} unequal ones (first: {metric}, layer {layer}, "
             f"{unequal['min'].iloc[0]:.6g} and {unequal['max'].iloc[0]:.6g}) instead. "

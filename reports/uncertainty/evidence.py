@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pretrain.shared.errors import InputError
 from reports.read.scores import CCC, MSE, Grid
 from reports.uncertainty.intervals import (
     Comparison,
@@ -131,9 +132,9 @@ def _tested(grid: Grid, task: str, faults: list[str]) -> dict[str, _Tested]:
     table = grid.predictions
     table = table[(table["task"] == task) & table["row"].isin(grid.names)]
     if table.empty:
-        raise ValueError("predictions.csv has none of it.")
+        raise InputError("predictions.csv has none of it.")
     if (table["speaker"].astype(str).str.strip() == "").any():
-        raise ValueError("predictions.csv names no speaker for some utterances.")
+        raise InputError("predictions.csv names no speaker for some utterances.")
     table = table.assign(seed=pd.to_numeric(table["seed"], errors="coerce"))
     table = table.sort_values("seed", kind="stable")
     lines = pd.util.hash_pandas_object(table[["id", "speaker", "target"]].astype(str), index=False)

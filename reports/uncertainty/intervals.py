@@ -43,6 +43,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from pretrain.shared.errors import InputError
 from reports.uncertainty.crossed import half_width, influence_values, mean_squares, t_p_value
 from reports.uncertainty.sign_flips import sign_flip_p, smallest_p
 from reports.uncertainty.speaker_sums import (
@@ -260,7 +261,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Returns the p values adjusted for being the best of several (Holm 1979), in their order."""
     p = np.asarray(p_values, dtype=np.float64)
     if not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(f"`p_values` must be between 0 and 1, but are {list(p_values)} instead.")
+        raise InputError(f"`p_values` must be between 0 and 1, but are {list(p_values)} instead.")
     order = np.argsort(p, kind="stable")
     steps = np.arange(len(p), 0, -1) * p[order]
     adjusted = np.empty_like(p)
@@ -292,7 +293,7 @@ def decide(comparisons: Sequence[Comparison], level: float = 0.95) -> list[Compa
 
 def _check_level(level: float) -> None:
     if not 0 < level < 1:
-        raise ValueError(f"`level` must be between 0 and 1, but is {level} instead.")
+        raise InputError(f"`level` must be between 0 and 1, but is {level} instead.")
 
 
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
@@ -305,22 +306,22 @@ def _check_pairs(first: pd.DataFrame, second: pd.DataFrame) -> None:
     cells = []
     for table in (first, second):
         if missing := [key for key in keys if key not in table]:
-            raise ValueError(f"A table must have the columns {missing}, but has {list(table)}.")
+            raise InputError(f"A table must have the columns {missing}, but has {list(table)}.")
         of_one_seed = table[table["seed"] == table["seed"].iloc[0]] if has_seeds(table) else table
         if of_one_seed["id"].duplicated().any():
-            raise ValueError("Every `id` must be tested once per seed, but some are twice.")
+            raise InputError("Every `id` must be tested once per seed, but some are twice.")
         cells.append(of_one_seed[keys].astype(str).sort_values("id").reset_index(drop=True))
     if set(cells[0]["id"]) != set(cells[1]["id"]):
         num = len(set(cells[0]["id"]) ^ set(cells[1]["id"]))
-        raise ValueError(
+        raise InputError(
             f"Both rows must be tested on the same utterances, but {num} are in one only: "
             "compare rows of the same corpus and protocol."
         )
     if not cells[0].equals(cells[1]):
-        raise ValueError("Both rows must have the same speaker and target for each utterance.")
+        raise InputError("Both rows must have the same speaker and target for each utterance.")
     seeds = [set(table["seed"]) for table in (first, second) if has_seeds(table)]
     if len(seeds) == 2 and seeds[0] != seeds[1]:
-        raise ValueError(
+        raise InputError(
             f"Both rows must have the same seeds, but have {sorted(seeds[0])} and "
             f"{sorted(seeds[1])} instead: run the missing ones."
         )

@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 from einops import rearrange
 
+from pretrain.shared.errors import InputError
+
 Array = npt.NDArray[np.float64]
 Score = Callable[[Array], Array]
 """From (..., M) sums to (...) values of a metric."""
@@ -103,7 +105,7 @@ def metric_named(name: str) -> Metric:
     """
     found = METRICS.get(name) or METRICS.get(name.partition("_")[0])
     if found is None:
-        raise ValueError(f"`metric` must be one of {', '.join(METRICS)}, but is {name!r} instead.")
+        raise InputError(f"`metric` must be one of {', '.join(METRICS)}, but is {name!r} instead.")
     return found
 
 
@@ -130,7 +132,7 @@ def speaker_sums(metric: Metric, tables: Sequence[pd.DataFrame]) -> list[Speaker
     speakers = [sorted(set(table["speaker"].astype(str))) for table in tables]
     if any(found != speakers[0] for found in speakers):
         names = sorted(set.symmetric_difference(*map(set, speakers[:2])))
-        raise ValueError(f"Both rows must have the same speakers, but only one has {names}.")
+        raise InputError(f"Both rows must have the same speakers, but only one has {names}.")
     if metric.of_classes:
         labels = [table[["target", "prediction"]].astype(str).to_numpy() for table in tables]
         classes = np.unique(np.concatenate([pair.ravel() for pair in labels]))
@@ -151,11 +153,11 @@ def has_seeds(table: pd.DataFrame) -> bool:
 def _check(table: pd.DataFrame) -> None:
     for column in ("speaker", "target", "prediction"):
         if column not in table:
-            raise ValueError(f"A table must have the column `{column}`, but has {list(table)}.")
+            raise InputError(f"A table must have the column `{column}`, but has {list(table)}.")
         if table[column].isna().any():
-            raise ValueError(f"`{column}` must be known for every utterance, but is missing.")
+            raise InputError(f"`{column}` must be known for every utterance, but is missing.")
     if not len(table):
-        raise ValueError("A table must have at least one prediction, but is empty.")
+        raise InputError("A table must have at least one prediction, but is empty.")
     if not has_seeds(table):
         return
     keys = [column for column in ("speaker", "id", "target") if column in table]
@@ -163,7 +165,7 @@ def _check(table: pd.DataFrame) -> None:
         frame[keys].astype(str).sort_values(keys).to_numpy() for _, frame in table.groupby("seed")
     ]
     if table["seed"].isna().any() or any(not np.array_equal(frames[0], x) for x in frames[1:]):
-        raise ValueError(
+        raise InputError(
             "Every seed of a row must be tested on the same utterances, but the seeds "
             f"{sorted(table['seed'].dropna().unique())} are not: run the missing ones."
         )
@@ -176,7 +178,7 @@ def _class_features(pair: npt.NDArray[np.str_], classes: npt.NDArray[np.str_]) -
 
 def _number_features(pair: Array) -> Array:
     if not np.isfinite(pair).all():
-        raise ValueError("`target` and `prediction` must be finite, but have other values.")
+        raise InputError("`target` and `prediction` must be finite, but have other values.")
     target, predicted = pair.T
     ones = np.ones_like(target)
     return np.stack([ones, target, predicted, target * predicted, (target - predicted) ** 2], 1)

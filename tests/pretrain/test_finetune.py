@@ -65,9 +65,8 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(encoder: Path, corpus: str, out: Path, *more: str) -> int:
     settings = [part for setting in SETTINGS for part in ("--set", setting)]
-    return command.main(
-        ["--encoder", str(encoder), "--corpus", corpus, "--out", str(out), *settings, *more]
-    )
+    place = ["--encoder", str(encoder), "--corpus", corpus, "--out", str(out)]
+    return command.run(command.parse([*place, *settings, *more]))
 
 
 def stop_after(update: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,11 +115,10 @@ def test_the_page_is_self_contained(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_ends_with_status_1_and_needs_no_torch(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
+    corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["check_corpora.py", "emodb=/nowhere"])
-    with pytest.raises(SystemExit, match="emodb=/nowhere cannot be read"):
-        main()
+    assert main(["emodb=/nowhere"]) == 1
+    assert "error: emodb=/nowhere cannot be read" in capsys.readouterr().err
     code = (
         "import sys; from probe.check_corpora import parse_arguments, run;"
         f"run(parse_arguments(['mine={corpus}'])); assert 'torch' not in sys.modules"

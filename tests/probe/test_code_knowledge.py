@@ -11,6 +11,7 @@ import soundfile
 import torch
 
 from pretrain.data.loader import normalize_waveform, pad_waveforms
+from pretrain.data.vocabulary import Vocabulary
 from pretrain.engine.checkpoint import save_checkpoint
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
@@ -18,7 +19,6 @@ from pretrain.model.weights import save_encoder
 from pretrain.objectives.ctc import CtcHead
 from pretrain.objectives.quantized import QuantizedObjective, QuantizedSettings
 from pretrain.recognition.recognizer import Recognizer
-from pretrain.recognition.vocabulary import Vocabulary
 from pretrain.shared.random_streams import generator
 from probe.code_knowledge import parse_arguments, run
 from probe.codes import alignment, frames

@@ -178,7 +178,7 @@ def test_wrong_input_is_refused_before_anything_is_computed(
     noise_corpus: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(command(place, corpus, noise_corpus, "--seed", "0", "--seed", "5", *more)) == 2
+    assert main(command(place, corpus, noise_corpus, "--seed", "0", "--seed", "5", *more)) == 1
     assert message in capsys.readouterr().err
     assert not (made / "rows" / "quantized-g2v2-seed5").exists()
 
@@ -189,7 +189,7 @@ def test_rows_that_differ_in_more_than_their_target_are_refused(
 ) -> None:
     file = make_rows(tmp_path / "rows") / "quantized-g2v2.toml"
     file.write_text(file.read_text() + "optimizer.lr = 0.25\n")
-    assert main(command(tmp_path, corpus, noise_corpus)) == 2
+    assert main(command(tmp_path, corpus, noise_corpus)) == 1
     assert "optimizer.lr: 0.0005, here 0.25" in capsys.readouterr().err
 
 
@@ -201,7 +201,7 @@ def test_a_failed_pretraining_is_told_and_leaves_no_table(
     (tmp_path / "nothing").mkdir()
     arguments = command(tmp_path, corpus, f"folder={tmp_path / 'nothing'}", "--row")
     done = run_to_end(tmp_path, [*arguments, "quantized-g2v2"])
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "pre-training quantized-g2v2, seed 0:" in done.stderr
     assert "nothing" in done.stderr
     assert "give the same command again" in done.stderr

@@ -68,7 +68,7 @@ def test_workers_and_their_trainings_end_with_a_killed_parent(
     (row / "run.json").write_text(json.dumps({**description, "status": "finished"}))
     (row / "encoder.safetensors").write_bytes((row / "initial.safetensors").read_bytes()[:-8])
     monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
-    assert main(command(tmp_path, corpus, noise_corpus, *more)) == 2
+    assert main(command(tmp_path, corpus, noise_corpus, *more)) == 1
     assert not (table / "cells").exists()
     assert not list((table / "logs").glob("worker-*"))
 

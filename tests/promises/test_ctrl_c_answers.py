@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 TRAINING = """
 import hashlib, sys, time
-from pretrain.shared.command_line import STOPPED, run_for_users
+from pretrain.shared.command_line import STOPPED, run_main
 from pretrain.engine import interrupts
 
 interrupts.SECONDS_TO_INSIST = interrupts.SECONDS_TO_UNWIND = 0.2
@@ -33,7 +33,7 @@ def main(arguments):
     say("saved")
     return STOPPED
 
-sys.exit(run_for_users(main))
+sys.exit(run_main(lambda: main(sys.argv[1:])))
 """
 
 LAUNCHER = """

@@ -24,13 +24,11 @@ from pretrain.engine.checkpoint import CheckpointError, list_checkpoints, load_c
 from pretrain.engine.pretrain_run import pretrain
 from pretrain.engine.run_folder import RunFolder
 from pretrain.shared.atomic_files import WriteError, replace_text
-from pretrain.shared.command_line import is_for_users
+from pretrain.shared.errors import is_for_users
 from pretrain.shared.kept_tensors import TensorFile
 from pretrain.shared.locks import lock
 from tests.probe.test_results import results
 from tests.promises.test_resume_is_exact import metrics_of, settings_of
-
-PACKAGES = ("pretrain", "probe", "mfsn")
 
 
 @contextmanager
@@ -64,7 +62,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 def test_what_does_not_fit_is_told_and_leaves_nothing(name: str, tmp_path: Path) -> None:
     with room_for(300), pytest.raises(WriteError) as caught:
         WRITERS[name](tmp_path / "out")
-    assert is_for_users(caught.value, PACKAGES)
+    assert is_for_users(caught.value)
     assert str(tmp_path / "out") in str(caught.value)
     assert "Make room" in str(caught.value)
     assert list(tmp_path.iterdir()) == []

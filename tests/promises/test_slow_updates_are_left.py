@@ -23,7 +23,6 @@ pytestmark = pytest.mark.slow
 ONE_OF_TWO = """
 import os, signal, sys
 from pretrain import run
-from pretrain.shared.command_line import run_for_users
 from pretrain.engine import outlook
 from pretrain.objectives.continuous import ContinuousObjective
 
@@ -37,7 +36,7 @@ def interrupted(self, *arguments):
     return forward(self, *arguments)
 
 ContinuousObjective.forward = interrupted
-sys.exit(run_for_users(run.main))
+sys.exit(run.main(sys.argv[1:]))
 """
 """Trains, and gets SIGTERM in one of two processes."""
 

@@ -186,10 +186,10 @@ def test_colours_do_not_depend_on_what_else_is_shown_and_differ(tmp_path: Path) 
     assert all(red > blue for red, blue in zip(reds[4:], blues[4:], strict=True))
 
 
-def test_errors_end_in_one_line_and_status_2(
+def test_errors_end_in_one_line_and_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--runs", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
+    assert main(["--runs", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err.startswith("error: `--runs` must name run folders")
 
 

@@ -18,6 +18,7 @@ from pretrain.data.audio.containers import sound_of
 from pretrain.data.audio.file_view import FileView
 from pretrain.data.audio.mp3_frames import has_index
 from pretrain.data.audio.unreadable import why_unreadable
+from pretrain.shared.errors import InputError
 
 Waveform = NDArray[np.float32]
 
@@ -39,7 +40,7 @@ RAW_BYTES = {
 can be read to the file's end."""
 
 
-class AudioError(ValueError):
+class AudioError(InputError):
     """An audio file cannot be used; the message is the reason, without the path."""
 
 

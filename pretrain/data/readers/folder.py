@@ -12,6 +12,7 @@ from pretrain.data.audio.endings import CONVERTED_FIRST, SUFFIXES, ending_of
 from pretrain.data.readers.assemble import make_listing, path_ids
 from pretrain.data.readers.reader import Reader
 from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.shared.errors import InputError
 
 
 def existing_folder(path: Path, *, what: str) -> Path:
@@ -20,9 +21,9 @@ def existing_folder(path: Path, *, what: str) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise ValueError(f"{what} must be a folder, but {folder} is a file instead.")
+        raise InputError(f"{what} must be a folder, but {folder} is a file instead.")
     near = next((parent for parent in folder.parents if parent.is_dir()), folder)
-    raise ValueError(
+    raise InputError(
         f"{what} must be a folder, but {folder} does not exist (the nearest that does is {near})."
     )
 
@@ -51,7 +52,7 @@ def audio_files(folder: Path) -> list[str]:
             f"through links, and were read once; the first is {walk.again[0]}."
         )
     if not walk.found:
-        raise ValueError(
+        raise InputError(
             f"{folder} must hold audio files ({', '.join(SUFFIXES)}), at any depth, "
             f"but holds none ({walk.num_others} other files)."
         )

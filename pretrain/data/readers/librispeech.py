@@ -14,6 +14,7 @@ from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import audio_files, existing_folder
 from pretrain.data.readers.reader import Reader
 from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.shared.errors import InputError
 
 NAME = re.compile(r"(\d+)-(\d+)-(\d+)")
 
@@ -49,7 +50,7 @@ def list_librispeech(path: Path, source: str, options: Collection[str] = ()) -> 
             }
         )
     if not rows:
-        raise ValueError(
+        raise InputError(
             f"{folder} must have LibriSpeech's layout (train-clean-100/19/198/19-198-0000.flac), "
             f"but no file in it has; the first is {others[0]}. "
             "For any folder of audio, write folder=PATH."

@@ -9,6 +9,7 @@ from pathlib import Path
 from pretrain.data.readers.registry import SYNTHETIC
 from pretrain.data.tables.columns import take_columns
 from pretrain.data.tables.delimited import SUFFIXES
+from pretrain.shared.errors import InputError
 
 MANIFESTS = ("manifest.csv", "manifest.tsv")
 """What a folder's manifest is called; the first that is there."""
@@ -48,23 +49,23 @@ def parse_spec(spec: str, *, known: tuple[str, ...]) -> Spec:
     name = re.split(r"[:=]", text, maxsplit=1)[0]
     if name == SYNTHETIC:
         if columns:
-            raise ValueError(
+            raise InputError(
                 f"The synthetic corpus has columns of its own, but {spec!r} maps them."
             )
         return Spec(name=name, options=_options(text))
     name, equals, path = text.partition("=")
     if not equals:
-        raise ValueError(_without_equals(text, known))
+        raise InputError(_without_equals(text, known))
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise ValueError(
+        raise InputError(
             f"A corpus's name must consist of letters, digits, _, . and -, but is {name!r} instead "
             f"(in {spec!r})."
         )
     if not path.strip():
-        raise ValueError(f"A corpus must be given as NAME=PATH, but {spec!r} has no path.")
+        raise InputError(f"A corpus must be given as NAME=PATH, but {spec!r} has no path.")
     parsed = Spec(name=name, path=Path(path.strip()).expanduser(), columns=columns)
     if columns and parsed.manifest(known) is None and name in known:
-        raise ValueError(
+        raise InputError(
             f"Columns are of manifests, but {name} is read in its own layout (in {spec!r}). Leave "
             "--columns out; where only some corpora have a manifest, write "
             "NAME[path=file]=FILE.csv for those."
@@ -72,7 +73,7 @@ def parse_spec(spec: str, *, known: tuple[str, ...]) -> Spec:
     return parsed
 
 
-def unknown_corpus(spec: Spec, *, known: tuple[str, ...]) -> ValueError:
+def unknown_corpus(spec: Spec, *, known: tuple[str, ...]) -> InputError:
     """Returns the error for a name that is not known and a path that is no manifest."""
     if spec.path is None or not spec.path.exists():
         state = f"{spec.path} does not exist"
@@ -80,7 +81,7 @@ def unknown_corpus(spec: Spec, *, known: tuple[str, ...]) -> ValueError:
         state = f"{spec.path} holds no manifest.csv"
     else:
         state = f"{spec.path} is not a .csv file (or .tsv)"
-    return ValueError(
+    return InputError(
         f"The corpus {spec.name!r} is not known, and {state}.{_did_you_mean(spec.name, known)} "
         f"Known are: {', '.join((SYNTHETIC, *known))}. Any other name needs a manifest: "
         f"{spec.name}=FILE.csv, or {spec.name}=FOLDER with a manifest.csv in it; for a folder of "
@@ -111,7 +112,7 @@ def _did_you_mean(name: str, known: tuple[str, ...]) -> str:
 def _options(text: str) -> dict[str, str]:
     rest = text[len(SYNTHETIC) :]
     if rest.startswith("="):
-        raise ValueError(
+        raise InputError(
             f"The synthetic corpus has no path, but is {text!r} instead. "
             f"Write `{SYNTHETIC}` or `{SYNTHETIC}:hours=0.5,seed=0`."
         )
@@ -119,7 +120,7 @@ def _options(text: str) -> dict[str, str]:
     for part in filter(None, rest[1:].split(",")):
         key, equals, value = part.partition("=")
         if not equals or key.strip() in options:
-            raise ValueError(
+            raise InputError(
                 f"Options of the synthetic corpus must be key=value, each once, but {part!r} is "
                 f"not (in {text!r})."
             )

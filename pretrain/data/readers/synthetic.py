@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from pretrain.data.synthetic.speakers import PARTS
+from pretrain.shared.errors import InputError
 from pretrain.shared.paths import corpora_folder
 
 DEFAULTS = {"hours": "0.5", "seed": "0", "part": "pretrain"}
@@ -15,7 +16,7 @@ def make_synthetic(options: dict[str, str]) -> Path:
     for key in options:
         if key not in DEFAULTS:
             near = difflib.get_close_matches(key, DEFAULTS, n=1)
-            raise ValueError(
+            raise InputError(
                 f"The synthetic corpus has no option {key!r}."
                 + (f" Did you mean {near[0]!r}?" if near else "")
                 + f" It has {', '.join(f'{name} (default {v})' for name, v in DEFAULTS.items())}."
@@ -24,12 +25,12 @@ def make_synthetic(options: dict[str, str]) -> Path:
     hours = _number("hours", chosen["hours"])
     seed = _number("seed", chosen["seed"])
     if seed < 0 or seed % 1 or seed >= 2**53:
-        raise ValueError(
+        raise InputError(
             f"`seed` must be a whole number in 0 .. 2^53 - 1, but is {chosen['seed']}."
         )
     part = chosen["part"]
     if part not in PARTS:
-        raise ValueError(f"`part` must be one of {', '.join(PARTS)}, but is {part!r} instead.")
+        raise InputError(f"`part` must be one of {', '.join(PARTS)}, but is {part!r} instead.")
     folder = corpora_folder() / f"synthetic-{part}-{hours:g}h-seed{int(seed)}"
     # Imported here: other corpora do not need the speech synthesizer.
     from pretrain.data.synthetic.corpus import make_synthetic_corpus
@@ -44,5 +45,5 @@ def _number(key: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"`{key}` of the synthetic corpus must be a number, but is {text!r}.")
+        raise InputError(f"`{key}` of the synthetic corpus must be a number, but is {text!r}.")
     return value

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from pretrain.data.tables.utterances import read_csv, write_csv
+from pretrain.shared.errors import InputError
 from pretrain.shared.paths import corpora_folder
 
 MIN_SECONDS = 0.25
@@ -24,7 +25,7 @@ COLUMNS = ["source", "path", "offset", "reason"]
 NUM_SHOWN = 5
 
 
-class QuarantineError(ValueError):
+class QuarantineError(InputError):
     """Too many files of a corpus are unusable."""
 
 
@@ -78,7 +79,7 @@ def set_aside(
     `max_bad_share` of the rows are unusable, or all.
     """
     if not 0.0 <= max_bad_share <= 1.0:
-        raise ValueError(
+        raise InputError(
             f"`max_bad_share` must be between 0 and 1, but is {max_bad_share} instead."
         )
     bad = reason != ""

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from pretrain.shared.errors import InputError
+
 MAX_WHOLE_SECONDS = 120.0
 """An encoder's memory grows with the square of the length: two minutes take some GB, twenty minutes
 would take hundreds. Pre-training cuts crops, and MFSN segments, from any length."""
@@ -15,7 +17,7 @@ def check_whole(table: pd.DataFrame) -> None:
         return
     longest = table.iloc[int(seconds.to_numpy().argmax())]
     others = f" ({num_long - 1} more are above the limit)" if num_long > 1 else ""
-    raise ValueError(
+    raise InputError(
         f"{longest['source']}: an utterance must be at most {MAX_WHOLE_SECONDS:g} s long where an "
         f"encoder takes it as a whole, but {longest['id']} is {seconds.max():.0f} s long "
         f"instead{others}; the file is {longest['path']}. Cut it: in a manifest give each part a "

@@ -2,10 +2,14 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from pretrain.shared.command_line import run_main
 
-def main(arguments: list[str] | None = None) -> int:
+
+def run(arguments: Sequence[str]) -> None:
+    """Makes the corpus that the command line asks for."""
     parser = argparse.ArgumentParser(
         prog="python -m pretrain.data.synthetic",
         description="Makes a SYNTHETIC emotional speech corpus with espeak-ng.",
@@ -21,16 +25,19 @@ def main(arguments: list[str] | None = None) -> int:
 
     from pretrain.data.synthetic.corpus import make_synthetic_corpus
 
-    try:
-        folder = make_synthetic_corpus(
-            parsed.out, hours=parsed.hours, seed=parsed.seed, part=parsed.part
-        )
-    except ValueError as error:
-        parser.error(str(error))
+    folder = make_synthetic_corpus(
+        parsed.out, hours=parsed.hours, seed=parsed.seed, part=parsed.part
+    )
     print((folder / "README.txt").read_text(), end="")
     print(f"in {folder}")
-    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+    return run_main(
+        lambda: run(arguments), goes_on="no half corpus is left; give the same command again."
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -33,6 +33,7 @@ from pretrain.data.synthetic.prosody import PARAMETERS, to_request
 from pretrain.data.synthetic.settings import SyntheticSettings
 from pretrain.data.synthetic.speakers import Speaker, speakers_of
 from pretrain.shared.atomic_files import writing
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import read_object
 
 SAMPLE_RATE_HZ = 16_000
@@ -112,7 +113,7 @@ def _make(
 def rounds_of(hours: float, *, part: str) -> int:
     """Returns the number of rounds that last about `hours`."""
     if not 0 < hours <= MAX_HOURS:
-        raise ValueError(f"`hours` must be above 0 and at most {MAX_HOURS:g}, but is {hours:g}.")
+        raise InputError(f"`hours` must be above 0 and at most {MAX_HOURS:g}, but is {hours:g}.")
     return ceil(hours * 3600 / (len(speakers_of(part)) * MEAN_SECONDS[part]))
 
 
@@ -123,21 +124,21 @@ def check_finished(folder: Path, wanted: dict[str, Any]) -> None:
         marker = read_object(folder / MARKER)
         manifest = (folder / "manifest.csv").read_bytes()
     except (OSError, ValueError):
-        raise ValueError(
+        raise InputError(
             f"{folder} exists, but holds no finished synthetic corpus. {remedy}"
         ) from None
     for key, value in wanted.items():
         if marker.get(key) != value:
-            raise ValueError(
+            raise InputError(
                 f"{folder} holds a synthetic corpus with `{key}` = {marker.get(key)!r}, but "
                 f"{value!r} is wanted. {remedy}"
             )
     if sha256(manifest).hexdigest() != marker.get("manifest_sha256"):
-        raise ValueError(f"{folder / 'manifest.csv'} was changed after it was made. {remedy}")
+        raise InputError(f"{folder / 'manifest.csv'} was changed after it was made. {remedy}")
     paths = pd.read_csv(folder / "manifest.csv", usecols=["path"], dtype=str)["path"]
     missing = [path for path in paths if not (folder / path).is_file()]
     if missing:
-        raise ValueError(f"{folder} lacks {len(missing)} files, the first: {missing[0]}. {remedy}")
+        raise InputError(f"{folder} lacks {len(missing)} files, the first: {missing[0]}. {remedy}")
 
 
 def write_audio(

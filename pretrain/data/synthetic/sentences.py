@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from pretrain.shared.errors import InputError
 from pretrain.shared.random_streams import generator
 
 TEMPLATES = (
@@ -100,7 +101,7 @@ def sentences_of_speaker(
     """
     own = deal(emotion)[place::num_places]
     if count > len(own):
-        raise ValueError(
+        raise InputError(
             f"A speaker of the synthetic corpus has {len(own)} {emotion} sentences, but {count} "
             "were asked for: `hours` must be smaller."
         )

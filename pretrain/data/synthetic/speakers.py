@@ -5,6 +5,8 @@ No variant is used twice, so no voice of one part is heard in the other.
 
 from dataclasses import dataclass
 
+from pretrain.shared.errors import InputError
+
 PARTS = ("pretrain", "probe")
 
 ACCENTS = (
@@ -63,5 +65,5 @@ def all_speakers() -> tuple[Speaker, ...]:
 def speakers_of(part: str) -> tuple[Speaker, ...]:
     """Returns the speakers of `part`. Raises ValueError for an unknown part."""
     if part not in PARTS:
-        raise ValueError(f"`part` must be 'pretrain' or 'probe', but is {part!r} instead.")
+        raise InputError(f"`part` must be 'pretrain' or 'probe', but is {part!r} instead.")
     return tuple(speaker for speaker in all_speakers() if speaker.part == part)

@@ -9,6 +9,8 @@ import argparse
 import re
 from collections.abc import Mapping
 
+from pretrain.shared.errors import CommandLineError, InputError
+
 KNOWN_COLUMNS = (
     "path", "id", "speaker", "session", "emotion", "text", "split", "valence", "arousal",
     "dominance", "offset", "frames", "start", "end", "gender",
@@ -42,13 +44,13 @@ def parse_columns(text: str) -> dict[str, str]:
     for part in text.split(","):
         known, equals, own = (piece.strip() for piece in part.partition("="))
         if not equals or known not in KNOWN_COLUMNS or known in columns:
-            raise ValueError(
+            raise InputError(
                 "Columns must be given as path=file,emotion=label: a name that is known here, =, "
                 f"and the manifest's own, each once, but {part.strip()!r} is not so (in {text!r}). "
                 f"Known are: {', '.join(KNOWN_COLUMNS)}."
             )
         if "]" in own:
-            raise ValueError(f"The column {own!r} cannot be named here: rename it in the manifest.")
+            raise InputError(f"The column {own!r} cannot be named here: rename it in the manifest.")
         columns[known] = own
     return columns
 
@@ -67,7 +69,7 @@ def put_columns(spec: str, columns: Mapping[str, str]) -> str:
     if not columns:
         return spec
     if match is None:
-        raise ValueError(f"Columns are of manifests, NAME=FILE.csv, but {spec!r} is none.")
+        raise InputError(f"Columns are of manifests, NAME=FILE.csv, but {spec!r} is none.")
     inside = ",".join(f"{known}={own}" for known, own in sorted(columns.items()))
     return f"{match[1]}[{inside}]{match[2]}"
 
@@ -84,7 +86,7 @@ def with_columns(spec: str, text: str | None) -> str:
     columns = parse_columns(text)
     for known in in_spec.keys() & columns.keys():
         if in_spec[known] != columns[known]:
-            raise ValueError(
+            raise CommandLineError(
                 f"--columns {text}: `{known}` is {in_spec[known]!r} in {spec}. Leave one out."
             )
     return put_columns(plain, in_spec | columns)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pretrain.data.tables.identities import MISSING
+from pretrain.shared.errors import InputError
 
 SUFFIXES = (".csv", ".tsv")
 """Endings, in lower case, of files that are read as tables."""
@@ -23,7 +24,7 @@ Row = tuple[int, list[str]]
 """The line on which a row begins, counted as editors do, and its cells."""
 
 
-class TableError(ValueError):
+class TableError(InputError):
     """An utterance table, or what it would be made from, breaks the schema."""
 
 

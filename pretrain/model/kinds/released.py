@@ -14,8 +14,13 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from pretrain.model.encode import EncoderOutput, SoundEncoder
-from pretrain.model.encoder_settings import CONV_KERNELS, CONV_STRIDES, SAMPLES_PER_FRAME
+from pretrain.model.encoder_settings import (
+    CONV_KERNELS,
+    CONV_STRIDES,
+    SAMPLES_PER_FRAME,
+)
 from pretrain.model.kinds.registry import Described
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema, read_object
 
 CLASSES = {
@@ -56,7 +61,7 @@ class _Index(Schema):
     weight_map: dict[str, str]
 
 
-class ReleasedError(ValueError):
+class ReleasedError(InputError):
     """A released folder that cannot be used; the message says why and what to do."""
 
 

@@ -14,10 +14,10 @@ from pretrain.data.loader import (
     normalize_waveform,
     usable_utterances,
 )
+from pretrain.data.masking import MaskSettings
 from pretrain.data.readers import read_corpus
 from pretrain.data.sampler import PlanError
 from pretrain.model.encoder_settings import num_frames_of
-from pretrain.model.masking import MaskSettings
 
 DATA = DataSettings(crop_seconds=1.5, shard_seconds=5.0, num_shards=2)
 

@@ -24,9 +24,9 @@ from pretrain.data.loader import (
     make_plan,
     usable_utterances,
 )
+from pretrain.data.masking import MaskSettings
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.scan.scan import look
-from pretrain.model.masking import MaskSettings
 from tests.pretrain.data.voices import voice, with_flac_length
 
 FORMATS = [

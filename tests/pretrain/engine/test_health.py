@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from pretrain.engine.health import HealthMonitor, HealthSettings, TrainingHalted
+from pretrain.config.training import HealthSettings
+from pretrain.engine.health import HealthMonitor, TrainingHalted
 from pretrain.objectives.presentation import CollapseRule
 
 RULE = CollapseRule(metric="perplexity", limit=1.5, meaning="All codes are one.")

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from pretrain.engine.optimizer import OptimizerSettings, learning_rate, make_optimizer
+from pretrain.config.training import OptimizerSettings
+from pretrain.engine.optimizer import learning_rate, make_optimizer
 
 
 def test_the_rate_climbs_to_its_peak_and_falls_to_zero() -> None:

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from pretrain.data.vocabulary import Vocabulary, collapse
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import num_frames_of
 from pretrain.objectives.ctc import (
@@ -15,7 +16,6 @@ from pretrain.objectives.ctc import (
     ctc_loss,
     greedy,
 )
-from pretrain.recognition.vocabulary import Vocabulary, collapse
 from tests.pretrain.model.small import LENGTHS, SETTINGS, make_batch
 
 VOCABULARY = Vocabulary((" ", "A", "B"))

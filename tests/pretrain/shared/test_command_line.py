@@ -1,4 +1,5 @@
-"""Wrong input ends in a message that names the place and the remedy, without a traceback."""
+"""Wrong input ends in a message that names the place and the remedy, without a traceback; a wrong
+command line has a status of its own."""
 
 import json
 from pathlib import Path
@@ -6,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from pretrain import grid, run
-from pretrain.shared.command_line import run_for_users
 from tests.conftest import TINY
 
 
@@ -14,26 +14,29 @@ def call(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
 ) -> tuple[int, str]:
     monkeypatch.setattr("sys.argv", ["pretrain/run.py", *arguments])
-    status = run_for_users(grid.main if "--rows" in arguments else run.main)
+    status = (grid if "--rows" in arguments else run).main(arguments)
     return status, capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("arguments", "expected", "status"),
     [
-        (["--mode", "quantised"], "must be one of continuous, quantized"),
-        ([], "Give --mode, or a --config that sets it"),
-        (["--mode", "quantized", "--corpus", "folder=/nowhere"], "/nowhere does not exist"),
-        (["--mode", "quantized", "--corpus", "librispech=/tmp"], "librispeech"),
-        (["--mode", "quantized", "--set", "optimizer.rate=1"], "unknown key `optimizer.rate`"),
-        (["--mode", "quantized", "--set", "optimizer.lr"], "must be KEY=VALUE"),
-        (["--mode", "quantized", "--config", "/nowhere.toml"], "/nowhere.toml: cannot be read"),
-        (["--mode", "continuous", "--set", "continuous.top_k=9"], "`top_k` must be at most"),
+        (["--mode", "quantised"], "must be one of continuous, quantized", 1),
+        ([], "Give --mode, or a --config that sets it", 1),
+        (["--mode", "quantized", "--set", "mode=continuous"], "--mode quantized: contradicts", 2),
+        (["--mode", "quantized", "--set", "continuous.top_k=2"], "has no effect, since", 2),
+        (["--mode", "quantized", "--corpus", "folder=/nowhere"], "/nowhere does not exist", 1),
+        (["--mode", "quantized", "--corpus", "librispech=/tmp"], "librispeech", 1),
+        (["--mode", "quantized", "--set", "optimizer.rate=1"], "unknown key `optimizer.rate`", 1),
+        (["--mode", "quantized", "--set", "optimizer.lr"], "must be KEY=VALUE", 2),
+        (["--mode", "quantized", "--config", "/nowhere.toml"], "/nowhere.toml: cannot be read", 1),
+        (["--mode", "continuous", "--set", "continuous.top_k=9"], "`top_k` must be at most", 1),
     ],
 )
 def test_wrong_input_is_explained(
     arguments: list[str],
     expected: str,
+    status: int,
     noise_corpus: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -43,8 +46,8 @@ def test_wrong_input_is_explained(
     corpus = [] if "--corpus" in arguments else ["--corpus", noise_corpus]
     size = [] if "--config" in arguments else ["--config", str(TINY)]
     out = ["--out", str(tmp_path / "run")]
-    status, said = call(monkeypatch, capsys, *arguments, *corpus, *size, *out)
-    assert status == 2
+    ended, said = call(monkeypatch, capsys, *arguments, *corpus, *size, *out)
+    assert ended == status
     assert "error: " in said
     assert expected in said
     assert "Traceback" not in said
@@ -57,7 +60,7 @@ def test_a_folder_with_something_else_is_not_touched(
     status, said = call(
         monkeypatch, capsys, "--mode", "quantized", "--config", str(TINY), "--out", str(tmp_path)
     )
-    assert status == 2
+    assert status == 1
     assert "holds no run" in said
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -73,10 +76,10 @@ def test_other_settings_in_the_same_folder_are_refused_by_key(
     place = ("--set", "training.updates=2", "--out", str(tmp_path / "run"))
     assert call(monkeypatch, capsys, *common, *place)[0] == 0
     status, said = call(monkeypatch, capsys, *common, *place, "--set", "optimizer.lr=0.1")
-    assert status == 2
+    assert status == 1
     assert "optimizer.lr: 0.0005 in the folder, 0.1 now" in said
     status, said = call(monkeypatch, capsys, *common, *place, "--resume", "never")
-    assert status == 2
+    assert status == 1
     assert "--resume auto" in said
 
 
@@ -92,7 +95,7 @@ def test_a_run_that_left_out_its_updates_is_no_finished_one(
     shorten = ("--set", "optimizer.lr=1e30", "--set", "training.updates=6", "--out", str(run))
     for _ in range(2):  # the same command does not take it for finished either
         status, said = call(monkeypatch, capsys, *common, *shorten)
-        assert status == 2
+        assert status == 1
         assert "5 of 6 updates were left out" in said
         assert "Lower `optimizer.lr`" in said
         description = json.loads((run / "run.json").read_text())
@@ -122,5 +125,5 @@ def test_a_folder_of_rows_without_rows_is_refused(
     status, said = call(
         monkeypatch, capsys, "--rows", str(tmp_path), "--out", str(tmp_path / "out")
     )
-    assert status == 2
+    assert status == 1
     assert "must be a folder of TOML files" in said

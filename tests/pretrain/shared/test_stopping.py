@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from pretrain.shared.stopping import terminated_like_ctrl_c
+from pretrain.shared.stopping import stopped_by
 from tests.conftest import PROJECT
 from tests.pretrain.data.voices import voice
 
@@ -27,7 +27,7 @@ def test_a_signal_while_a_corpus_is_read_keeps_what_was_read(
     # The last file takes for ever: reading it is when the signal comes.
     code = (
         "import runpy, sys, time\n"
-        "from pretrain.data import scan\n"
+        "from pretrain.data.scan import scan\n"
         "really = scan.look\n"
         "def look(path, *more):\n"
         "    while path.endswith('39.wav') and not stopped:\n"
@@ -59,7 +59,7 @@ def test_a_signal_while_a_corpus_is_read_keeps_what_was_read(
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert "Files looked at so far are not looked at again" in said
+    assert "files looked at so far are not looked at again" in said
     assert "Traceback" not in said
 
 
@@ -68,7 +68,7 @@ def test_a_second_sigterm_is_passed_over_and_the_handler_put_back() -> None:
     left_in_order: list[bool] = []
 
     def stopped() -> None:
-        with terminated_like_ctrl_c():
+        with stopped_by(signal.SIGTERM):
             try:
                 signal.raise_signal(signal.SIGTERM)
             finally:
@@ -85,7 +85,7 @@ def test_a_thread_of_its_own_leaves_signals_alone() -> None:
     seen: list[object] = []
 
     def work() -> None:
-        with terminated_like_ctrl_c():
+        with stopped_by(signal.SIGTERM):
             seen.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=work)

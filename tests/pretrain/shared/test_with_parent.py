@@ -61,9 +61,7 @@ def test_a_command_whose_starter_is_gone_already_ends_at_once(script: str, tmp_p
         f"import importlib, sys, time; sys.path.insert(0, {str(PROJECT)!r}); sys.argv = ['x'];"
         f"module = importlib.import_module({script[:-3].replace('/', '.')!r});"
         "module.parse = lambda arguments: time.sleep(100);"
-        "import pretrain.shared.command_line;"
-        "module.main([]) if 'pretrain' not in module.__name__ "
-        "else pretrain.shared.command_line.run_for_users(module.main)"
+        "module.main([])"
     )
     environment = {**os.environ, PARENT: "1"}
     done = subprocess.run(

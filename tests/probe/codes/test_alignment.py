@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pretrain.recognition.vocabulary import collapse
+from pretrain.data.vocabulary import collapse
 from pretrain.shared.random_streams import generator
 from probe.codes.alignment import align
 

@@ -163,6 +163,6 @@ def test_the_command_makes_a_corpus_and_explains_wrong_arguments(tmp_path: Path)
     assert "SYNTHETIC" in made.stdout
     assert "best possible UA" in made.stdout
     wrong = run("--hours", "-1", "--out", str(tmp_path / "none"))
-    assert wrong.returncode == 2
+    assert wrong.returncode == 1
     assert "`hours` must be above 0" in wrong.stderr
     assert not (tmp_path / "none").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pretrain.recognition.vocabulary import (
+from pretrain.data.vocabulary import (
     Vocabulary,
     VocabularyError,
     collapse,

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from pretrain.shared.atomic_files import replace_text
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema, read_object
 from pretrain.shared.normalized_text import WORD_BOUNDARY, single_spaced
 
@@ -21,7 +22,7 @@ VOCABULARY_FILE = "vocabulary.json"
 BLANK = 0
 
 
-class VocabularyError(ValueError):
+class VocabularyError(InputError):
     """Transcripts that make no vocabulary, or a vocabulary file that cannot be read."""
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pretrain.shared.checked_settings import settings, within
+from pretrain.shared.errors import InputError
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -35,7 +36,7 @@ def draw_mask(num_frames: int, settings: MaskSettings, rng: np.random.Generator)
     Spans start at different frames and may overlap. At least one frame stays unmasked when T > 1.
     """
     if num_frames < 2:
-        raise ValueError(
+        raise InputError(
             f"`num_frames` must be at least 2 to be masked, but is {num_frames} instead."
         )
     span = min(settings.span, num_frames - 1)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pretrain.model.masking import MaskSettings, draw_mask
+from pretrain.data.masking import MaskSettings, draw_mask
 from pretrain.shared.random_streams import generator
 
 
