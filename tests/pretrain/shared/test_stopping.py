@@ -27,7 +27,7 @@ def test_a_signal_while_a_corpus_is_read_keeps_what_was_read(
     # The last file takes for ever: reading it is when the signal comes.
     code = (
         "import runpy, sys, time\n"
-        "from pretrain.data import scan\n"
+        "from pretrain.data.scan import scan\n"
         "really = scan.look\n"
         "def look(path, *more):\n"
         "    while path.endswith('39.wav') and not stopped:\n"

@@ -158,7 +158,7 @@ def test_a_killed_scan_keeps_what_it_found(tmp_path: Path, looked: list[str]) ->
         "import os, signal, sys\n"
         "import pandas as pd\n"
         "from pathlib import Path\n"
-        "from pretrain.data import scan as module\n"
+        "from pretrain.data.scan import scan as module\n"
         "module.FILES_PER_TASK = module.MAX_THREADS = 1\n"
         "really = module.look\n"
         "def look(path, *more):\n"
