@@ -11,11 +11,11 @@ import pandas as pd
 from mfsn.build import make_network
 from mfsn.corpus import EmotionCorpus, as_whole, read_emotion_corpus
 from mfsn.encoders import describe_encoder
-from mfsn.experiment import Experiment
+from mfsn.experiment import Experiment, Place
 from mfsn.fold import Fold
 from mfsn.genotype import Genotype
 from mfsn.operations import OPERATIONS
-from mfsn.prepare import Place, note_contamination, note_on_segments, origin, said_doubts
+from mfsn.prepare import note_contamination, note_on_segments, origin, said_doubts
 from mfsn.results import FINISHED, CompleteRecord, ResultsError, TaskOutput, read_run, read_table
 from mfsn.run_folder import RunFolder
 from mfsn.saved import load_network

@@ -12,10 +12,10 @@ import torch
 from accelerate import PartialState
 
 from mfsn.evaluation import evaluate_saved, prepare_evaluation
-from mfsn.experiment import Experiment
+from mfsn.experiment import Experiment, Place
 from mfsn.fold import compute
 from mfsn.precision import check_precision, matmul_precision_in
-from mfsn.prepare import Place, prepare
+from mfsn.prepare import prepare
 from mfsn.results import KEY, read_run
 from mfsn.run_folder import RunFolder
 from mfsn.tasks import Task, work

@@ -20,6 +20,17 @@ def say_at_once(line: str) -> None:
     print(line, flush=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a command computes."""
+
+    device: torch.device
+    """This process's."""
+
+    num_processes: int
+    """That a launcher or --jobs has started."""
+
+
 @dataclass(kw_only=True)
 class Experiment:
     """Corpus, encoders and settings of one command; segments are made when first needed."""

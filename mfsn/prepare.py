@@ -4,7 +4,7 @@ command is found here, before minutes of computing."""
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from mfsn.corpus import EmotionCorpus, read_emotion_corpus, with_folds
 from mfsn.dataset import segments_of_table
 from mfsn.encoder_checks import Described, check_modes, doubts
 from mfsn.encoders import describe_encoder
-from mfsn.experiment import Experiment
+from mfsn.experiment import Experiment, Place
 from mfsn.genotype import UNKNOWN_LAYER, Genotype, GenotypeError
 from mfsn.operations import OPERATIONS
 from mfsn.precision import choose_for_fit, say_precision, with_precision
@@ -43,17 +43,6 @@ from pretrain.engine.machine import MATMUL_PRECISION
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from probe.contamination import contamination, heard_by
 from probe.splits import EMOBOX, parse_protocol, protocol_name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a command computes."""
-
-    device: torch.device
-    """This process's."""
-
-    num_processes: int
-    """That a launcher or --jobs has started."""
 
 
 def variants_of(parsed: argparse.Namespace) -> list[Variant]:
