@@ -15,7 +15,7 @@ ROWS := $(DEMO)/rows
 PROBE := synthetic:part=probe,hours=$(if $(filter tiny,$(SIZE)),0.05,0.27)
 TEC := $(if $(filter tiny,$(SIZE)),$(ROWS)/quantized-g4v8-seed0,$(DEMO)/tec)
 MFSN := $(if $(filter tiny,$(SIZE)),tiny.toml --fold probe-s01,reduced.toml --set fit.max_epochs=5 --jobs $(JOBS))
-TABLE4 := $(if $(filter tiny,$(SIZE)),--no-attributes,--set encoder.conv_dim=64 --set data.crop_seconds=3.5 --set data.shard_seconds=3.5)
+TABLE4 := $(if $(filter tiny,$(SIZE)),--no-attributes,--set encoder.conv_dim=64 --set training.updates=350 --set data.crop_seconds=3.5 --set data.shard_seconds=3.5)
 
 .PHONY: demo test check clean-demo
 
