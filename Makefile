@@ -17,6 +17,11 @@ TEC := $(if $(filter tiny,$(SIZE)),$(ROWS)/quantized-g4v8-seed0,$(DEMO)/tec)
 MFSN := $(if $(filter tiny,$(SIZE)),tiny.toml --fold probe-s01,reduced.toml --set fit.max_epochs=5 --jobs $(JOBS))
 TABLE4 := $(if $(filter tiny,$(SIZE)),--no-attributes,--set encoder.conv_dim=64 --set training.updates=350 --set data.crop_seconds=3.5 --set data.shard_seconds=3.5)
 
+# At this width a second thread mostly waits for the first.
+ifeq ($(SIZE),tiny)
+export OMP_NUM_THREADS ?= 1
+endif
+
 .PHONY: demo test check clean-demo
 
 demo: $(VENV)/installed
