@@ -16,6 +16,7 @@ from mfsn.data.segment_batch import SegmentBatch
 from pretrain.model.encode import EncoderOutput
 from pretrain.model.encoder_settings import SAMPLES_PER_FRAME
 from pretrain.model.frozen import FrozenEncoder, load_frozen
+from pretrain.shared.errors import InputError
 
 
 def load_frame_encoder(folder: Path | str, *, device: torch.device | None = None) -> FrozenEncoder:
@@ -27,7 +28,7 @@ def load_frame_encoder(folder: Path | str, *, device: torch.device | None = None
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder = load_frozen(folder, device=device)
     if (samples := encoder.module.samples_per_frame) != SAMPLES_PER_FRAME:
-        raise ValueError(
+        raise InputError(
             f"An encoder must have a frame every {SAMPLES_PER_FRAME} samples, as the other stream "
             f"has, but {folder} has one every {samples} instead. Choose another encoder."
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pretrain.data.tables.delimited import read_delimited
+from pretrain.shared.errors import InputError
 from pretrain.shared.normalized_text import canonical
 
 FEMALE, MALE = "female", "male"
@@ -54,7 +55,7 @@ def genders_in_table(path: Path, *, speaker: str, gender: str, source: str) -> G
             if not name or word not in WORDS:
                 continue
             if said.setdefault(name, WORDS[word]) != WORDS[word]:
-                raise ValueError(
+                raise InputError(
                     f"{path}: `{gender}` must be the same in all rows of a speaker, but {name!r} "
                     "is both female and male instead. Give both their own names, or leave it empty."
                 )

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from pretrain.data.tables.utterances import read_csv, write_csv
+from pretrain.shared.json_files import JsonError, parse_object
 
 KEY = ["path", "offset", "wanted", "size", "changed_ns"]
 """A finding holds as long as these are the same."""
@@ -49,7 +50,7 @@ class ScanCache:
         if not found:
             return
         # A line that was cut has no end: the first of these must not become part of it.
-        lines = [json.dumps([row[column] for column in self._columns]) for row in found]
+        lines = [json.dumps({column: row[column] for column in self._columns}) for row in found]
         # A full disk does not end a scan: `save` says so in the end.
         with self._lock, contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,10 +77,10 @@ class ScanCache:
             lines = []
         for line in lines:
             try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
+                row = parse_object(line, str(self._journal), allow_nan=True)
+            except JsonError:
                 continue
-            if isinstance(row, list) and len(row) == len(self._columns):
+            if row.keys() == {*self._columns}:
                 rows.append(row)
         try:
             return self._valid(pd.DataFrame(rows, columns=self._columns))

@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from pretrain.shared.errors import InputError
+
 if TYPE_CHECKING:
     from pretrain.model.encode import SoundEncoder
 
@@ -25,7 +27,7 @@ KINDS: dict[str, str] = {
 a module is imported only when it is asked."""
 
 
-class EncoderFolderError(ValueError):
+class EncoderFolderError(InputError):
     """A folder that cannot serve as an encoder; the message says why and what to do."""
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pretrain.model.kinds.registry import Described
+from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, read_object
 from pretrain.shared.run_record import RUN_FILE, EncoderRecord
 
@@ -29,14 +30,14 @@ class RunFolderKind:
         try:
             run = read_object(folder / RUN_FILE, EncoderRecord, allow_nan=True)
         except JsonError as error:
-            raise ValueError(f"{error} Copy the encoder's folder again.") from error
+            raise InputError(f"{error} Copy the encoder's folder again.") from error
         made_by, status = run.get("kind"), run.get("status", "finished")
         if made_by not in MADE_BY:
-            raise ValueError(
+            raise InputError(
                 f"{folder} is not an encoder's folder: its run.json says kind {made_by!r}."
             )
         if status != "finished":
-            raise ValueError(
+            raise InputError(
                 f"the training in {folder} is {status!r}, not finished. Give the command that "
                 "started it again, or choose another encoder."
             )
