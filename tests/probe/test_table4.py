@@ -160,25 +160,27 @@ def test_a_dry_run_names_what_is_missing_and_computes_nothing(
 
 @pytest.mark.usefixtures("_in_place")
 @pytest.mark.parametrize(
-    ("more", "message"),
+    ("more", "message", "status"),
     [
-        (["--row", "quantised"], "`--row` must be one of continuous-k1, quantized-g2v2"),
-        (["--protocol", "sesion"], "but is 'sesion' instead"),
-        (["--corpus", "other=nowhere.csv"], "nowhere.csv"),
-        (["--set", "optimizer.lr=0.1"], "optimizer.lr: 0.0005 in the folder, 0.1 now"),
-        (["--head-set", "superb.epochs=3"], "with a HEAD of this command (linear)"),
+        (["--row", "quantised"], "`--row` must be one of continuous-k1, quantized-g2v2", 1),
+        (["--protocol", "sesion"], "but is 'sesion' instead", 1),
+        (["--corpus", "other=nowhere.csv"], "nowhere.csv", 1),
+        (["--set", "optimizer.lr=0.1"], "optimizer.lr: 0.0005 in the folder, 0.1 now", 1),
+        (["--head-set", "superb.epochs=3"], "with a HEAD of this command (linear)", 2),
     ],
 )
 def test_wrong_input_is_refused_before_anything_is_computed(
     more: list[str],
     message: str,
+    status: int,
     made: Path,
     place: Path,
     corpus: str,
     noise_corpus: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(command(place, corpus, noise_corpus, "--seed", "0", "--seed", "5", *more)) == 1
+    arguments = command(place, corpus, noise_corpus, "--seed", "0", "--seed", "5", *more)
+    assert main(arguments) == status
     assert message in capsys.readouterr().err
     assert not (made / "rows" / "quantized-g2v2-seed5").exists()
 
