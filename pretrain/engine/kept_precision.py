@@ -5,7 +5,7 @@ computes them. So `auto` is looked up first, and only what nobody has decided ye
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,6 +51,7 @@ def settle(
     *,
     table: Path | None = None,
     keep: bool = True,
+    option: str = "--out",
     say: Callable[[str], None] = say_at_once,
 ) -> list[Settings]:
     """Returns the settings of all rows with the one precision that `auto` stands for.
@@ -65,15 +66,16 @@ def settle(
         device: That the rows are computed on.
         table: Folder in which the decision is kept, so that others who compute rows take the same.
         keep: Whether a new decision is written into it.
+        option: That names the folders, for messages.
         say: Gets one line, and a warning where what is kept is slow here.
     """
     asked = {row.run.training.precision for row in rows}
-    finished = [_is_finished(row, folder_of) for row in rows]
+    finished = [_is_finished(row, folder_of, option) for row in rows]
     if AUTO not in asked:
         if BF16 in asked and not all(finished):
             warn_if_slow(Choice(BF16, ASKED), device, widths(), say=say)
         return list(rows)
-    there = Counter(found for row in rows for found in _found(row, folder_of))
+    there = Counter(found for row in rows for found in _found(row, folder_of, option))
     by_number = [precision for precision, _ in there.most_common()]
     if by_number and (len(by_number) == 1 or len(set(there.values())) > 1):
         choice = Choice(by_number[0], f"as in the {'run' if len(rows) == 1 else 'rows'} there")
@@ -144,24 +146,28 @@ def named(value: object) -> Precision | None:
     return BF16 if value == BF16 else FP32 if value == FP32 else None
 
 
-def _found(row: Settings, folder_of: Callable[[Settings], Path]) -> list[Precision]:
+def _found(row: Settings, folder_of: Callable[[Settings], Path], option: str) -> list[Precision]:
     """Returns the precisions of what is there of a row; of one that names its own, that one."""
     asked = row.run.training.precision
     if asked != AUTO:
         return [asked]
-    return [
-        precision
-        for precision in PRECISIONS
-        if precision_in(RunFolder(folder_of(row.with_precision(precision))).description())
-        == precision
-    ]
+    return [found for found, _ in _there(row, folder_of, option)]
 
 
-def _is_finished(row: Settings, folder_of: Callable[[Settings], Path]) -> bool:
+def _is_finished(row: Settings, folder_of: Callable[[Settings], Path], option: str) -> bool:
     asked = row.run.training.precision
     return any(
-        (description := RunFolder(folder_of(row.with_precision(precision))).description())
-        and precision_in(description) == precision
-        and description.get("status") == "finished"
-        for precision in (PRECISIONS if asked == AUTO else (asked,))
+        asked in (AUTO, found) and description.get("status") == "finished"
+        for found, description in _there(row, folder_of, option)
     )
+
+
+def _there(
+    row: Settings, folder_of: Callable[[Settings], Path], option: str
+) -> Iterator[tuple[Precision, dict[str, Any]]]:
+    """Yields precision and description of every run of a row that is there."""
+    for precision in PRECISIONS:
+        folder = RunFolder(folder_of(row.with_precision(precision)), option=option)
+        description = folder.description()
+        if description is not None and precision_in(description) == precision:
+            yield precision, description

@@ -161,6 +161,7 @@ def plan_rows(
         training_device(),
         table=runs,
         keep=keep,
+        option="--runs",
     )
     planned: list[PretrainedRow] = []
     for (file, _), settings in zip(read, settled, strict=True):
