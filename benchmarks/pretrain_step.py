@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from pretrain.data.batch import Batch
 from pretrain.data.masking import MaskSettings, draw_mask
-from pretrain.engine.precision import Widths, choose_precision
-from pretrain.engine.processor_tuning import tune_machine
+from pretrain.engine.arithmetic.precision import Widths, choose_precision
+from pretrain.engine.arithmetic.processor_tuning import tune_machine
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import (
     CONV_KERNELS,

@@ -95,7 +95,7 @@ def run(request: CodesRequest) -> None:
         [read_encoder_run(folder) for folder in request.encoder], allow_uncontrolled=True
     )
 
-    from pretrain.engine.processor_tuning import tune_machine
+    from pretrain.engine.arithmetic.processor_tuning import tune_machine
     from probe.codes.alignment import load_aligner
     from probe.codes.all_rows import (
         code_knowledge,

@@ -22,7 +22,7 @@ def run(request: ProbeRequest) -> None:
         allow_uncontrolled=request.allow_uncontrolled,
     )
 
-    from pretrain.engine.processor_tuning import keep_freed_memory
+    from pretrain.engine.arithmetic.processor_tuning import keep_freed_memory
     from pretrain.engine.provenance import command_line
     from pretrain.model.kinds.registry import RUN
     from pretrain.model.weights import encoder_settings_in

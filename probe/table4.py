@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 
 from pretrain.shared.command_line import is_first_process, run_main
-from pretrain.shared.worker_processes import refuse_jobs_of_a_launcher
+from pretrain.shared.processes.workers import refuse_jobs_of_a_launcher
 from probe.whole_table.command_line import Table4Request, parse
 
 
 def execute(request: Table4Request, arguments: Sequence[str]) -> None:
     """Computes what is missing and writes the results; processes that help get the `arguments`."""
-    from pretrain.shared.job_queue import Board
+    from pretrain.shared.processes.job_queue import Board
     from probe.results import read_results
     from probe.rows.check_weights import check_weights
     from probe.rows.precision import say_precision

@@ -11,7 +11,7 @@ from reports.codes.section import codes_section
 from reports.figures.drawing import SavedFigure, save, write_bytes
 from reports.figures.training import training_figures
 from reports.formats import save_table
-from reports.fusion.grouping import mfsn_grids
+from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.recognition import recognition_table
 from reports.fusion.section import fusion
 from reports.probed import Probed

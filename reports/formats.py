@@ -5,8 +5,8 @@ import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reports.cells import EMPTY, WORSE, Cell, Column, Line, Table, plain, with_limits
 from reports.figures.drawing import write_bytes
+from reports.table_data import EMPTY, WORSE, Cell, Column, Line, Table, plain, with_limits
 
 _LATEX = {
     "\\": r"\textbackslash{}",

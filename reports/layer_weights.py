@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.cells import Cell, Column, Line, Table
 from reports.figures.palette import colours
 from reports.read.records import ProbeRun, row_words
 from reports.read.scores import Grid
+from reports.table_data import Cell, Column, Line, Table
 
 HEAD = "superb"
 

@@ -12,7 +12,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from reports import summary
 from reports.again import Command, left_out
 from reports.answer import answer
-from reports.cells import WORSE, Table
 from reports.codes.section import CodesSection
 from reports.figures.drawing import SavedFigure, write_bytes
 from reports.fusion.section import Fusion
@@ -22,6 +21,7 @@ from reports.read.health import Finding
 from reports.read.records import Collection
 from reports.read.scores import Grid
 from reports.section import Section
+from reports.table_data import WORSE, Table
 
 TEMPLATE = "template.html.jinja"
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.cells import Table
 from reports.codes.runs import Codes
 from reports.figures.drawing import Drawing
 from reports.read.records import PretrainRun, ProbeRun
 from reports.read.scores import Grid
+from reports.table_data import Table
 from reports.uncertainty.evidence import Evidence
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from reports.cells import Table
 from reports.codes.bits import bits_per_frame
 from reports.figures.confusion import confusion_figure
 from reports.figures.drawing import Drawing, SavedFigure
@@ -14,6 +13,7 @@ from reports.figures.rate_curve import rate_figure
 from reports.layer_weights import layer_weight_tables
 from reports.probed import Part, Probed
 from reports.read.scores import Grid
+from reports.table_data import Table
 from reports.tables import layer_tables, table_4
 from reports.uncertainty.certainty import difference_tables, interval_table, variance_table
 from reports.uncertainty.evidence import Evidence

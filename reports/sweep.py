@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from reports.cells import Cell, Column, Line, Table
 from reports.read.health import COLLAPSED, findings
 from reports.read.records import PretrainRun, row_order
+from reports.table_data import Cell, Column, Line, Table
 
 COLUMNS = {
     "row": "row",

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from pretrain.objectives.known_rows import presentation_in
 from pretrain.objectives.presentation import Presentation
-from reports.cells import Cell, Column, Line, Table
 from reports.figures.palette import colours
 from reports.read.health import COLLAPSED, is_flagged
 from reports.read.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
 from reports.read.records import PretrainRun, row_order
 from reports.read.scores import ATTRIBUTES, CCC, MSE, Grid
+from reports.table_data import Cell, Column, Line, Table
 
 TITLES = {
     "mse_valence": "V",

@@ -22,8 +22,8 @@ from mfsn.data.fold_data import FoldData
 from mfsn.data.head_inputs import InputSettings
 from mfsn.data.segments import cut
 from mfsn.data.spectra import Spectra
-from mfsn.model.cells import FusionSettings
 from mfsn.model.coattention import HeadSettings
+from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype
 from mfsn.model.network import DerivedNetwork
 from mfsn.model.supernet import Supernet

@@ -141,8 +141,9 @@ def test_reports_run_without_torch() -> None:
         " == {'mfsn.roles', 'mfsn.experiment', 'mfsn.experiment.results'};"
         "assert {name for name in sys.modules if name.startswith('pretrain.')}"
         " == {'pretrain.shared', *('pretrain.shared.' + name for name in ('atomic_files',"
-        " 'command_line', 'concordance', 'errors', 'json_files', 'run_record', 'stopping',"
-        " 'terminal', 'with_parent')), 'pretrain.objectives',"
+        " 'command_line', 'concordance', 'errors', 'json_files', 'processes',"
+        " 'processes.stopping', 'processes.terminal', 'processes.with_parent', 'run_record')),"
+        " 'pretrain.objectives',"
         " 'pretrain.objectives.known_rows', 'pretrain.objectives.presentation'}"
     )
     result = subprocess.run(

@@ -14,7 +14,7 @@ from torch import nn
 from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.results import OPTIMISTIC, TaskOutput, append_line, read_lines
 from mfsn.experiment.saved_network import save_network
-from mfsn.experiment.tasks import Task
+from mfsn.experiment.tasks import FusionTask
 from mfsn.experiment.variant_on_fold import VariantOnFold
 from mfsn.experiment.workers import shares_terminal
 from mfsn.model.build import make_supernet
@@ -28,7 +28,7 @@ from mfsn.search.shown_epochs import search_lines, updated_line
 from mfsn.search.training import OnRow
 
 
-def compute_task(task: Task, experiment: Experiment) -> TaskOutput:
+def compute_task(task: FusionTask, experiment: Experiment) -> TaskOutput:
     """Computes a task, or goes on with what an interruption left of it."""
     started = time.monotonic()
     fold = VariantOnFold(task, experiment)

@@ -15,7 +15,7 @@ from mfsn.model.operations import OPERATIONS
 from mfsn.model.variants import DERIVED, EXHAUST, Variant
 from mfsn.search.settings import MfsnSettings
 from pretrain.config.files import flatten
-from pretrain.engine.processor_tuning import MATMUL_PRECISION
+from pretrain.engine.arithmetic.processor_tuning import MATMUL_PRECISION
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from pretrain.shared.numbers_version import raised
 from probe.folds.protocols import EMOBOX, parse_protocol, protocol_name

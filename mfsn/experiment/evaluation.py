@@ -23,14 +23,14 @@ from mfsn.experiment.prepare import note_contamination
 from mfsn.experiment.results import (
     FINISHED,
     CompleteRecord,
-    ResultsError,
+    FusionRunError,
     TaskOutput,
     read_run,
     read_table,
 )
 from mfsn.experiment.run_folder import FusionRunFolder
 from mfsn.experiment.saved_network import load_network
-from mfsn.experiment.tasks import Task, list_tasks
+from mfsn.experiment.tasks import FusionTask, list_tasks
 from mfsn.experiment.variant_on_fold import VariantOnFold
 from mfsn.model.build import make_network
 from mfsn.model.genotype import Genotype
@@ -47,7 +47,7 @@ from probe.heads.linear import Part
 
 def prepare_evaluation(
     request: FusionRequest, place: Place
-) -> tuple[Experiment, list[Task], FusionRunFolder, bool]:
+) -> tuple[Experiment, list[FusionTask], FusionRunFolder, bool]:
     """Reads a finished run and the corpus, and opens the run folder of the evaluation.
 
     On the run's own corpus, unchanged, every network is tested on the test part of its fold. Any
@@ -64,13 +64,13 @@ def prepare_evaluation(
     trained_in = request.run
     run = read_run(trained_in, CompleteRecord)
     if run["action"] in ("exhaust", "evaluate"):
-        raise ResultsError(f"--run {trained_in}: an {run['action']} run keeps no networks.")
+        raise FusionRunError(f"--run {trained_in}: an {run['action']} run keeps no networks.")
     if run["status"] != FINISHED:
-        raise ResultsError(
+        raise FusionRunError(
             f"--run {trained_in}: is {run['status']!r}, not finished. Give its command again."
         )
     if changed := changed_files(trained_in, run):
-        raise ResultsError(
+        raise FusionRunError(
             f"--run {trained_in}: its {changed[0]} is gone or was changed since it finished. Copy "
             "the folder again, or make the run again."
         )
@@ -81,7 +81,7 @@ def prepare_evaluation(
             Path(entry["folder"]), role, given_as=f"--run {trained_in}: its encoder {role}"
         )
         if described[role]["hashes"]["files"] != entry["hashes"]["files"]:
-            raise ResultsError(
+            raise FusionRunError(
                 f"--run {trained_in}: its encoder {role}, {entry['folder']}, has changed since. "
                 "Restore it, or train again."
             )
@@ -135,7 +135,7 @@ def prepare_evaluation(
     return experiment, tasks, folder, is_finished
 
 
-def evaluate_saved(task: Task, experiment: Experiment) -> TaskOutput:
+def evaluate_saved(task: FusionTask, experiment: Experiment) -> TaskOutput:
     """Tests one saved network."""
     assert experiment.trained is not None
     started = time.monotonic()
@@ -189,7 +189,7 @@ def corpus_to_test(spec: str, trained_in: Path, run: dict[str, Any]) -> EmotionC
     whole = as_whole(table, spec)
     trained_classes = run["corpus"]["classes"]
     if unknown := sorted(set(whole.classes) - set(trained_classes)):
-        raise ResultsError(
+        raise FusionRunError(
             f"--corpus {spec}: has the class {unknown[0]!r}, which the networks of "
             f"{trained_in} do not know; they know {', '.join(trained_classes)}. Rename the "
             "classes, or leave such utterances without emotion."
@@ -208,7 +208,7 @@ def corpus_to_test(spec: str, trained_in: Path, run: dict[str, Any]) -> EmotionC
 
 
 def _check_same_folds(spec: str, trained_in: Path, run: dict[str, Any], own: EmotionCorpus) -> None:
-    """Raises `ResultsError` if the folds are not those that the networks were trained in."""
+    """Raises `FusionRunError` if the folds are not those that the networks were trained in."""
     then, now = run["corpus"].get("folds_hash"), own.described["folds_hash"]
     if then is None:  # of before runs said so: its tables know the folds that it has
         then = folds_hash(read_table(trained_in / "folds.csv"))
@@ -217,7 +217,7 @@ def _check_same_folds(spec: str, trained_in: Path, run: dict[str, Any], own: Emo
         protocol = run.get("protocol_spec", run["protocol"])
         lists = protocol.partition("=")[2]
         remedy = f"Restore the lists in {lists} to what they were" if lists else "Train again"
-        raise ResultsError(
+        raise FusionRunError(
             f"--corpus {spec}: is the corpus of {trained_in}, but protocol {protocol} "
             "divides it into other folds now than its networks were trained in: they could be "
             f"tested on what they have heard. {remedy}, or give another corpus."
@@ -227,7 +227,7 @@ def _check_same_folds(spec: str, trained_in: Path, run: dict[str, Any], own: Emo
 def _refuse_known(
     spec: str, trained_in: Path, run: dict[str, Any], table: pd.DataFrame, known_as: str
 ) -> None:
-    """Raises `ResultsError` if a speaker or a recording was trained on, or chose the epoch.
+    """Raises `FusionRunError` if a speaker or a recording was trained on, or chose the epoch.
 
     `known_as` says in words what would have been allowed.
     """
@@ -235,7 +235,7 @@ def _refuse_known(
     recordings = set(known["audio_hash"]) - {""}
     shared = table[table["audio_hash"].isin(recordings)]
     if len(shared):
-        raise ResultsError(
+        raise FusionRunError(
             f"--corpus {spec}: {len(shared)} of its recordings were in the corpus that "
             f"{trained_in} was trained on (the first is {shared['id'].iloc[0]!r}). Give a corpus "
             f"without them, or {known_as}."
@@ -245,7 +245,7 @@ def _refuse_known(
         names = set(map(canonical, known["speaker"]))
         speakers = sorted(set(table["speaker"]) & names - {""})
         if speakers:
-            raise ResultsError(
+            raise FusionRunError(
                 f"--corpus {spec}: its speaker {speakers[0]!r} was in the corpus of the "
                 f"same name that {trained_in} was trained on. Give a corpus without these "
                 f"speakers ({len(speakers)} in all), or another NAME if they are other people."

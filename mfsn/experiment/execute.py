@@ -20,7 +20,7 @@ from mfsn.experiment.precision import check_precision, matmul_precision_in
 from mfsn.experiment.prepare import prepare
 from mfsn.experiment.results import KEY, read_run
 from mfsn.experiment.run_folder import FusionRunFolder
-from mfsn.experiment.tasks import Task, work
+from mfsn.experiment.tasks import FusionTask, work
 from mfsn.experiment.workers import (
     WORKER,
     WorkerError,
@@ -28,8 +28,8 @@ from mfsn.experiment.workers import (
     run_workers,
     speaks_for_all,
 )
+from pretrain.engine.arithmetic.processor_tuning import tune_machine
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
-from pretrain.engine.processor_tuning import tune_machine
 from probe.corpora.options import specs_of
 
 
@@ -85,7 +85,7 @@ def _work(
     arguments: Sequence[str],
     place: Place,
     experiment: Experiment,
-    tasks: Sequence[Task],
+    tasks: Sequence[FusionTask],
 ) -> None:
     """Computes what is left, here or in processes of their own."""
     num_before = sum(task.is_finished for task in tasks)

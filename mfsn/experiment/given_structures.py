@@ -7,7 +7,7 @@ from pathlib import Path
 from mfsn.data.corpus import EmotionCorpus
 from mfsn.experiment.description import protocol_inputs
 from mfsn.experiment.encoder_checks import Described
-from mfsn.experiment.results import CompleteRecord, ResultsError, read_run
+from mfsn.experiment.results import CompleteRecord, FusionRunError, read_run
 from mfsn.experiment.run_folder import as_read
 from mfsn.experiment.tasks import list_tasks
 from mfsn.model.genotype import UNKNOWN_LAYER, Genotype, GenotypeError
@@ -48,7 +48,7 @@ def read_found(
     """Reads what a search found in the same folds.
 
     Raises:
-        ResultsError: The search was on another corpus, protocol or encoder, under other settings,
+        FusionRunError: The search was on another corpus, protocol or encoder, under other settings,
             or lacks a fold.
     """
     run = read_run(folder, CompleteRecord)
@@ -69,7 +69,7 @@ def read_found(
             pairs[key] = (theirs.get(key, "absent"), ours.get(key, "absent"))
     for key, (there, here) in pairs.items():
         if there != here:
-            raise ResultsError(
+            raise FusionRunError(
                 f"--search {folder}: its {key} ({there}) is not the one given here ({here}), so "
                 "what it found cannot be judged by this. Give the run folder of a search with the "
                 "same corpus, protocol, encoders and settings."
@@ -78,7 +78,7 @@ def read_found(
     for task in list_tasks(folder, ["mfsn"], seeds, list(corpus.parts)):
         path = task.folder / "genotype.json"
         if not task.is_finished or not path.is_file():
-            raise ResultsError(
+            raise FusionRunError(
                 f"--search {folder}: has found nothing for seed {task.seed}, fold {task.fold}. "
                 "Finish it, or name other seeds and folds."
             )

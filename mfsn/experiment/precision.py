@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from mfsn.experiment.results import ResultsError, read_run
+from mfsn.experiment.results import FusionRunError, read_run
 from mfsn.search.settings import MfsnSettings
-from pretrain.engine.kept_precision import decided_once, named, say_at_once, warn_if_slow
-from pretrain.engine.precision import (
+from pretrain.engine.arithmetic.kept_precision import decided_once, named, say_at_once, warn_if_slow
+from pretrain.engine.arithmetic.precision import (
     ASKED,
     AUTO,
     BF16,
@@ -21,7 +21,7 @@ from pretrain.engine.precision import (
     Widths,
     choose_precision,
 )
-from pretrain.engine.processor_tuning import MATMUL_PRECISION
+from pretrain.engine.arithmetic.processor_tuning import MATMUL_PRECISION
 
 PRECISION_INPUT = "settings.fit.precision"
 
@@ -66,7 +66,7 @@ def say_precision(choice: Choice, settings: MfsnSettings, dim: int, device: torc
 
 
 def check_precision(settings: MfsnSettings, device: torch.device) -> None:
-    """Raises `ResultsError` where networks cannot be trained in bf16 at all."""
+    """Raises `FusionRunError` where networks cannot be trained in bf16 at all."""
     if settings.fit.precision != BF16 or device.type != "cpu":
         return
     try:
@@ -74,7 +74,7 @@ def check_precision(settings: MfsnSettings, device: torch.device) -> None:
         with torch.random.fork_rng(devices=[]), torch.autocast("cpu", torch.bfloat16):
             nn.LSTM(8, 8)(torch.zeros(2, 1, 8))
     except RuntimeError as error:
-        raise ResultsError(
+        raise FusionRunError(
             "`fit.precision` is bf16, but this CPU has no LSTM in bf16, and a run keeps its "
             "precision. Continue it where it was started, or choose another --out and "
             "--set fit.precision=fp32."

@@ -25,7 +25,7 @@ from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.given_structures import read_found, read_given
 from mfsn.experiment.precision import choose_for_fit, say_precision, with_precision
 from mfsn.experiment.run_folder import FusionRunFolder
-from mfsn.experiment.tasks import Task, list_tasks
+from mfsn.experiment.tasks import FusionTask, list_tasks
 from mfsn.experiment.workers import speaks_for_all
 from mfsn.model.build import check_networks
 from mfsn.model.variants import ABLATION, DERIVED, EXHAUST, MFSN, Variant, make_variant
@@ -47,7 +47,7 @@ def variants_of(request: FusionRequest) -> list[Variant]:
 
 def prepare(
     request: FusionRequest, place: Place
-) -> tuple[Experiment, list[Task], FusionRunFolder, bool]:
+) -> tuple[Experiment, list[FusionTask], FusionRunFolder, bool]:
     """Reads everything that a command names and opens its run folder.
 
     Returns:

@@ -93,7 +93,7 @@ RESULT_FILE = "result.json"
 """Written last: a task is finished when it is there."""
 
 
-class ResultsError(InputError):
+class FusionRunError(InputError):
     """A run folder of MFSN is missing, damaged or of another kind; the message says which."""
 
 
@@ -135,7 +135,7 @@ def merge(
     for names, path in tasks:
         result = read_json(path / RESULT_FILE, TaskRecord)
         if changed := changed_files(path, result):
-            raise ResultsError(
+            raise FusionRunError(
                 f"{path / changed[0]} is gone or was changed since its task finished: remove "
                 f"{path} and give the same command again."
             )
@@ -180,12 +180,12 @@ def read_table(path: Path) -> pd.DataFrame:
     """Reads a table as text, so that joining it changes no digit.
 
     Raises:
-        ResultsError: The file is missing or damaged.
+        FusionRunError: The file is missing or damaged.
     """
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise ResultsError(
+        raise FusionRunError(
             f"{path} cannot be read ({error}): remove its folder and give the same command again."
         ) from error
 
@@ -196,7 +196,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     replace_text(path, text + "\n")
 
 
-class RunRecord(Schema):
+class FusionRunRecord(Schema):
     """run.json, while it is being made and after."""
 
     status: str
@@ -214,7 +214,7 @@ class RunRecord(Schema):
     grown_by: list[str] = []
 
 
-class CompleteRecord(RunRecord):
+class CompleteRecord(FusionRunRecord):
     """What it takes to test the networks of a run."""
 
     action: str
@@ -237,34 +237,36 @@ def read_json(path: Path, schema: type[Schema] = Schema) -> dict[str, Any]:
     """Reads a JSON object.
 
     Raises:
-        ResultsError: The file is missing or damaged.
+        FusionRunError: The file is missing or damaged.
     """
     try:
         return read_object(path, schema)
     except JsonError as error:
-        raise ResultsError(f"{error} Remove its folder and give the same command again.") from error
+        raise FusionRunError(
+            f"{error} Remove its folder and give the same command again."
+        ) from error
 
 
-def read_run(folder: Path, schema: type[RunRecord] = RunRecord) -> dict[str, Any]:
+def read_run(folder: Path, schema: type[FusionRunRecord] = FusionRunRecord) -> dict[str, Any]:
     """Reads run.json of a run folder of MFSN.
 
     Raises:
-        ResultsError: The folder holds no run of MFSN, or one of another format.
+        FusionRunError: The folder holds no run of MFSN, or one of another format.
     """
     if not has_record(folder):
-        raise ResultsError(f"{folder} is not a run folder of MFSN: it has no run.json.")
+        raise FusionRunError(f"{folder} is not a run folder of MFSN: it has no run.json.")
     run = read_json(folder / RUN_FILE)
     if run.get("kind") != KIND:
-        raise ResultsError(f"{folder} is not a run folder of MFSN, but of {run.get('kind')!r}.")
+        raise FusionRunError(f"{folder} is not a run folder of MFSN, but of {run.get('kind')!r}.")
     if run.get("format") != FORMAT:
-        raise ResultsError(
+        raise FusionRunError(
             f"{folder / 'run.json'} has the format {run.get('format')!r}, but this version reads "
             f"{FORMAT}: run it again."
         )
     try:
         made_of(schema, run, str(folder / RUN_FILE))
     except JsonError as error:
-        raise ResultsError(f"{error} Run it again, with another --out.") from error
+        raise FusionRunError(f"{error} Run it again, with another --out.") from error
     return run
 
 
@@ -282,6 +284,6 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     try:
         return [parse_object(line, f"{path}, line {n}") for n, line in enumerate(complete, start=1)]
     except JsonError as error:
-        raise ResultsError(
+        raise FusionRunError(
             f"{error} Remove this line, or the file, and give the same command again."
         ) from error

@@ -18,7 +18,7 @@ from mfsn.experiment.results import (
     RUNNING,
     STOPPED,
     UTTERANCES,
-    ResultsError,
+    FusionRunError,
     merge,
     read_run,
     write_json,
@@ -26,7 +26,7 @@ from mfsn.experiment.results import (
 )
 from mfsn.experiment.tasks import list_tasks
 from pretrain.shared.json_files import FILES, digests_of, parse_object
-from pretrain.shared.locks import lock
+from pretrain.shared.processes.locks import lock
 
 GROWING = ("seeds", "folds")
 """Inputs to which a later command may add."""
@@ -80,15 +80,15 @@ class FusionRunFolder:
             Whether the run is already finished.
 
         Raises:
-            ResultsError: The folder holds something else, or a run of other inputs.
+            FusionRunError: The folder holds something else, or a run of other inputs.
         """
         if self.path.exists() and not self.path.is_dir():
-            raise ResultsError(f"`--out` must be a folder, but {self.path} is a file instead.")
+            raise FusionRunError(f"`--out` must be a folder, but {self.path} is a file instead.")
         is_new = not (self.path / "run.json").is_file()
         files = self.path.iterdir() if self.path.is_dir() else ()
         foreign = [file.name for file in files if not file.name.startswith(".")]
         if is_new and foreign:
-            raise ResultsError(
+            raise FusionRunError(
                 f"{self.path} holds something else than a run of MFSN ({foreign[0]}): choose "
                 "another --out."
             )
@@ -216,7 +216,7 @@ class FusionRunFolder:
         if bool(there) != bool(here) and not both:
             unequal.append(f"  {FOUND}: with --search on one side only")
         if unequal:
-            raise ResultsError(
+            raise FusionRunError(
                 f"{self.path} holds a run of other settings. Choose another --out, or set these "
                 "back:\n" + "\n".join(unequal)
             )

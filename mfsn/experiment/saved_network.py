@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mfsn.data.normalization import BinRange
-from mfsn.experiment.results import ResultsError
+from mfsn.experiment.results import FusionRunError
 from mfsn.search.training_state import restore, trained_state
 from pretrain.shared.atomic_files import replaced
 
@@ -36,13 +36,13 @@ def load_network(folder: Path, network: nn.Module, streams: nn.Module) -> BinRan
     """Puts the saved weights into the modules and returns the normalisation.
 
     Raises:
-        ResultsError: The file is missing, damaged, or of another network.
+        FusionRunError: The file is missing, damaged, or of another network.
     """
     path = folder / FILE
     try:
         saved = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ResultsError(
+        raise FusionRunError(
             f"{path} cannot be read ({error}): remove its folder and give the command of that run "
             "again."
         ) from error
@@ -55,14 +55,14 @@ def load_network(folder: Path, network: nn.Module, streams: nn.Module) -> BinRan
     wanted["bins"] = dict.fromkeys(("low", "high"), torch.empty(0))
     for group, tensors in wanted.items():
         if differing := tensors.keys() ^ groups[group].keys():
-            raise ResultsError(
+            raise FusionRunError(
                 f"{path} holds another network than its run describes: {sorted(differing)[0]} "
                 "is only in one of them."
             )
         for name, tensor in tensors.items():
             there = groups[group][name]
             if group != "bins" and there.shape != tensor.shape:
-                raise ResultsError(
+                raise FusionRunError(
                     f"{path} holds another network than its run describes: {name} has the shape "
                     f"{tuple(there.shape)}, not {tuple(tensor.shape)}."
                 )

@@ -1,4 +1,4 @@
-"""Independent tasks that any number of processes share, see `pretrain.shared.job_queue`.
+"""Independent tasks that any number of processes share, see `pretrain.shared.processes.job_queue`.
 
 A task is one variant, seed and fold; a result file, written last, says that it is finished.
 """
@@ -13,11 +13,11 @@ from typing import Any
 from mfsn.experiment.results import RESULT_FILE, TaskOutput, write_output
 from pretrain.shared.durations import in_words
 from pretrain.shared.file_names import file_name
-from pretrain.shared.job_queue import take_next
+from pretrain.shared.processes.job_queue import take_next
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class FusionTask:
     """What one process computes at a time."""
 
     variant: str
@@ -50,7 +50,7 @@ class Task:
         return f"{self.variant}, seed {self.seed}, fold {self.fold}"
 
     @property
-    def needs(self) -> Sequence["Task"]:
+    def needs(self) -> Sequence["FusionTask"]:
         """Tasks know nothing of each other."""
         return ()
 
@@ -64,10 +64,10 @@ class Task:
 
 def list_tasks(
     out: Path, variants: Sequence[str], seeds: Sequence[int], folds: Sequence[str]
-) -> list[Task]:
+) -> list[FusionTask]:
     """Returns all tasks; variants change fastest, so that the time left is foreseen early."""
     return [
-        Task(variant=variant, seed=seed, fold=fold, out=out)
+        FusionTask(variant=variant, seed=seed, fold=fold, out=out)
         for seed in seeds
         for fold in folds
         for variant in variants
@@ -75,8 +75,8 @@ def list_tasks(
 
 
 def work(
-    tasks: Sequence[Task],
-    compute: Callable[[Task], TaskOutput],
+    tasks: Sequence[FusionTask],
+    compute: Callable[[FusionTask], TaskOutput],
     say: Callable[[str], None] = print,
 ) -> bool:
     """Computes tasks that nobody else works on, until none is free.
@@ -85,7 +85,7 @@ def work(
     """
     started, num_before = time.monotonic(), sum(task.is_finished for task in tasks)
 
-    def compute_and_keep(task: Task) -> None:
+    def compute_and_keep(task: FusionTask) -> None:
         write_output(task.folder, compute(task))
         # Not before the result is on the disk: what a crash leaves until then goes on from them.
         rmtree(task.checkpoints, ignore_errors=True)
@@ -95,7 +95,9 @@ def work(
     return all(task.is_finished for task in tasks)
 
 
-def _progress(task: Task, tasks: Sequence[Task], num_before: int, seconds: float) -> str:
+def _progress(
+    task: FusionTask, tasks: Sequence[FusionTask], num_before: int, seconds: float
+) -> str:
     """Returns a line on what was finished; other processes' tasks count for the time left too."""
     num_finished = sum(other.is_finished for other in tasks)
     num_left = len(tasks) - num_finished

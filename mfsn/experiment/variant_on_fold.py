@@ -12,7 +12,7 @@ from mfsn.data.fold_data import FoldData, IntArray, labels_of
 from mfsn.data.normalization import BinRange
 from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.results import DEV, OPTIMISTIC
-from mfsn.experiment.tasks import Task
+from mfsn.experiment.tasks import FusionTask
 from mfsn.model.build import make_network
 from mfsn.model.genotype import Genotype
 from mfsn.search.predict import FloatArray, NetworkFunction, Scores, predict, score
@@ -24,7 +24,7 @@ class VariantOnFold:
 
     def __init__(
         self,
-        task: Task,
+        task: FusionTask,
         experiment: Experiment,
         *,
         streams: nn.Module | None = None,

@@ -4,7 +4,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from pretrain.shared.command_line import STOPPED
-from pretrain.shared.worker_processes import WorkerError, refuse_jobs_of_a_launcher, running_workers
+from pretrain.shared.processes.workers import (
+    WorkerError,
+    refuse_jobs_of_a_launcher,
+    running_workers,
+)
 
 __all__ = [
     "WORKER", "WorkerError", "refuse_jobs_of_a_launcher", "run_workers", "shares_terminal",

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from mfsn.model.cells import FusionSettings
 from mfsn.model.coattention import HeadSettings
+from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype, all_structures
 from mfsn.model.network import DerivedNetwork, DualStream, SingleStream
 from mfsn.model.supernet import Supernet

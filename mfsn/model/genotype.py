@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from mfsn.model.cells import LEVELS, MAX_CELLS
+from mfsn.model.fusion_cells import LEVELS, MAX_CELLS
 from mfsn.model.operations import OPERATIONS
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.errors import InputError

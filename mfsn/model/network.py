@@ -6,8 +6,8 @@ Shapes: B batch, T frames, D dimensions of a state, C classes.
 from torch import Tensor, nn
 
 from mfsn.data.segment_batch import SegmentBatch
-from mfsn.model.cells import ChoiceCell, DerivedCell, FusionSettings
 from mfsn.model.coattention import CoAttentionHead, HeadSettings
+from mfsn.model.fusion_cells import ChoiceCell, DerivedCell, FusionSettings
 from mfsn.model.genotype import Genotype
 from pretrain.model.encoder import seeded_weights
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mfsn.data.segment_batch import SegmentBatch
-from mfsn.model.cells import ChoiceCell, FusionCell, FusionSettings, argmax_operations
 from mfsn.model.coattention import HeadSettings
+from mfsn.model.fusion_cells import ChoiceCell, FusionCell, FusionSettings, argmax_operations
 from mfsn.model.genotype import Genotype
 from mfsn.model.network import DerivedNetwork, classify, make_dual_head, make_tec_projection
 

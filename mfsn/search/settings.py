@@ -7,8 +7,8 @@ from typing import Any
 
 from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import InputSettings
-from mfsn.model.cells import FusionSettings
 from mfsn.model.coattention import HeadSettings
+from mfsn.model.fusion_cells import FusionSettings
 from mfsn.search.training_settings import FitSettings, SearchSettings
 from pretrain.config.files import SettingsTree, read_tree
 from pretrain.shared.checked_settings import settings

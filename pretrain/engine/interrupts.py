@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 
 from pretrain.shared.command_line import STOPPED
-from pretrain.shared.terminal import end_quietly
+from pretrain.shared.processes.terminal import end_quietly
 
 SECONDS_TO_INSIST = 1.0
 """Launchers may send a signal again within moments; what comes later was meant."""

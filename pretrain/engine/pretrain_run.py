@@ -8,9 +8,9 @@ import pandas as pd
 
 from pretrain.config.settings import ResolvedSettings
 from pretrain.data.loader import usable_utterances
-from pretrain.engine.kept_precision import settle
+from pretrain.engine.arithmetic.kept_precision import settle
+from pretrain.engine.arithmetic.precision import AUTO, Widths
 from pretrain.engine.launch import agreed
-from pretrain.engine.precision import AUTO, Widths
 from pretrain.engine.run_in_folder import run_in_folder
 from pretrain.model.encoder import build_encoder
 from pretrain.objectives import objective_kind
@@ -34,7 +34,7 @@ def settle_pretraining(
     table: Path | None = None,
 ) -> list[ResolvedSettings]:
     """Returns the settings with the precision that `auto` stands for, the same on all processes;
-    see `pretrain.engine.kept_precision.settle`."""
+    see `pretrain.engine.arithmetic.kept_precision.settle`."""
     return agreed(
         lambda device: settle(rows, folder_of, lambda: widths_of(rows[0]), device, table=table)
     )

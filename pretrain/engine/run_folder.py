@@ -13,7 +13,7 @@ from pretrain.engine.checkpoint import list_checkpoints
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.errors import UserError
 from pretrain.shared.json_files import FILES, JsonError, finite
-from pretrain.shared.locks import lock
+from pretrain.shared.processes.locks import lock
 from pretrain.shared.run_record import (
     RUN_FILE,
     EncoderRecord,

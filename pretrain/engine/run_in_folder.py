@@ -13,9 +13,13 @@ from pretrain.config.settings import RunSettings
 from pretrain.data.readers import read_corpus
 from pretrain.data.readers.registry import SYNTHETIC
 from pretrain.data.tables.utterances import save_table, table_hash
+from pretrain.engine.arithmetic.precision import Widths
+from pretrain.engine.arithmetic.processor_tuning import (
+    MATMUL_PRECISION,
+    choose_matmul_precision,
+    tune_machine,
+)
 from pretrain.engine.launch import agreed, describe, make_accelerator
-from pretrain.engine.precision import Widths
-from pretrain.engine.processor_tuning import MATMUL_PRECISION, choose_matmul_precision, tune_machine
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from pretrain.engine.run_folder import RunFolder, comparison_of
 from pretrain.engine.train import Trainer

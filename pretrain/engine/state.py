@@ -20,7 +20,7 @@ from pretrain.shared.json_files import JsonError, Schema, made_of
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """Counters of a run, and the chained hashes of what it has been shown."""
 
     update: int = 0
@@ -93,7 +93,7 @@ class TrainState:
 
     optimizer: Optimizer
     health: HealthMonitor
-    progress: Progress = field(default_factory=Progress)
+    progress: RunProgress = field(default_factory=RunProgress)
     metrics: MetricsLog = field(default_factory=MetricsLog)
 
     def tensors(self, generators: Sequence[Mapping[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
@@ -144,7 +144,7 @@ class TrainState:
             }
         )
         counters = values["progress"]
-        self.progress = Progress(**{f.name: counters[f.name] for f in fields(Progress)})
+        self.progress = RunProgress(**{f.name: counters[f.name] for f in fields(RunProgress)})
         self.health.load_state_dict(values["health"])
 
     def _trained(self) -> list[tuple[str, nn.Parameter]]:

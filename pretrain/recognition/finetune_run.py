@@ -12,9 +12,9 @@ from pretrain.config.finetune import FinetuneSettings, ResolvedFinetune
 from pretrain.data.readers import read_corpus
 from pretrain.data.tables.utterances import load_table, table_hash, write_csv
 from pretrain.data.vocabulary import Vocabulary, vocabulary_of
-from pretrain.engine.kept_precision import settle
+from pretrain.engine.arithmetic.kept_precision import settle
+from pretrain.engine.arithmetic.precision import AUTO, Widths
 from pretrain.engine.launch import agreed
-from pretrain.engine.precision import AUTO, Widths
 from pretrain.engine.run_folder import RunFolder, RunFolderError
 from pretrain.engine.run_in_folder import run_in_folder
 from pretrain.model.encoder import Encoder, build_encoder
@@ -44,7 +44,7 @@ def settle_finetuning(
     settings: ResolvedFinetune, folder_of: Callable[[ResolvedFinetune], Path]
 ) -> ResolvedFinetune:
     """Returns the settings with the precision that `auto` stands for, the same on all processes;
-    see `pretrain.engine.kept_precision.settle`."""
+    see `pretrain.engine.arithmetic.kept_precision.settle`."""
     (settled,) = agreed(
         lambda device: settle([settings], folder_of, lambda: widths_of(settings.run), device)
     )

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pretrain.shared.atomic_files import replaced
-from pretrain.shared.locks import lock
+from pretrain.shared.processes.locks import lock
 
 Tensors = dict[str, Tensor]
 

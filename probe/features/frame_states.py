@@ -25,8 +25,8 @@ from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.errors import InputError
 from pretrain.shared.kept_tensors import TensorFile, Tensors
-from pretrain.shared.locks import lock
 from pretrain.shared.numbers_version import kept_as
+from pretrain.shared.processes.locks import lock
 from probe.features.baselines import HOP_SAMPLES, LOG_MEL, NUM_MELS, WINDOW_SAMPLES, LogMelFeatures
 from probe.features.batches import (
     IndexArray,

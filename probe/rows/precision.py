@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from pretrain.engine.kept_precision import decided_once, named, say_at_once, warn_if_slow
-from pretrain.engine.precision import (
+from pretrain.engine.arithmetic.kept_precision import decided_once, named, say_at_once, warn_if_slow
+from pretrain.engine.arithmetic.precision import (
     ASKED,
     AUTO,
     BF16,

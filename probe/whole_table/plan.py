@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pretrain.engine.precision import BF16, Choice
+from pretrain.engine.arithmetic.precision import BF16, Choice
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.shared.errors import CommandLineError, InputError
-from pretrain.shared.job_queue import Board, Job
 from pretrain.shared.paths import runs_folder
+from pretrain.shared.processes.job_queue import Board, Job
 from probe.corpora.options import specs_of
 from probe.heads.settings import Head, make_head
 from probe.results import check_out_folder
@@ -60,7 +60,7 @@ class CellJob:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Plan:
+class TablePlan:
     """Everything that a command names."""
 
     rows: list[PretrainedRow]
@@ -112,7 +112,7 @@ def key_of(run: EncoderRun, corpus: str) -> Key:
     return run.name, run.group, run.seed, corpus
 
 
-def make_plan(parsed: Table4Request, board: Board, logs: Path) -> Plan:
+def make_plan(parsed: Table4Request, board: Board, logs: Path) -> TablePlan:
     """Reads and checks all that a command names, before anything is computed.
 
     Raises:
@@ -155,7 +155,7 @@ def make_plan(parsed: Table4Request, board: Board, logs: Path) -> Plan:
                 for corpus in probed
             ]
     features = parsed.features or runs_folder() / "features"
-    plan = Plan(
+    plan = TablePlan(
         rows=rows,
         settings=settings,
         cells=_cell_jobs(rows, settings, cells, features, board),

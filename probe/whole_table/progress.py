@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from pretrain.engine.run_folder import RunFolder
 from pretrain.shared.durations import in_words
-from pretrain.shared.job_queue import Job
 from pretrain.shared.json_files import JsonError, read_object
+from pretrain.shared.processes.job_queue import Job
 from probe.whole_table.cell_store import CellRecord
-from probe.whole_table.plan import CellJob, Plan
+from probe.whole_table.plan import CellJob, TablePlan
 from probe.whole_table.rows import PretrainedRow
 
 Kind = tuple[str, str]
@@ -46,10 +46,10 @@ def _usual(known: Mapping[Kind, Sequence[float]], kind: Kind) -> float | None:
 
 
 @dataclass(kw_only=True)
-class Progress:
+class TableProgress:
     """Follows the jobs of a plan by the files that they leave."""
 
-    plan: Plan
+    plan: TablePlan
     num_jobs: int
     _done: set[str] = field(default_factory=set)
     """Names of finished jobs."""

@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from pretrain.engine.processor_tuning import keep_freed_memory
+from pretrain.engine.arithmetic.processor_tuning import keep_freed_memory
 from pretrain.engine.provenance import command_line
 from pretrain.shared.errors import is_for_users
-from pretrain.shared.job_queue import Board, work_off
-from pretrain.shared.locks import lock
 from pretrain.shared.paths import PROJECT
-from pretrain.shared.worker_processes import Worker, WorkerError, running_workers
+from pretrain.shared.processes.job_queue import Board, work_off
+from pretrain.shared.processes.locks import lock
+from pretrain.shared.processes.workers import Worker, WorkerError, running_workers
 from probe.contamination.check import check_rows
 from probe.heads.linear import Evaluation
 from probe.results import write_results
@@ -27,8 +27,8 @@ from probe.rows.all_rows import probe
 from probe.rows.comparable import EncoderRun, make_table, read_encoder_run
 from probe.rows.evaluate_row import Corpus
 from probe.whole_table.cell_store import Kept
-from probe.whole_table.plan import Key, Plan, key_of
-from probe.whole_table.progress import Progress
+from probe.whole_table.plan import Key, TablePlan, key_of
+from probe.whole_table.progress import TableProgress
 
 WORKER = "TABLE4_WORKER"
 """Set for the processes that compute: their number, from 0."""
@@ -42,14 +42,20 @@ SECONDS_BETWEEN_LINES = 60.0
 """At most, where there is no terminal on which a line can be updated."""
 
 
-def compute_jobs(plan: Plan, board: Board) -> None:
+def compute_jobs(plan: TablePlan, board: Board) -> None:
     """What a worker does."""
     keep_freed_memory()  # a quarter of the time of features goes into faulting it in again
     work_off(plan.jobs, board, _explain)
 
 
 def run_workers(
-    plan: Plan, board: Board, arguments: Sequence[str], num_jobs: int, logs: Path, *, quiet: bool
+    plan: TablePlan,
+    board: Board,
+    arguments: Sequence[str],
+    num_jobs: int,
+    logs: Path,
+    *,
+    quiet: bool,
 ) -> None:
     """Starts the processes, shows how far they are, and waits for them.
 
@@ -74,7 +80,7 @@ def run_workers(
             logs=files,
             descriptors=[call_file],
         ) as workers:
-            _watch(workers, Progress(plan=plan, num_jobs=num_jobs), board, quiet=quiet)
+            _watch(workers, TableProgress(plan=plan, num_jobs=num_jobs), board, quiet=quiet)
     except BaseException:
         held.close()
         if not board.failures():  # which the logs explain
@@ -112,7 +118,9 @@ def _ending(status: int) -> str:
     return f"was ended by signal {-status}" + (" (is memory short?)" if status == -SIGKILL else "")
 
 
-def _watch(workers: Sequence[Worker], progress: Progress, board: Board, *, quiet: bool) -> None:
+def _watch(
+    workers: Sequence[Worker], progress: TableProgress, board: Board, *, quiet: bool
+) -> None:
     """Shows how far all jobs are until all processes have ended."""
     is_updated = sys.stdout.isatty()
     shown, said = "", 0.0
@@ -135,7 +143,7 @@ def _watch(workers: Sequence[Worker], progress: Progress, board: Board, *, quiet
         print(last, flush=True)
 
 
-def write_tables(plan: Plan) -> list[Path]:
+def write_tables(plan: TablePlan) -> list[Path]:
     """Joins the kept cells to a results folder for each protocol and head, and returns these.
 
     Raises:
@@ -183,7 +191,7 @@ def _audio_of(corpus: Corpus) -> tuple[str, str]:
 
 
 def _contamination(
-    plan: Plan, runs: Sequence[EncoderRun]
+    plan: TablePlan, runs: Sequence[EncoderRun]
 ) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Compares every corpus with what the rows were pre-trained on, once for all heads, and once
     for all protocols that have the same utterances."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from reports.cells import Table
 from reports.codes.knowledge import knowledge
 from reports.codes.runs import Codes
 from reports.codes.tables import group_table, information_table, usage_table
@@ -11,6 +10,7 @@ from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.information import information_figure
 from reports.read.records import Row, row_from, row_order
 from reports.read.scores import corpus_words, slug
+from reports.table_data import Table
 
 
 @dataclass(frozen=True, kw_only=True)

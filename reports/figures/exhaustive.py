@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 
 from reports.figures.drawing import INK, Drawing
 from reports.figures.names import shorten
-from reports.fusion.exhaustive import Check, places_words
-from reports.fusion.grid import MfsnGrid
+from reports.fusion.exhaustive import StructureCheck, places_words
+from reports.fusion.read.comparable_runs import MfsnGrid
 
 DOT, FOUND, BEST_DEV, MEAN = "#9aa7b4", "#c8590b", "#1b62a5", "#4d4d4d"
 
 
-def exhaustive_figure(grid: MfsnGrid, found: list[Check]) -> Drawing | None:
+def exhaustive_figure(grid: MfsnGrid, found: list[StructureCheck]) -> Drawing | None:
     """Returns one strip of points per fold and seed, or None without a check."""
     if not found:
         return None
@@ -33,7 +33,7 @@ def exhaustive_figure(grid: MfsnGrid, found: list[Check]) -> Drawing | None:
     )
 
 
-def _draw(figure: Figure, *, found: list[Check]) -> None:
+def _draw(figure: Figure, *, found: list[StructureCheck]) -> None:
     axes: Any = figure.subplots()
     handles: dict[str, Any] = {}
     many_seeds = len({check.seed for check in found}) > 1

@@ -11,8 +11,8 @@ from matplotlib.patches import Rectangle
 
 from reports.figures.drawing import INK, Drawing
 from reports.figures.names import shorten, without_prefix
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.runs import LEVELS
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.runs import LEVELS
 from reports.fusion.searches import Found, kept_weights, number_first
 
 RAMP = LinearSegmentedColormap.from_list("weight", ["#ffffff", "#9cc4e4", "#1b62a5", "#0a2f5c"])

@@ -10,8 +10,8 @@ from matplotlib.patches import FancyBboxPatch
 from mfsn.roles import SEC_CONTENT, TEC_CONTENT
 from reports.figures.drawing import INK, Drawing
 from reports.figures.names import shorten
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.runs import LEVELS, SEARCHED
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.runs import LEVELS, SEARCHED
 from reports.fusion.searches import Found, most_frequent
 from reports.fusion.table5 import BLUE, GREEN, ORANGE
 

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.figures.drawing import INK, Drawing, spread_labels
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.runs import SEARCHED
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.runs import SEARCHED
 from reports.fusion.searches import Found, number_first
 
 SEEDS = ("#1b62a5", "#c8590b", "#1d7a4f", "#6a3d9a", "#4d4d4d", "#b8860b")

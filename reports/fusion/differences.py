@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 
-from reports.cells import Cell, Column, Line, Table
-from reports.fusion.evidence import METRICS, Evidence
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.runs import SEARCHED
+from reports.fusion.evidence import METRICS, FusionEvidence
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.runs import SEARCHED
 from reports.fusion.table5 import COLOURS, bounds, p_words, signed
+from reports.table_data import Cell, Column, Line, Table
 
 
-def difference_table(grid: MfsnGrid, found: Evidence, flags: Mapping[str, str]) -> Table | None:
+def difference_table(
+    grid: MfsnGrid, found: FusionEvidence, flags: Mapping[str, str]
+) -> Table | None:
     """Returns one line per other network, or None where nothing can be compared.
 
     :param flags: Variant -> words of warning on its encoders and networks.

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from reports.cells import Cell, Column, Line, Table
-from reports.fusion.encoder_health import Doubt, role_words
-from reports.fusion.grid import MfsnGrid, percent
+from reports.fusion.read.comparable_runs import MfsnGrid, percent
+from reports.fusion.read.encoder_health import Doubt, role_words
 from reports.fusion.table5 import encoder_words
+from reports.table_data import Cell, Column, Line, Table
 
 TITLES = {
     "role": "role",

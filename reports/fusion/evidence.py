@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.runs import SEARCHED
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.runs import SEARCHED
 from reports.uncertainty.intervals import Comparison, Interval, compare, decide, interval
 
 METRICS = ("ua", "wa")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class FusionEvidence:
     """Everything that is tested for one table."""
 
     intervals: Mapping[tuple[str, str], Interval]
@@ -29,7 +29,7 @@ class Evidence:
     """Variant -> why it could not be compared."""
 
 
-def evidence(grid: MfsnGrid) -> Evidence:
+def evidence(grid: MfsnGrid) -> FusionEvidence:
     """Computes intervals and comparisons from the predictions chosen on the dev part."""
     intervals: dict[tuple[str, str], Interval] = {}
     differences: dict[tuple[str, str], Comparison] = {}
@@ -54,7 +54,7 @@ def evidence(grid: MfsnGrid) -> Evidence:
         keys = [key for key in differences if key[1] == metric]
         judged = decide([differences[key] for key in keys])
         differences |= dict(zip(keys, judged, strict=True))
-    return Evidence(intervals=intervals, differences=differences, open=unpaired)
+    return FusionEvidence(intervals=intervals, differences=differences, open=unpaired)
 
 
 def _paired(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.cells import Cell, Column, Line, Table
-from reports.fusion.grid import MfsnGrid, percent, structure_words
+from reports.fusion.read.comparable_runs import MfsnGrid, percent, structure_words
 from reports.fusion.searches import number_first
 from reports.fusion.table5 import signed
+from reports.table_data import Cell, Column, Line, Table
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class StructureCheck:
     """All structures of one fold and seed, trained one by one. UA are fractions."""
 
     seed: str
@@ -61,7 +61,7 @@ class Check:
         return 1 + better, better + int(((scores - own).abs() <= 1e-12).sum())
 
 
-def checks(grid: MfsnGrid) -> list[Check]:
+def checks(grid: MfsnGrid) -> list[StructureCheck]:
     """Returns the exhaustive checks, by seed and then by fold."""
     frame = grid.table("exhaustive")
     if frame.empty:
@@ -75,11 +75,11 @@ def checks(grid: MfsnGrid) -> list[Check]:
             part = part.dropna(subset=["test_ua", "dev_ua", "dev_wa"])
             if len(part):
                 best_first = part.sort_values("test_ua", ascending=False, kind="stable")
-                found.append(Check(seed=seed, fold=fold, structures=best_first))
+                found.append(StructureCheck(seed=seed, fold=fold, structures=best_first))
     return found
 
 
-def exhaustive_table(grid: MfsnGrid, found: list[Check]) -> Table:
+def exhaustive_table(grid: MfsnGrid, found: list[StructureCheck]) -> Table:
     """Returns one line per fold and seed."""
     hindsight, honest = "best by the test part (hindsight)", "best by the dev part"
     searched = "found by the search"
@@ -143,7 +143,7 @@ def exhaustive_table(grid: MfsnGrid, found: list[Check]) -> Table:
     )
 
 
-def exhaustive_sentences(found: list[Check]) -> list[str]:
+def exhaustive_sentences(found: list[StructureCheck]) -> list[str]:
     """Returns how the search did against all structures, over the folds."""
     judged = [check for check in found if check.found is not None]
     if not judged:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from reports.cells import Cell, Column, Line, Table
-from reports.fusion.grid import percent
-from reports.fusion.runs import FinetuneRun
+from reports.fusion.read.comparable_runs import percent
+from reports.fusion.read.runs import FinetuneRun
+from reports.table_data import Cell, Column, Line, Table
 
 TITLES = {
     "name": "run",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.cells import Cell, Column, Line, Table
-from reports.fusion.grid import MfsnGrid, percent, structure_words
-from reports.fusion.runs import LEVELS, SEARCHED
+from reports.fusion.read.comparable_runs import MfsnGrid, percent, structure_words
+from reports.fusion.read.runs import LEVELS, SEARCHED
+from reports.table_data import Cell, Column, Line, Table
 
 ZERO = "zero"
 """The operation that drops the TEC stream."""

@@ -5,21 +5,20 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from reports.cells import Table
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.exhaustive import exhaustive_figure
 from reports.figures.fusion_confusion import fusion_confusion
 from reports.figures.search_map import search_map
 from reports.figures.structure import structure_figure
 from reports.figures.trajectories import trajectory_figures
-from reports.fusion.audit import audit
 from reports.fusion.differences import difference_table
-from reports.fusion.encoder_health import Doubt, doubts, variant_flags
 from reports.fusion.encoders import encoder_table
 from reports.fusion.evidence import evidence
 from reports.fusion.exhaustive import checks, exhaustive_sentences, exhaustive_table
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.runs import DEV, FinetuneRun
+from reports.fusion.read.audit import audit
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.encoder_health import Doubt, doubts, variant_flags
+from reports.fusion.read.runs import DEV, FinetuneRun
 from reports.fusion.searches import search_sentences, search_table, searches
 from reports.fusion.sentences import sentences
 from reports.fusion.table1 import table_1
@@ -28,6 +27,7 @@ from reports.read.contamination import alarms, heard_in, notes
 from reports.read.fairness import Check
 from reports.read.one_class import OneClass, one_class
 from reports.read.records import PretrainRun
+from reports.table_data import Table
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from mfsn.roles import SEC_CONTENT, TEC_CONTENT
-from reports.fusion.evidence import METRICS, Evidence
-from reports.fusion.grid import MfsnGrid, percent
-from reports.fusion.runs import OPTIMISTIC, SEARCHED, TEC_ALONE
+from reports.fusion.evidence import METRICS, FusionEvidence
+from reports.fusion.read.comparable_runs import MfsnGrid, percent
+from reports.fusion.read.runs import OPTIMISTIC, SEARCHED, TEC_ALONE
 from reports.fusion.table5 import bounds, p_words, signed
 from reports.uncertainty.intervals import (
     BETTER,
@@ -49,7 +49,7 @@ def design(grids: Sequence[MfsnGrid]) -> str:
     )
 
 
-def sentences(grid: MfsnGrid, found: Evidence) -> list[str]:
+def sentences(grid: MfsnGrid, found: FusionEvidence) -> list[str]:
     """Returns the comparison of one table, the headline first."""
     ua = grid.mean(SEARCHED, "ua")
     said = []
@@ -87,7 +87,7 @@ def sentences(grid: MfsnGrid, found: Evidence) -> list[str]:
     return said
 
 
-def _difference(name: str, found: Evidence) -> list[str]:
+def _difference(name: str, found: FusionEvidence) -> list[str]:
     parts = []
     for metric in METRICS:
         comparison = found.differences.get((name, metric))
@@ -103,7 +103,7 @@ def _difference(name: str, found: Evidence) -> list[str]:
     return [f"MFSN minus {_short(name)}: {'; '.join(parts)}."] if parts else []
 
 
-def _together(names: list[str], found: Evidence) -> list[str]:
+def _together(names: list[str], found: FusionEvidence) -> list[str]:
     """The issue's question: is the searched network better than every single stream?"""
     single = [name for name in names if name in SINGLE_STREAM]
     judged = [name for name in single if (name, "ua") in found.differences]
@@ -121,7 +121,7 @@ def _together(names: list[str], found: Evidence) -> list[str]:
     ]
 
 
-def _without_search(grid: MfsnGrid, found: Evidence) -> str:
+def _without_search(grid: MfsnGrid, found: FusionEvidence) -> str:
     scores = []
     for variant in grid.variants:
         ua = grid.mean(variant.name, "ua")

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from reports.cells import Cell, Column, Line, Table
-from reports.fusion.evidence import Evidence
-from reports.fusion.grid import MfsnGrid, percent
+from reports.fusion.evidence import FusionEvidence
 from reports.fusion.paper import TABLE_1, TABLE_1_SOURCE
-from reports.fusion.runs import OPTIMISTIC, SEARCHED
+from reports.fusion.read.comparable_runs import MfsnGrid, percent
+from reports.fusion.read.runs import OPTIMISTIC, SEARCHED
 from reports.fusion.table5 import COLOURS, bounds
+from reports.table_data import Cell, Column, Line, Table
 
 OURS = ("tec", SEARCHED)
 """Variants of ours that stand beside the published systems where they were run."""
@@ -17,7 +17,7 @@ DEV_RULE = "dev part of each fold"
 
 def table_1(
     grids: Sequence[MfsnGrid],
-    found: Mapping[str, Evidence],
+    found: Mapping[str, FusionEvidence],
     flags: Mapping[str, Mapping[str, str]],
 ) -> Table:
     """Returns one part per set-up of the paper, then one per corpus and protocol of ours.
@@ -80,7 +80,7 @@ def table_1(
     )
 
 
-def _own(grid: MfsnGrid, found: Evidence, flags: Mapping[str, str]) -> list[Line]:
+def _own(grid: MfsnGrid, found: FusionEvidence, flags: Mapping[str, str]) -> list[Line]:
     lines = []
     labels = {variant.name: variant.label for variant in grid.variants}
     names = [name for name in OURS if name in labels] or list(labels)

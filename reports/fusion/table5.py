@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pretrain.objectives.known_rows import presentation_in
-from reports.cells import Cell, Column, Line, Table
 from reports.figures.names import shorten
-from reports.fusion.evidence import Evidence
-from reports.fusion.grid import MfsnGrid, percent
+from reports.fusion.evidence import FusionEvidence
 from reports.fusion.paper import TABLE_5, TABLE_5_SOURCE
-from reports.fusion.runs import OPTIMISTIC, SEARCHED, Variant
+from reports.fusion.read.comparable_runs import MfsnGrid, percent
+from reports.fusion.read.runs import OPTIMISTIC, SEARCHED, Variant
 from reports.read.paper import SESSION
+from reports.table_data import Cell, Column, Line, Table
 
 OURS = "ours: selected on the dev part"
 
@@ -27,7 +27,7 @@ COLOURS = {
 """One colour per variant in every figure; told apart with the common colour blindnesses."""
 
 
-def table_5(grid: MfsnGrid, found: Evidence, flags: Mapping[str, str]) -> Table:
+def table_5(grid: MfsnGrid, found: FusionEvidence, flags: Mapping[str, str]) -> Table:
     """Returns the ablation of one corpus and protocol, the paper's four rows beside.
 
     :param flags: Variant -> words of warning on its encoders and networks.
@@ -79,7 +79,9 @@ def p_words(p_value: float) -> str:
     return "< .001" if p_value < 0.001 else f"{p_value:.3f}".removeprefix("0")
 
 
-def _line(grid: MfsnGrid, variant: Variant, found: Evidence, flags: Mapping[str, str]) -> Line:
+def _line(
+    grid: MfsnGrid, variant: Variant, found: FusionEvidence, flags: Mapping[str, str]
+) -> Line:
     name = variant.name
     roles = [role for role in variant.streams if role != variant.sec]
     cells = {

@@ -15,8 +15,8 @@ from pretrain.shared.json_files import JsonError, Schema, changed_files, parse_o
 from pretrain.shared.run_record import ReportedRecord, has_record, read_record
 from probe.results import COLUMNS, NUMBERS
 from reports.codes.runs import CodesRun, read_codes
-from reports.fusion.collect import read_mfsn
-from reports.fusion.runs import FinetuneRun, MfsnRun
+from reports.fusion.read.collect import read_mfsn
+from reports.fusion.read.runs import FinetuneRun, MfsnRun
 from reports.read.ends import check_end
 from reports.read.records import Collection, PretrainRun, ProbeRun, Row, row_from
 

@@ -10,7 +10,7 @@ import pandas as pd
 from pretrain.objectives.known_rows import OTHER, presentation_in
 from pretrain.objectives.presentation import Family, Presentation
 from reports.codes.runs import CodesRun
-from reports.fusion.runs import FinetuneRun, MfsnRun
+from reports.fusion.read.runs import FinetuneRun, MfsnRun
 
 HASHES = ("comparison", "initial_weights", "sample_order", "masks", "corpus")
 """Hashes that a row needs to stand among the controlled rows of a table."""

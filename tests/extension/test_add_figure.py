@@ -19,7 +19,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from reports.cells import Cell, Column, Line, Table
+from reports.table_data import Cell, Column, Line, Table
 from reports.figures.drawing import Drawing
 from reports.probed import Probed
 

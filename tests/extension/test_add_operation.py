@@ -10,12 +10,12 @@ import torch
 from matplotlib.figure import Figure
 
 from mfsn.experiment.results import read_run, read_table
-from mfsn.model.cells import FusionCell, FusionSettings
+from mfsn.model.fusion_cells import FusionCell, FusionSettings
 from mfsn.model.operations import OPERATIONS
 from mfsn.run import main
 from reports import run as report
 from reports.figures.structure import structure_figure
-from reports.fusion.grouping import mfsn_grids
+from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.searches import searches
 from reports.read.collect import collect
 from tests.mfsn.commands import command, make_place

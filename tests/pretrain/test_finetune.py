@@ -12,9 +12,10 @@ from safetensors.torch import load_file
 from pretrain import finetune as command
 from pretrain.config.files import SettingsError
 from pretrain.data.tables.utterances import read_csv
-from pretrain.engine import precision, train
-from pretrain.engine import processor_tuning as machine
-from pretrain.engine.precision import Rates
+from pretrain.engine import train
+from pretrain.engine.arithmetic import precision
+from pretrain.engine.arithmetic import processor_tuning as machine
+from pretrain.engine.arithmetic.precision import Rates
 from pretrain.engine.run_folder import RunFolderError
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 
 from pretrain.data.tables.utterances import save_table
-from pretrain.engine import precision
-from pretrain.engine.precision import Rates
+from pretrain.engine.arithmetic import precision
+from pretrain.engine.arithmetic.precision import Rates
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder, weights_hash

@@ -8,14 +8,14 @@ from unittest.mock import Mock
 
 import pytest
 
-from pretrain.shared.job_queue import Board
+from pretrain.shared.processes.job_queue import Board
 from probe.command_line import parse_arguments
 from probe.contamination.check import check_rows
 from probe.results import read_results
 from probe.run import run
 from probe.table4 import main
 from probe.whole_table import work as table4_work
-from probe.whole_table.plan import Plan
+from probe.whole_table.plan import TablePlan
 from tests.conftest import PROJECT
 from tests.probe.table4_places import command, make_corpus, make_rows, run_to_end, start
 
@@ -113,7 +113,7 @@ def test_the_results_are_those_of_the_probes_own_command(
     assert code["packages"] == described["packages"]
 
 
-def compute_here(plan: Plan, board: Board, *others: object, **more: object) -> None:
+def compute_here(plan: TablePlan, board: Board, *others: object, **more: object) -> None:
     table4_work.compute_jobs(plan, board)
 
 
@@ -123,7 +123,7 @@ def test_a_corpus_and_a_protocol_more_compute_only_what_is_new(
 ) -> None:
     computed: list[str] = []
 
-    def here(plan: Plan, board: Board, *others: object, **more: object) -> None:
+    def here(plan: TablePlan, board: Board, *others: object, **more: object) -> None:
         computed.extend(job.name for job in plan.missing())
         table4_work.compute_jobs(plan, board)
 

@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import pytest
 
-from pretrain.shared.job_queue import Board
-from pretrain.shared.worker_processes import WorkerError
+from pretrain.shared.processes.job_queue import Board
+from pretrain.shared.processes.workers import WorkerError
 from probe.table4 import main
-from probe.whole_table.plan import Plan
+from probe.whole_table.plan import TablePlan
 from probe.whole_table.work import run_workers
 from tests.probe.table4_places import command, make_corpus, make_rows, start
 
@@ -110,11 +110,11 @@ class Killed:
 def killed_call(
     missing: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[Path]:
-    monkeypatch.setattr("pretrain.shared.worker_processes.subprocess.Popen", Killed)
+    monkeypatch.setattr("pretrain.shared.processes.workers.subprocess.Popen", Killed)
     jobs = [SimpleNamespace(name=name, is_finished=False) for name in missing]
     plan = SimpleNamespace(jobs=[], rows=[], missing=lambda: jobs)
     board = Board(folder=tmp_path / "work", call="1-1")
-    run_workers(cast(Plan, plan), board, [], 2, tmp_path / "logs", quiet=False)
+    run_workers(cast(TablePlan, plan), board, [], 2, tmp_path / "logs", quiet=False)
     return list((tmp_path / "logs").iterdir())
 
 

@@ -26,7 +26,7 @@ from pretrain.engine.run_folder import RunFolder
 from pretrain.shared.atomic_files import WriteError, replace_text
 from pretrain.shared.errors import is_for_users
 from pretrain.shared.kept_tensors import TensorFile
-from pretrain.shared.locks import lock
+from pretrain.shared.processes.locks import lock
 from tests.probe.test_results import results
 from tests.promises.test_resume_is_exact import metrics_of, settings_of
 

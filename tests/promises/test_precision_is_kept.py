@@ -17,9 +17,10 @@ from pretrain import grid
 from pretrain import run as command
 from pretrain.config.files import SettingsTree
 from pretrain.config.settings import resolve
-from pretrain.engine import precision, train
-from pretrain.engine import processor_tuning as machine
-from pretrain.engine.precision import Rates
+from pretrain.engine import train
+from pretrain.engine.arithmetic import precision
+from pretrain.engine.arithmetic import processor_tuning as machine
+from pretrain.engine.arithmetic.precision import Rates
 from pretrain.engine.pretrain_run import pretrain
 from tests.conftest import PROJECT, TINY
 from tests.promises.test_processes_do_not_matter import TORCHRUN

@@ -16,7 +16,7 @@ from mfsn.data.segment_cache import CutUtterance, halved, kept_tensors
 from mfsn.data.segments import Segments, make_segments
 from pretrain.shared import kept_tensors as kept_tensors_module
 from pretrain.shared.kept_tensors import TensorFile
-from pretrain.shared.locks import lock
+from pretrain.shared.processes.locks import lock
 from tests.mfsn.corpora import corpus
 
 INPUTS, FAULTS = InputSettings(), FaultSettings()

@@ -10,7 +10,7 @@ import soundfile
 from mfsn.data.corpus import read_emotion_corpus
 from mfsn.experiment.description import from_anywhere
 from mfsn.experiment.evaluation import corpus_to_test
-from mfsn.experiment.results import ResultsError, write_table
+from mfsn.experiment.results import FusionRunError, write_table
 from pretrain.shared.random_streams import generator
 from tests.probe.split_corpora import write_emobox
 
@@ -93,7 +93,7 @@ def test_other_lists_than_those_of_the_training_are_refused(
         del run["corpus"]["folds_hash"]
     assert ids_tested(tmp_path / "run", spec, run) == {"01": {"a0", "a1", "a2"}}
     write_emobox(box, {1: {"train": [*NAMES[:3], *NAMES[6:]], "test": NAMES[3:6]}})
-    with pytest.raises(ResultsError, match=f"other folds now .* Restore the lists in {box} to"):
+    with pytest.raises(FusionRunError, match=f"other folds now .* Restore the lists in {box} to"):
         ids_tested(tmp_path / "run", spec, run)
 
 
@@ -103,5 +103,5 @@ def test_lists_that_are_gone_make_no_stranger_of_the_runs_own_corpus(
     box = write_emobox(tmp_path / "box", {1: FOLD})
     run = trained(tmp_path / "run", spec, f"emobox={box}")
     box.rename(tmp_path / "elsewhere")
-    with pytest.raises(ResultsError, match=f"12 of its recordings .* the lists in {box} as they"):
+    with pytest.raises(FusionRunError, match=f"12 of its recordings .* the lists in {box} as they"):
         ids_tested(tmp_path / "run", spec, run)

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from mfsn.experiment.precision import check_precision, choose_for_fit, with_precision
-from mfsn.experiment.results import FORMAT, KIND, ResultsError, read_run, write_json
+from mfsn.experiment.results import FORMAT, KIND, FusionRunError, read_run, write_json
 from mfsn.search.settings import MfsnSettings
-from pretrain.engine import precision
-from pretrain.engine.precision import Choice, Rates
+from pretrain.engine.arithmetic import precision
+from pretrain.engine.arithmetic.precision import Choice, Rates
 
 CPU = torch.device("cpu")
 TRAINED = MfsnSettings(train_sec_encoder=True)
@@ -70,7 +70,7 @@ def test_a_cpu_without_lstms_in_bf16_says_so(monkeypatch: pytest.MonkeyPatch) ->
     check_precision(with_precision(TRAINED, Choice("fp32", "")), CPU)
     monkeypatch.setattr(nn, "LSTM", fails)
     check_precision(with_precision(TRAINED, Choice("fp32", "")), CPU)
-    with pytest.raises(ResultsError, match="this CPU has no LSTM in bf16"):
+    with pytest.raises(FusionRunError, match="this CPU has no LSTM in bf16"):
         check_precision(with_precision(TRAINED, Choice("bf16", "")), CPU)
     assert torch.equal(torch.get_rng_state(), state)
 

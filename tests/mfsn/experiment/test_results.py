@@ -10,7 +10,7 @@ import pytest
 
 from mfsn.experiment.results import (
     COLUMNS,
-    ResultsError,
+    FusionRunError,
     TaskOutput,
     append_line,
     merge,
@@ -96,13 +96,13 @@ def test_other_folders_are_refused_by_name(
 ) -> None:
     if content is not None:
         (tmp_path / "run.json").write_text(content)
-    with pytest.raises(ResultsError, match=message) as caught:
+    with pytest.raises(FusionRunError, match=message) as caught:
         read_run(tmp_path)
     assert str(tmp_path) in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match=r"result\.json cannot be read"):
+    with pytest.raises(FusionRunError, match=r"result\.json cannot be read"):
         read_json(tmp_path / "result.json")
 
 

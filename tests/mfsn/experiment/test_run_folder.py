@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mfsn.experiment.results import ResultsError, read_run
+from mfsn.experiment.results import FusionRunError, read_run
 from mfsn.experiment.run_folder import FusionRunFolder
 
 INPUTS = {"action": "search", "settings.fit.lr": 0.001, "seeds": (0, 1)}
@@ -24,7 +24,7 @@ def test_the_same_inputs_go_on_and_keep_the_first_command(tmp_path: Path) -> Non
 def test_other_inputs_are_refused_with_the_keys_named(tmp_path: Path) -> None:
     folder = FusionRunFolder(tmp_path / "run")
     folder.open(INPUTS, {})
-    with pytest.raises(ResultsError) as caught:
+    with pytest.raises(FusionRunError) as caught:
         folder.open({**INPUTS, "settings.fit.lr": 0.01, "protocol": "session"}, {})
     message = str(caught.value)
     assert "settings.fit.lr: 0.001 in the folder, 0.01 now" in message
@@ -67,9 +67,11 @@ def test_seeds_and_folds_are_joined_and_what_was_found_must_agree(tmp_path: Path
     assert (run["seeds"], run["folds"]) == ([0, 1], ["b", "a"])
     assert run["inputs"]["found"] == {"1/b": "sum", "0/b": "ism", "0/a": "sum"}
     assert (run["command"], run["grown_by"]) == ("first", ["second"])
-    with pytest.raises(ResultsError, match="found, seed and fold 1/b: 'sum' in the folder, 'ism'"):
+    with pytest.raises(
+        FusionRunError, match="found, seed and fold 1/b: 'sum' in the folder, 'ism'"
+    ):
         folder.open({**inputs, "found": {"1/b": "ism"}}, {})
-    with pytest.raises(ResultsError, match="found: with --search on one side only"):
+    with pytest.raises(FusionRunError, match="found: with --search on one side only"):
         folder.open({"seeds": [7], "folds": ["b"], "found": {}}, {})
 
 
@@ -105,7 +107,7 @@ def test_what_takes_long_can_be_interrupted(
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(ResultsError, match=r"something else than a run of MFSN \(thesis.txt\)"):
+    with pytest.raises(FusionRunError, match=r"something else than a run of MFSN \(thesis.txt\)"):
         FusionRunFolder(tmp_path).open(INPUTS, {})
-    with pytest.raises(ResultsError, match="is a file instead"):
+    with pytest.raises(FusionRunError, match="is a file instead"):
         FusionRunFolder(tmp_path / "thesis.txt").open(INPUTS, {})

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from mfsn.experiment.results import TaskOutput
-from mfsn.experiment.tasks import Task, list_tasks, work
-from pretrain.shared.locks import lock
+from mfsn.experiment.tasks import FusionTask, list_tasks, work
+from pretrain.shared.processes.locks import lock
 
 
-def output_of(task: Task) -> TaskOutput:
+def output_of(task: FusionTask) -> TaskOutput:
     return TaskOutput(result={"seconds": 1.0}, tables={"epochs": [{"epoch": 1}]})
 
 
@@ -22,7 +22,7 @@ def test_there_is_a_task_for_every_seed_fold_and_variant(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("fold", ["../..", ".", "a/b", "Session 1"])
 def test_any_name_of_a_fold_makes_one_folder(fold: str, tmp_path: Path) -> None:
-    folder = Task(variant="tec", seed=0, fold=fold, out=tmp_path).folder
+    folder = FusionTask(variant="tec", seed=0, fold=fold, out=tmp_path).folder
     assert folder.resolve().parent == (tmp_path / "tasks" / "tec" / "seed-0").resolve()
 
 
@@ -30,7 +30,7 @@ def test_every_task_is_computed_once_and_finished_ones_are_left_alone(tmp_path: 
     tasks = list_tasks(tmp_path, ["tec"], [0], ["a", "b", "c"])
     computed: list[str] = []
 
-    def compute(task: Task) -> TaskOutput:
+    def compute(task: FusionTask) -> TaskOutput:
         computed.append(task.fold)
         return output_of(task)
 
@@ -43,7 +43,7 @@ def test_a_task_that_another_process_works_on_is_passed_over(tmp_path: Path) -> 
     tasks = list_tasks(tmp_path, ["tec"], [0], ["a", "b"])
     computed: list[str] = []
 
-    def compute(task: Task) -> TaskOutput:
+    def compute(task: FusionTask) -> TaskOutput:
         computed.append(task.fold)
         return output_of(task)
 
@@ -58,7 +58,7 @@ def test_a_task_that_another_process_works_on_is_passed_over(tmp_path: Path) -> 
 def test_an_interrupted_task_is_not_finished_and_its_lock_is_free(tmp_path: Path) -> None:
     tasks = list_tasks(tmp_path, ["tec"], [0], ["a", "b"])
 
-    def interrupted(task: Task) -> TaskOutput:
+    def interrupted(task: FusionTask) -> TaskOutput:
         if task.fold == "b":
             raise KeyboardInterrupt
         return output_of(task)
@@ -80,7 +80,7 @@ def test_checkpoints_outlive_an_error_while_the_result_is_written(
 ) -> None:
     (task,) = list_tasks(tmp_path, ["tec"], [0], ["a"])
 
-    def compute(task: Task) -> TaskOutput:
+    def compute(task: FusionTask) -> TaskOutput:
         (task.checkpoints / "update-1").mkdir(parents=True, exist_ok=True)
         return output_of(task)
 

@@ -12,7 +12,7 @@ from mfsn.experiment import execute as execute_module
 from mfsn.experiment.results import read_run
 from mfsn.experiment.workers import WORKER
 from mfsn.run import main
-from pretrain.shared.worker_processes import worker_environment
+from pretrain.shared.processes.workers import worker_environment
 from tests.mfsn.commands import command
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runs")]
@@ -109,7 +109,7 @@ def test_a_killed_worker_whose_tasks_others_did_costs_no_results(
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv(WORKER, "0")
                 patch.setattr(
-                    "pretrain.shared.worker_processes.subprocess", SimpleNamespace(Popen=never)
+                    "pretrain.shared.processes.workers.subprocess", SimpleNamespace(Popen=never)
                 )
                 main(self.arguments)
             return -9
@@ -118,7 +118,7 @@ def test_a_killed_worker_whose_tasks_others_did_costs_no_results(
         raise AssertionError("a worker has no workers")
 
     monkeypatch.setattr(
-        "pretrain.shared.worker_processes.subprocess", SimpleNamespace(Popen=Killed)
+        "pretrain.shared.processes.workers.subprocess", SimpleNamespace(Popen=Killed)
     )
     out = tmp_path / "out"
     more = ("--variant", "both", "--fold", "s0", "--set", "fit.max_epochs=1", "--jobs", "2")

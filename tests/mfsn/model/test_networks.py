@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mfsn.data.segment_batch import SegmentBatch
-from mfsn.model.cells import FusionSettings
 from mfsn.model.coattention import HeadSettings
+from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype, all_structures
 from mfsn.model.network import DerivedNetwork, DualStream, SingleStream
 from mfsn.model.operations import OPERATIONS

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from mfsn.data.fold_data import FoldData, halves_of, labels_of
 from mfsn.data.segment_batch import SegmentBatch
-from mfsn.model.cells import FusionSettings
 from mfsn.model.coattention import HeadSettings
+from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype
 from mfsn.model.network import DerivedNetwork
 from mfsn.model.operations import OPERATIONS

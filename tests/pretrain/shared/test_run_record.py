@@ -8,7 +8,7 @@ import pytest
 from mfsn.experiment.results import COLUMNS, NOT_NEEDED, NUMBERS
 from pretrain.shared.json_files import JsonError
 from pretrain.shared.run_record import RunRecord, find_record, has_record, read_record
-from reports.fusion.collect import NEEDED
+from reports.fusion.read.collect import NEEDED
 
 
 def test_a_folder_without_a_record_has_nothing_to_say_and_cannot_be_read(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pretrain.engine import precision
-from pretrain.engine.precision import Rates
+from pretrain.engine.arithmetic import precision
+from pretrain.engine.arithmetic.precision import Rates
 from pretrain.model.encoder_settings import EncoderSettings
 from probe.command_line import parse_arguments
 from probe.rows.precision import choose_for_probe, precision_of_cells, precision_of_inputs

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 
 from probe.whole_table.plan import CellJob
-from probe.whole_table.progress import Progress, seconds_left
+from probe.whole_table.progress import TableProgress, seconds_left
 
 PRETRAINING, CELL = ("pre-training", "quantized"), ("linear, encoder", "emodb")
 
@@ -32,5 +32,5 @@ def test_a_damaged_cell_takes_an_unknown_time(tmp_path: Path) -> None:
         file.write_text(text)
         cell = Mock(path=file, seed_text="", weights=(), run=Mock(), setting=Mock())
         job = CellJob(cell=cell, needs=(), features=tmp_path, board=Mock())
-        line = Progress(plan=Mock(jobs=[job], rows=[]), num_jobs=1).line([])
+        line = TableProgress(plan=Mock(jobs=[job], rows=[]), num_jobs=1).line([])
         assert line == "[1/1]"

@@ -10,10 +10,10 @@ import pytest
 from reports import build as building
 from reports.build import build
 from reports.figures.drawing import Drawing, SavedFigure
-from reports.fusion.encoder_health import doubts
 from reports.fusion.evidence import evidence
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.grouping import mfsn_grids
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.encoder_health import doubts
+from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.section import Fusion, fusion
 from reports.fusion.sentences import sentences
 from reports.read.collect import collect

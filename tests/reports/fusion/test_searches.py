@@ -11,8 +11,8 @@ from reports.figures.drawing import Drawing
 from reports.figures.structure import formula, structure_figure
 from reports.figures.trajectories import trajectory_figures
 from reports.fusion.exhaustive import checks, exhaustive_sentences, exhaustive_table
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.grouping import mfsn_grids
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.searches import (
     kept_weights,
     most_frequent,

@@ -11,19 +11,19 @@ import pytest
 
 from reports import build as building
 from reports.build import build
-from reports.cells import Table
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.names import shorten, without_prefix
-from reports.fusion.audit import audit
 from reports.fusion.differences import difference_table
 from reports.fusion.evidence import evidence
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.grouping import mfsn_grids
+from reports.fusion.read.audit import audit
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.sentences import sentences
 from reports.fusion.table1 import table_1
 from reports.fusion.table5 import p_words, table_5
 from reports.read.collect import collect
 from reports.read.fairness import UnfairComparisonError
+from reports.table_data import Table
 from reports.uncertainty.intervals import BETTER
 from tests.reports.conftest import make_pretrain, make_probe
 from tests.reports.mfsn_folders import OPTIMISTIC, make_mfsn

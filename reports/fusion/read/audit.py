@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.runs import DEV, MfsnRun
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.runs import DEV, MfsnRun
 from reports.read.fairness import Check, UnfairComparisonError
 
 HELD_OUT = {"speaker": "speaker", "session": "session"}

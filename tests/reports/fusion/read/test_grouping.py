@@ -8,8 +8,8 @@ import pytest
 
 from reports.fusion.evidence import evidence
 from reports.fusion.exhaustive import checks
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.grouping import mfsn_grids
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.grouping import mfsn_grids
 from reports.read.collect import collect
 from tests.reports.mfsn_folders import make_exhaustive, make_mfsn
 

@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-from pretrain.engine.precision import COMMON, Widths, faster_path, is_exact, measure
+from pretrain.engine.arithmetic.precision import COMMON, Widths, faster_path, is_exact, measure
 
 MATMUL_PRECISION = "float32_matmul_precision"
 """PyTorch's name, under which run folders have it too."""

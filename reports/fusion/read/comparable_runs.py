@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.fusion.runs import DEV, MfsnRun, Variant
+from reports.fusion.read.runs import DEV, MfsnRun, Variant
 from reports.read.scores import corpus_words, protocol_words
 
 ORDER = ("tec", "sec-quantized", "sec-continuous", "sec", "both", "derived", "mfsn")

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from mfsn.model.cells import ChoiceCell, DerivedCell, FusionCell, FusionSettings, argmax_operations
+from mfsn.model.fusion_cells import (
+    ChoiceCell,
+    DerivedCell,
+    FusionCell,
+    FusionSettings,
+    argmax_operations,
+)
 from mfsn.model.operations import OPERATIONS
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from pretrain.shared.stopping import stopped_by
+from pretrain.shared.processes.stopping import stopped_by
 from tests.conftest import PROJECT
 from tests.pretrain.data.voices import voice
 

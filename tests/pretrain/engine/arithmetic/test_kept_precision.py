@@ -10,9 +10,9 @@ import torch
 
 from pretrain.config.files import SettingsTree, read_tree
 from pretrain.config.settings import ResolvedSettings, resolve
-from pretrain.engine import precision
-from pretrain.engine.kept_precision import DECISION_FILE, settle
-from pretrain.engine.precision import COMMON, Rates
+from pretrain.engine.arithmetic import precision
+from pretrain.engine.arithmetic.kept_precision import DECISION_FILE, settle
+from pretrain.engine.arithmetic.precision import COMMON, Rates
 from tests.conftest import TINY
 
 

@@ -13,7 +13,7 @@ import torch
 
 from pretrain.config.files import flatten
 from pretrain.config.settings import RunSettings
-from pretrain.engine.precision import (
+from pretrain.engine.arithmetic.precision import (
     ASKED,
     AUTO,
     BF16,
@@ -26,7 +26,7 @@ from pretrain.engine.precision import (
 )
 from pretrain.engine.run_folder import RunFolder
 from pretrain.shared.atomic_files import replace_text
-from pretrain.shared.locks import lock
+from pretrain.shared.processes.locks import lock
 
 Settings = TypeVar("Settings", bound=RunSettings)
 

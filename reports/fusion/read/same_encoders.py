@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 
 from mfsn.roles import SEC, TEC
-from reports.fusion.runs import MfsnRun
+from reports.fusion.read.runs import MfsnRun
 
 
 def same_encoders(a: MfsnRun, b: MfsnRun) -> bool:

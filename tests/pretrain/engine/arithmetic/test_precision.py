@@ -9,9 +9,9 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from pretrain.engine import precision
-from pretrain.engine import processor_tuning as machine
-from pretrain.engine.precision import Rates, Widths, choose_precision, faster_path
+from pretrain.engine.arithmetic import precision
+from pretrain.engine.arithmetic import processor_tuning as machine
+from pretrain.engine.arithmetic.precision import Rates, Widths, choose_precision, faster_path
 from tests.conftest import PROJECT
 
 CPU = torch.device("cpu")
@@ -123,7 +123,7 @@ def test_without_the_newer_instructions_fp32_is_chosen() -> None:
     """
     code = (
         "import torch\n"
-        "from pretrain.engine.precision import Widths, choose_precision\n"
+        "from pretrain.engine.arithmetic.precision import Widths, choose_precision\n"
         "for widths in (Widths(128, 512, 350), Widths(512, 2048, 4375)):\n"
         "    print(choose_precision(torch.device('cpu'), widths))\n"
     )

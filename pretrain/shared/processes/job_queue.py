@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.file_names import file_name
-from pretrain.shared.locks import lock
+from pretrain.shared.processes.locks import lock
 
 SECONDS_BETWEEN_LOOKS = 1.0
 """How often a process that finds nothing to do looks again."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mfsn.experiment.results import COLUMNS, DEV, NOT_NEEDED, NUMBERS, OPTIMISTIC, UTTERANCES
 from pretrain.shared.errors import InputError
-from reports.fusion.runs import LEVELS, MfsnRun, Variant
+from reports.fusion.read.runs import LEVELS, MfsnRun, Variant
 from reports.read.ends import check_end
 
 NEEDED = {

@@ -7,8 +7,8 @@ from threading import Timer
 
 import pytest
 
-from pretrain.shared.job_queue import Board, Job, work_off
-from pretrain.shared.locks import lock
+from pretrain.shared.processes.job_queue import Board, Job, work_off
+from pretrain.shared.processes.locks import lock
 
 
 @dataclass(eq=False)

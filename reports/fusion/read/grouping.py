@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 
-from reports.fusion.grid import MfsnGrid
-from reports.fusion.runs import MfsnRun
-from reports.fusion.same_encoders import same_encoders
+from reports.fusion.read.comparable_runs import MfsnGrid
+from reports.fusion.read.runs import MfsnRun
+from reports.fusion.read.same_encoders import same_encoders
 from reports.read.scores import slug
 
 IGNORED_SETTINGS = ("seeds", "seed")
