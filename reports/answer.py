@@ -88,7 +88,9 @@ def _of_pairs(grid: Grid, pairs: Sequence[Difference], flags: Mapping[str, str])
         if ill and not kept:
             verdict = "Cannot be answered" if flag == COLLAPSED else "Not learned"
             return verdict, f"{named} {words}, so that no pair of targets is left to compare"
-        without += [f"{named} {words} and is left out"] if ill else []
+        without += (
+            [f"{named} {words} and {'is' if len(ill) == 1 else 'are'} left out"] if ill else []
+        )
         left = kept
     verdict, reason = _verdict(left)
     return verdict, "; ".join([f"{reason} ({_amount(left)})", *without])

@@ -64,12 +64,16 @@ def findings(runs: Sequence[PretrainRun]) -> list[Finding]:
 
 
 def flags(found: Sequence[Finding]) -> dict[str, str]:
-    """Returns row name -> the gravest flag; a collapse outweighs everything else."""
+    """Returns row name -> the gravest flag: a collapse, then that nothing was learned."""
     worst: dict[str, str] = {}
-    for finding in found:
-        if finding.flag == COLLAPSED or finding.row not in worst:
-            worst[finding.row] = finding.flag
+    for finding in sorted(found, key=_gravity):
+        worst.setdefault(finding.row, finding.flag)
     return worst
+
+
+def _gravity(finding: Finding) -> int:
+    grave = (COLLAPSED, NOT_LEARNED)
+    return grave.index(finding.flag) if finding.flag in grave else len(grave)
 
 
 def is_flagged(flags: Mapping[str, str], row: str, flag: str) -> bool:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from reports.figures.drawing import Drawing
 from reports.figures.training import SEED_LINES, training_figures
 from reports.read.collect import collect
-from reports.read.health import COLLAPSED, findings, flags
+from reports.read.health import COLLAPSED, NOT_LEARNED, Finding, findings, flags
 from reports.read.records import PretrainRun
 from reports.read.scores import grids
 from reports.summary import conclusions
@@ -126,3 +126,11 @@ def test_seeds_have_line_styles_and_updates_whole_numbers(tmp_path: Path) -> Non
 def test_a_collapse_is_found_in_the_runs_own_numbers(tmp_path: Path) -> None:
     marks = flags(findings(runs_with_a_collapse(tmp_path)))
     assert marks == {"quantized-g4v8": COLLAPSED}
+
+
+def test_a_row_that_learned_nothing_is_called_so_whatever_else_was_seen_in_it() -> None:
+    seen = ("see health", NOT_LEARNED, "few negatives")
+    found = [Finding(row="a", seed=0, folder="f", text="t", flag=flag) for flag in seen]
+    assert flags(found) == {"a": NOT_LEARNED}
+    collapsed = Finding(row="a", seed=1, folder="f", text="t", flag=COLLAPSED)
+    assert flags([*found, collapsed]) == {"a": COLLAPSED}
