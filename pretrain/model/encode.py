@@ -3,6 +3,7 @@
 Shapes: B utterances, S samples, T frames, D model dim, L Transformer blocks.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -43,7 +44,7 @@ class EncoderOutput:
     """(B,) int64, valid frames per row."""
 
 
-class SoundEncoder(nn.Module):
+class SoundEncoder(nn.Module, ABC):
     """An encoder of any kind. It says all that a user of its frames has to know, and takes sound
     as it is (`encode`), besides batches (`forward`). It takes 400 samples or more.
 
@@ -60,6 +61,7 @@ class SoundEncoder(nn.Module):
     samples_per_frame: int = SAMPLES_PER_FRAME
     """At 16 kHz, from one frame to the next."""
 
+    @abstractmethod
     def forward(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
         """Encodes a batch; neither padding nor other rows may change a row's valid frames.
 
@@ -67,11 +69,10 @@ class SoundEncoder(nn.Module):
             waveforms: (B, S) at 16 kHz, each as `prepare` gave it, zero-padded at the end.
             num_samples: (B,) valid samples.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def beside_weights(self) -> object:
         """Returns what its numbers depend on besides its weights, in plain values."""
-        raise NotImplementedError
 
     def prepare(self, waveform: Waveform) -> Waveform:
         """(S,) at 16 kHz as it was recorded -> as `forward` takes it, of the same length."""

@@ -104,7 +104,7 @@ def _difference(name: str, found: FusionEvidence) -> list[str]:
 
 
 def _together(names: list[str], found: FusionEvidence) -> list[str]:
-    """The issue's question: is the searched network better than every single stream?"""
+    """The ablation's question: is the searched network better than every single stream?"""
     single = [name for name in names if name in SINGLE_STREAM]
     judged = [name for name in single if (name, "ua") in found.differences]
     if not judged:
