@@ -22,6 +22,7 @@ from pretrain.engine.arithmetic.precision import (
     choose_precision,
 )
 from pretrain.engine.arithmetic.processor_tuning import MATMUL_PRECISION
+from pretrain.shared.run_record import has_record
 
 PRECISION_INPUT = "settings.fit.precision"
 
@@ -94,7 +95,7 @@ def _precision_in(folder: Path) -> Precision | None:
 
 
 def _run_in(folder: Path) -> Mapping[str, Any]:
-    return read_run(folder) if (folder / "run.json").is_file() else {}
+    return read_run(folder) if has_record(folder) else {}
 
 
 def _may_be_run_folder(out: Path) -> bool:

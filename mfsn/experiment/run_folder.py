@@ -27,6 +27,7 @@ from mfsn.experiment.results import (
 from mfsn.experiment.tasks import list_tasks
 from pretrain.shared.json_files import FILES, digests_of, parse_object
 from pretrain.shared.processes.locks import lock
+from pretrain.shared.run_record import has_record
 
 GROWING = ("seeds", "folds")
 """Inputs to which a later command may add."""
@@ -60,7 +61,7 @@ class FusionRunFolder:
             order: All that there could be, in order; others are not taken from the folder.
         """
         known: list[Any] = []
-        if (self.path / "run.json").is_file():
+        if has_record(self.path):
             known = read_run(self.path).get("inputs", {}).get(key, [])
         if order:
             return [value for value in order if value in wanted or value in known]
@@ -84,7 +85,7 @@ class FusionRunFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise FusionRunError(f"`--out` must be a folder, but {self.path} is a file instead.")
-        is_new = not (self.path / "run.json").is_file()
+        is_new = not has_record(self.path)
         files = self.path.iterdir() if self.path.is_dir() else ()
         foreign = [file.name for file in files if not file.name.startswith(".")]
         if is_new and foreign:
@@ -93,7 +94,7 @@ class FusionRunFolder:
                 "another --out."
             )
         with lock(self._lock, wait=True):
-            if (self.path / "run.json").is_file():
+            if has_record(self.path):
                 run = read_run(self.path)
                 before, now = run.get("inputs", {}), as_read(inputs)
                 if OPERATION_NAMES in now:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from pretrain.model.kinds.registry import Described
 from pretrain.shared.errors import InputError
-from pretrain.shared.json_files import JsonError, read_object
-from pretrain.shared.run_record import RUN_FILE, EncoderRecord
+from pretrain.shared.json_files import JsonError
+from pretrain.shared.run_record import RUN_FILE, has_record, read_record
 
 if TYPE_CHECKING:
     from pretrain.model.encoder import Encoder
@@ -25,10 +25,10 @@ class RunFolderKind:
         return any((folder / name).is_file() for name in (RUN_FILE, *self.weights, *self.settings))
 
     def describe(self, folder: Path) -> Described:
-        if not (folder / RUN_FILE).is_file():
+        if not has_record(folder):
             return Described(name=folder.name)
         try:
-            run = read_object(folder / RUN_FILE, EncoderRecord, allow_nan=True)
+            run = read_record(folder)
         except JsonError as error:
             raise InputError(f"{error} Copy the encoder's folder again.") from error
         made_by, status = run.get("kind"), run.get("status", "finished")
