@@ -21,17 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from pretrain.data.batch import Batch
+from pretrain.data.frames import CONV_KERNELS, CONV_STRIDES, SAMPLE_RATE_HZ, num_frames_of
 from pretrain.data.masking import MaskSettings, draw_mask
 from pretrain.engine.arithmetic.precision import Widths, choose_precision
 from pretrain.engine.arithmetic.processor_tuning import tune_machine
 from pretrain.model.encoder import build_encoder
-from pretrain.model.encoder_settings import (
-    CONV_KERNELS,
-    CONV_STRIDES,
-    SAMPLE_RATE_HZ,
-    EncoderSettings,
-    num_frames_of,
-)
+from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.fairseq2_parts import encoder_config
 from pretrain.objectives.continuous import ContinuousObjective, ContinuousSettings
 from pretrain.objectives.quantized import QuantizedObjective, QuantizedSettings

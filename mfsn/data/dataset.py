@@ -22,7 +22,7 @@ from mfsn.data.segments import IntArray, Segments, make_segments
 from mfsn.data.states import EncoderStates, EncoderWaveforms, SpectralInputs, layer_name
 from mfsn.data.streams import StreamPair
 from pretrain.data.audio.waveforms import num_samples_16k
-from pretrain.model.encoder_settings import num_frames_of
+from pretrain.data.frames import num_frames_of
 from pretrain.shared.errors import InputError
 
 FIT_SEGMENTS = 64

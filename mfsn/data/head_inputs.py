@@ -2,11 +2,7 @@
 
 from typing import Annotated
 
-from pretrain.model.encoder_settings import (
-    RECEPTIVE_FIELD_SAMPLES,
-    SAMPLE_RATE_HZ,
-    SAMPLES_PER_FRAME,
-)
+from pretrain.data.frames import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from pretrain.shared.checked_settings import settings, within
 
 HOP_SAMPLES = 160

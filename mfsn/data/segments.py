@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mfsn.data.faults import FaultSettings
 from mfsn.data.head_inputs import HOP_SAMPLES, InputSettings
-from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
+from pretrain.data.frames import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
 from pretrain.shared.errors import InputError
 
 IntArray = npt.NDArray[np.int64]

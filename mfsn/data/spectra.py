@@ -13,7 +13,7 @@ from torchaudio.functional import preemphasis
 from torchaudio.transforms import MFCC, Spectrogram
 
 from mfsn.data.head_inputs import HOP_SAMPLES, InputSettings
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
+from pretrain.data.frames import SAMPLE_RATE_HZ
 
 MIN_AMPLITUDE = 1e-5
 """Smaller magnitudes count as this (librosa's `amplitude_to_db`)."""

@@ -16,9 +16,9 @@ from mfsn.data.segment_cache import CutUtterance, halved
 from mfsn.data.spectra import Spectra
 from mfsn.data.streams import fitted_states
 from pretrain.data.audio.waveforms import Waveform
+from pretrain.data.frames import RECEPTIVE_FIELD_SAMPLES
 from pretrain.data.loader import pad_waveforms
 from pretrain.model.encode import SoundEncoder
-from pretrain.model.encoder_settings import RECEPTIVE_FIELD_SAMPLES
 from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.errors import InputError
 

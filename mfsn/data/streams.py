@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from mfsn.data.normalization import valid_frames
 from mfsn.data.segment_batch import SegmentBatch
+from pretrain.data.frames import SAMPLES_PER_FRAME
 from pretrain.model.encode import EncoderOutput
-from pretrain.model.encoder_settings import SAMPLES_PER_FRAME
 from pretrain.model.frozen import FrozenEncoder, load_frozen
 from pretrain.shared.errors import InputError
 

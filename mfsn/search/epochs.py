@@ -23,9 +23,9 @@ from mfsn.search.predict import NetworkFunction, Scores, predict_each, score
 from mfsn.search.training import Training
 from mfsn.search.training_settings import FitSettings
 from mfsn.search.training_state import TrainingState
-from pretrain.config.settings import hash_of
 from pretrain.engine.interrupts import StopRequest
 from pretrain.shared.errors import InputError
+from pretrain.shared.hashes import hash_of
 from pretrain.shared.random_streams import generator
 
 

@@ -5,18 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pretrain.config.files import SettingsTree, flatten
-from pretrain.config.settings import (
-    CHANGE_NO_NUMBER,
-    TrainingSettings,
-    check_name,
-    hash_of,
-    without,
-)
+from pretrain.config.settings import CHANGE_NO_NUMBER, TrainingSettings, check_name, without
 from pretrain.config.training import HealthSettings, OptimizerSettings
 from pretrain.data.loader import DataSettings
 from pretrain.data.masking import MaskSettings
 from pretrain.objectives.ctc import CtcSettings
 from pretrain.shared.checked_settings import settings, within
+from pretrain.shared.hashes import hash_of
 from pretrain.shared.paths import PROJECT
 
 DEFAULT_CONFIG = PROJECT / "configs" / "finetune" / "default.toml"

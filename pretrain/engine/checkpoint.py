@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from pretrain.shared.atomic_files import sync
 from pretrain.shared.errors import UserError
 from pretrain.shared.json_files import JsonError, Schema, read_object
 
@@ -72,7 +73,7 @@ def save_checkpoint(
         if final.exists():
             _remove(final)
         os.replace(partial, final)
-        _sync(folder)
+        sync(folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise CheckpointError(
@@ -166,15 +167,5 @@ def _remove(checkpoint: Path) -> None:
 
 
 def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    path.write_bytes(content)
+    sync(path)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pretrain.config.files import flatten, to_toml
-from pretrain.config.settings import CHANGE_NO_NUMBER, RunSettings, hash_of, without
+from pretrain.config.settings import CHANGE_NO_NUMBER, RunSettings, without
 from pretrain.engine.checkpoint import list_checkpoints
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.errors import UserError
+from pretrain.shared.hashes import hash_of
 from pretrain.shared.json_files import FILES, JsonError, finite
 from pretrain.shared.processes.locks import lock
 from pretrain.shared.run_record import (

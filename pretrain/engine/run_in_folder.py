@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from pretrain.config.settings import RunSettings
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.readers import read_corpus
 from pretrain.data.readers.registry import SYNTHETIC
 from pretrain.data.tables.utterances import save_table, table_hash
@@ -23,7 +24,6 @@ from pretrain.engine.launch import agreed, describe, make_accelerator
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
 from pretrain.engine.run_folder import RunFolder, comparison_of
 from pretrain.engine.train import Trainer
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.weights import INITIAL_WEIGHTS_FILE, save_encoder, weights_hash
 from pretrain.objectives.objective import Objective
 from pretrain.shared.json_files import FILES, digests_of

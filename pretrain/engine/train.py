@@ -13,6 +13,7 @@ from torch import nn
 
 from pretrain.config.settings import RunSettings
 from pretrain.data.batch import Batch
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.loader import ShardReader, make_loader, make_plan
 from pretrain.data.sampler import Shard, UpdatePlan
 from pretrain.engine.checkpoint import (
@@ -30,7 +31,6 @@ from pretrain.engine.run_folder import RunFolder
 from pretrain.engine.state import TrainState, generator_state, restore_generators
 from pretrain.engine.tracking import ProgressBar
 from pretrain.engine.update import UpdateLeft, UpdateResult, any_process, compute_update
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.objectives.objective import Objective
 
 

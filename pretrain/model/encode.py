@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from pretrain.data.audio.waveforms import Waveform, to_16k_mono
-from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.model.encoder_settings import (
+from pretrain.data.frames import (
     RECEPTIVE_FIELD_SAMPLES,
     SAMPLE_RATE_HZ,
     SAMPLES_PER_FRAME,
     num_frames_of,
 )
+from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.shared.errors import InputError
 
 RATES_HZ = (1_000, 768_000)

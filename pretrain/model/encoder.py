@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pretrain.data.frames import num_frames_of
 from pretrain.model.context import ContextNetwork
 from pretrain.model.encode import EncoderOutput, SoundEncoder
-from pretrain.model.encoder_settings import EncoderSettings, num_frames_of
+from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.time_major_conv import TimeMajorConv
 from pretrain.shared.random_streams import generator
 

@@ -4,18 +4,8 @@ from typing import Annotated
 
 from pretrain.data.frames import (
     CONV_KERNELS,
-    CONV_STRIDES,
-    RECEPTIVE_FIELD_SAMPLES,
-    SAMPLE_RATE_HZ,
-    SAMPLES_PER_FRAME,
-    num_frames_of,
 )
 from pretrain.shared.checked_settings import settings, within
-
-__all__ = [
-    "CONV_KERNELS", "CONV_STRIDES", "RECEPTIVE_FIELD_SAMPLES", "SAMPLES_PER_FRAME",
-    "SAMPLE_RATE_HZ", "EncoderSettings", "num_frames_of",
-]  # fmt: skip
 
 MOST_PARAMETERS = 10_000_000_000
 """Of an encoder: 40 GB of weights, several times the largest speech encoder that there is."""

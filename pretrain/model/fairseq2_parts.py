@@ -17,7 +17,8 @@ from fairseq2.nn import BatchLayout
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, remove_weight_norm
 
-from pretrain.model.encoder_settings import CONV_KERNELS, CONV_STRIDES, EncoderSettings
+from pretrain.data.frames import CONV_KERNELS, CONV_STRIDES
+from pretrain.model.encoder_settings import EncoderSettings
 
 
 def encoder_config(settings: EncoderSettings) -> Wav2Vec2EncoderConfig:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.utils.rnn import pad_sequence
 
-from pretrain.model.encoder_settings import CONV_KERNELS, CONV_STRIDES, SAMPLES_PER_FRAME
+from pretrain.data.frames import CONV_KERNELS, CONV_STRIDES, SAMPLES_PER_FRAME
 
 
 class TimeMajorConv(nn.Module):

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pretrain.data.batch import Batch
+from pretrain.data.frames import num_frames_of
 from pretrain.data.vocabulary import BLANK, Vocabulary, collapse
 from pretrain.model.encoder import Encoder, seeded_weights
-from pretrain.model.encoder_settings import num_frames_of
 from pretrain.objectives.feature_statistics import variance
 from pretrain.objectives.objective import ObjectiveOutput
 from pretrain.objectives.presentation import CollapseRule

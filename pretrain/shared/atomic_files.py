@@ -56,10 +56,10 @@ def replaced(path: Path, *, durably: bool = False) -> Iterator[Path]:
         try:
             yield beside
             if durably:
-                _sync(beside)
+                sync(beside)
             os.replace(beside, path)
             if durably:
-                _sync(path.parent)
+                sync(path.parent)
         finally:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
@@ -97,7 +97,8 @@ def replace_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, have reached the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

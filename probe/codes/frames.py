@@ -15,7 +15,7 @@ from einops import rearrange
 from torch import nn
 from tqdm import tqdm
 
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.model.weights import weights_hash
 from pretrain.shared.kept_tensors import TensorFile
 from pretrain.shared.numbers_version import kept_as

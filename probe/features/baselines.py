@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torchaudio.transforms import MelSpectrogram
 
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.loader import normalize_waveform
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 
 CONSTANT = "constant"
 LOG_MEL = "log-mel"

@@ -20,8 +20,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pretrain.data.audio.waveforms import Waveform
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.loader import normalize_waveform
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.errors import InputError
 from pretrain.shared.kept_tensors import TensorFile, Tensors

@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pretrain.data.audio.waveforms import Waveform
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.errors import InputError
 from pretrain.shared.kept_tensors import Parts, TensorFile

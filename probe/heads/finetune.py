@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pretrain.data.audio.waveforms import Waveform, read_waveform
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.loader import pad_waveforms
 from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.encoder import seeded_weights
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ
 from pretrain.model.frozen import FrozenEncoder
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.durations import in_words

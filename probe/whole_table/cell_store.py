@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pretrain.config.settings import hash_of
 from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.weights import INITIAL_WEIGHTS_FILE, SETTINGS_FILE, WEIGHTS_FILE
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.errors import InputError
 from pretrain.shared.file_names import file_name
+from pretrain.shared.hashes import hash_of
 from pretrain.shared.json_files import Schema, read_object
 from pretrain.shared.numbers_version import versions_of
 from probe.features.baselines import CONSTANT, LOG_MEL, LogMelFeatures

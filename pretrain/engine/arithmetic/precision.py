@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pretrain.model.encoder_settings import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, EncoderSettings
+from pretrain.data.frames import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from pretrain.model.encoder_settings import EncoderSettings
 
 Precision = Literal["bf16", "fp32"]
 

@@ -13,12 +13,8 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from pretrain.data.frames import CONV_KERNELS, CONV_STRIDES, SAMPLES_PER_FRAME
 from pretrain.model.encode import EncoderOutput, SoundEncoder
-from pretrain.model.encoder_settings import (
-    CONV_KERNELS,
-    CONV_STRIDES,
-    SAMPLES_PER_FRAME,
-)
 from pretrain.model.kinds.registry import Described
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema, read_object

@@ -18,9 +18,9 @@ from mfsn.data.streams import (
     levels_of,
     load_frame_encoder,
 )
+from pretrain.data.frames import num_frames_of
 from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.encoder import build_encoder
-from pretrain.model.encoder_settings import num_frames_of
 from pretrain.model.frozen import FrozenEncoder
 from pretrain.model.weights import save_encoder
 from tests.mfsn.corpora import CPU, SIZES, corpus, encoder

@@ -5,6 +5,7 @@ import torch
 
 from pretrain.config.files import SettingsTree
 from pretrain.data.audio.waveforms import read_waveform
+from pretrain.data.frames import num_frames_of
 from pretrain.data.loader import (
     DataSettings,
     ShardReader,
@@ -17,7 +18,6 @@ from pretrain.data.loader import (
 from pretrain.data.masking import MaskSettings
 from pretrain.data.readers import read_corpus
 from pretrain.data.sampler import PlanError
-from pretrain.model.encoder_settings import num_frames_of
 
 DATA = DataSettings(crop_seconds=1.5, shard_seconds=5.0, num_shards=2)
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from pretrain.data.batch import Batch
-from pretrain.model.encoder_settings import EncoderSettings, num_frames_of
+from pretrain.data.frames import num_frames_of
+from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.shared.random_streams import Draws, generator
 
 SETTINGS = EncoderSettings(

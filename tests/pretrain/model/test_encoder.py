@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pretrain.data.frames import num_frames_of
 from pretrain.model.encoder import build_encoder
-from pretrain.model.encoder_settings import EncoderSettings, num_frames_of
+from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import weights_hash
 from tests.pretrain.model.small import LENGTHS, SETTINGS, make_batch
 

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pretrain.model.encoder_settings import CONV_STRIDES, num_frames_of
+from pretrain.data.frames import CONV_STRIDES, num_frames_of
 from pretrain.model.time_major_conv import TimeMajorConv
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pretrain.model.encoder_settings import CONV_KERNELS, CONV_STRIDES
+from pretrain.data.frames import CONV_KERNELS, CONV_STRIDES
 from pretrain.model.fairseq2_parts import encoder_config
 from pretrain.objectives.quantized import QuantizedObjective
 

@@ -6,9 +6,9 @@ import math
 import pytest
 import torch
 
+from pretrain.data.frames import num_frames_of
 from pretrain.data.vocabulary import Vocabulary, collapse
 from pretrain.model.encoder import build_encoder
-from pretrain.model.encoder_settings import num_frames_of
 from pretrain.objectives.ctc import (
     CtcObjective,
     CtcSettings,

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from pretrain.data.batch import Batch
+from pretrain.data.frames import num_frames_of
 from pretrain.model.encoder import build_encoder
-from pretrain.model.encoder_settings import num_frames_of
 from pretrain.model.masked_frames import MaskedFrames, find_masked_frames
 from pretrain.model.negatives import Negatives
 from pretrain.model.quantizer import draw_gumbel_noise
