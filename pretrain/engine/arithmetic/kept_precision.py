@@ -73,7 +73,7 @@ def settle(
     finished = [_is_finished(row, folder_of, option) for row in rows]
     if AUTO not in asked:
         if BF16 in asked and not all(finished):
-            warn_if_slow(Choice(BF16, ASKED), device, widths(), say=say)
+            warn_if_slow(Choice(BF16, ASKED), device, widths(), option=option, say=say)
         return list(rows)
     there = Counter(found for row in rows for found in _found(row, folder_of, option))
     by_number = [precision for precision, _ in there.most_common()]
@@ -83,7 +83,7 @@ def settle(
         choice = decided_once(table, lambda: choose_precision(device, widths()), keep=keep)
     if not all(finished):
         say(str(choice))
-        warn_if_slow(choice, device, widths(), say=say)
+        warn_if_slow(choice, device, widths(), option=option, say=say)
     return [
         row.with_precision(choice.precision) if row.run.training.precision == AUTO else row
         for row in rows
@@ -122,6 +122,7 @@ def warn_if_slow(
     widths: Widths,
     *,
     path: str | None = None,
+    option: str = "--out",
     say: Callable[[str], None] = say_at_once,
 ) -> None:
     """Says it where the other precision is faster by far on this device; see `choose_precision`."""
@@ -130,7 +131,7 @@ def warn_if_slow(
     if reason:
         say(
             f"WARNING: precision {choice.precision} {why}, but {reason}. What is there stays as it "
-            "is: for another precision choose another --out."
+            f"is: for another precision choose another {option}."
         )
 
 
