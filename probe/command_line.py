@@ -8,6 +8,7 @@ from typing import Literal
 
 from pretrain.data.tables.columns import add_columns_argument
 from probe.corpora.registry import corpus_help
+from probe.features.pooling import MEAN, POOLINGS, pooling_override
 from probe.folds.protocols import SplitError, parse_protocol
 from probe.heads.settings import DEFAULT, HEADS, heads_in_words, make_head
 
@@ -56,7 +57,7 @@ class ProbeRequest(EncodingRequest):
     protocol: str
     head: str
     set: list[str]
-    """Settings of the head, as `KEY=VALUE`."""
+    """Settings of the head, as `KEY=VALUE`, what was said by --pooling among them."""
 
     out: Path
     seed: list[int] | None
@@ -80,6 +81,17 @@ def add_checks(parser: argparse._ActionsContainer) -> None:
         action="store_false",
         help="look for test recordings in the pre-training corpus by hash only, not by sound too "
         "(a few minutes per 10 hours of pre-training audio, once)",
+    )
+
+
+def add_pooling(parser: argparse._ActionsContainer) -> None:
+    """Adds --pooling."""
+    parser.add_argument(
+        "--pooling",
+        choices=POOLINGS,
+        help="what the linear head hears of each layer: "
+        + "; ".join(f"{name}: {words}" for name, words in POOLINGS.items())
+        + f" (default: {MEAN}); the same for all rows and baselines",
     )
 
 
@@ -153,6 +165,7 @@ def parse_arguments(arguments: Sequence[str]) -> ProbeRequest:
         metavar="KEY=VALUE",
         help="a setting of the head, as in superb.epochs=40; may be repeated",
     )
+    add_pooling(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="results folder")
     parser.add_argument(
         "--seed",
@@ -179,11 +192,13 @@ def parse_arguments(arguments: Sequence[str]) -> ProbeRequest:
     add_precision(parser)
     add_checks(parser)
     parsed = parser.parse_args(arguments)
+    pooling = vars(parsed).pop("pooling")
     try:
         parse_protocol(parsed.protocol)
     except SplitError as error:
         parser.error(f"--protocol: {error}")
     try:
+        parsed.set += pooling_override([parsed.head], pooling)
         make_head(parsed.head, parsed.set)
     except ValueError as error:
         parser.error(str(error))

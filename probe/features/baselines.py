@@ -1,16 +1,16 @@
 """What a pre-trained encoder has to beat.
 
 - `constant`: the training mean, or the majority class: no features at all (`probe.heads.linear`)
-- `log-mel`: mean and deviation over time of the log-mel spectrogram, as features of one layer
+- `log-mel`: the log-mel spectrogram as one layer, pooled over time as the encoders are
 - `untrained`: the encoder at the weights from which every row started
 """
 
-import torch
 from torch import Tensor
 from torchaudio.transforms import MelSpectrogram
 
 from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.loader import normalize_waveform
+from probe.features.moments import mean_and_deviation
 
 CONSTANT = "constant"
 LOG_MEL = "log-mel"
@@ -45,11 +45,7 @@ class LogMelFeatures:
         """(B, S), (B,) -> (B, 1, 160)"""
         num_frames = (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES + 1
         logs = self.logs(waveforms)  # (B, 80, T)
-        valid = torch.arange(logs.shape[2]) < num_frames[:, None]
-        weights = (valid / num_frames[:, None])[:, None]  # (B, 1, T)
-        mean = (logs * weights).sum(2)
-        variance = ((logs - mean[:, :, None]).square() * weights).sum(2)
-        return torch.cat([mean, variance.sqrt()], dim=1)[:, None]
+        return mean_and_deviation(logs.transpose(1, 2), num_frames)[:, None]
 
     def logs(self, waveforms: Tensor) -> Tensor:
         """(B, S) -> (B, 80, T), frames beyond an utterance's end included."""

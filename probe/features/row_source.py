@@ -15,6 +15,7 @@ from probe.features.frame_states import (
     LogMelFrames,
     kept_frames,
 )
+from probe.features.pooling import MEAN, Pooling
 from probe.features.utterance_features import EncoderFeatures, FloatArray, extract
 
 
@@ -38,10 +39,12 @@ class RowSource:
         """Hash of all that its numbers depend on beside the corpus."""
         return LogMelFeatures.key if self.frozen is None else self.frozen.key
 
-    def features(self) -> FloatArray:
-        """Returns (N, L, D) of the utterances, in order of the table."""
+    def features(self, pooling: Pooling = MEAN) -> FloatArray:
+        """Returns the utterances' features in order of the table: (N, L, D), or (N, L, 2 D) with
+        the deviation after the mean."""
         source = LogMelFeatures() if self.frozen is None else EncoderFeatures(self.frozen)
-        return extract(self.table, source, self.folder)
+        both = extract(self.table, source, self.folder)
+        return both[..., : both.shape[-1] // 2] if pooling == MEAN else both
 
     def frames(self) -> Frames:
         """Returns the frame states of all layers, in order of the table."""

@@ -1,7 +1,7 @@
 """Utterance features of a frozen encoder, computed once and kept.
 
-Shapes: N utterances, B utterances of a batch, S samples, T frames, L layers (block inputs and
-outputs: one more than the Transformer has blocks), D channels.
+Shapes: N utterances, B utterances of a batch, S samples, L layers (block inputs and outputs: one
+more than the Transformer has blocks), D channels.
 """
 
 import json
@@ -24,6 +24,7 @@ from pretrain.shared.errors import InputError
 from pretrain.shared.kept_tensors import Parts, TensorFile
 from pretrain.shared.numbers_version import kept_as
 from probe.features.batches import BATCH_SECONDS, batches, lengths_16k, longest_first, read_batch
+from probe.features.moments import mean_and_deviation
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -45,12 +46,13 @@ class FeatureSource(Protocol):
         ...
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
-        """(B, S) prepared and zero-padded, (B,) -> (B, L, D) float32 on the CPU."""
+        """(B, S) prepared and zero-padded, (B,) -> (B, L, 2 D) float32 on the CPU: D means over
+        time, then D deviations."""
         ...
 
 
 class EncoderFeatures:
-    """Every layer of a frozen encoder, mean over valid frames."""
+    """Every layer of a frozen encoder: mean and deviation over valid frames, (B, L, 2 D)."""
 
     def __init__(self, encoder: FrozenEncoder) -> None:
         self._encoder = encoder
@@ -58,14 +60,7 @@ class EncoderFeatures:
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
         output = self._encoder(waveforms, num_samples)
-        num_frames = output.num_frames[:, None]
-        steps = torch.arange(output.layers[0].shape[1], device=num_frames.device)
-        share = (steps < num_frames).float() / num_frames  # (B, T)
-        # A garbage frame may be non-finite, which 0 times does not remove.
-        layers = [
-            torch.einsum("bt,btd->bd", share, layer.float().masked_fill((share == 0)[..., None], 0))
-            for layer in output.layers
-        ]
+        layers = [mean_and_deviation(layer, output.num_frames) for layer in output.layers]
         return torch.stack(layers, dim=1).cpu()
 
 
@@ -76,7 +71,7 @@ def extract(
     *,
     batch_seconds: float = BATCH_SECONDS,
 ) -> FloatArray:
-    """Returns the (N, L, D) features of the utterances, in order of the table.
+    """Returns the (N, L, 2 D) features of the utterances, in order of the table.
 
     They are kept in `folder` under the source's key and the hash of the recordings; a later call
     reads them, whatever the labels are by then. An interrupted call leaves what it has done, and

@@ -18,6 +18,7 @@ import torch
 
 from pretrain.shared.checked_settings import settings
 from probe.corpora.targets import Task
+from probe.features.pooling import MEAN, Pooling
 from probe.features.row_source import RowSource
 from probe.folds.protocols import PARTS
 from probe.heads.settings import ProbeHead
@@ -38,7 +39,10 @@ SELECTED = "selected"
 
 @settings
 class LinearSettings:
-    """The linear head has none: its strengths are `STRENGTHS`."""
+    """What the linear head hears; its strengths are `STRENGTHS`."""
+
+    pooling: Pooling = MEAN
+    """`mean` over time, or `mean_std`: standard deviation too. Not specified by the paper."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +138,7 @@ def evaluate_linear(
     source: RowSource, tasks: Sequence[Task], parts: Sequence[Part], settings: LinearSettings
 ) -> Evaluation:
     """Probes every layer of a row."""
-    return evaluate(source.table, source.features(), tasks, parts)
+    return evaluate(source.table, source.features(settings.pooling), tasks, parts)
 
 
 HEAD = ProbeHead(settings_class=LinearSettings, evaluate=evaluate_linear, tells_layers_apart=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pretrain.config.files import read_tree
 from pretrain.shared.errors import InputError
+from probe.features.pooling import MEAN, Pooling
 
 if TYPE_CHECKING:
     from probe.corpora.targets import Task
@@ -30,7 +31,9 @@ class HeadEntry(NamedTuple):
 
 
 HEADS: dict[str, HeadEntry] = {
-    "linear": HeadEntry("probe.heads.linear", "ridge and logistic regression on each layer's mean"),
+    "linear": HeadEntry(
+        "probe.heads.linear", "ridge and logistic regression on each layer, pooled over time"
+    ),
     "superb": HeadEntry(
         "probe.heads.superb", "learned layer weights and a small network on frames"
     ),
@@ -72,6 +75,17 @@ class Head:
     @property
     def kind(self) -> ProbeHead:
         return _kind(self.name)
+
+    @property
+    def pooling(self) -> Pooling:
+        """How an utterance's frames became one vector, where the head lets choose."""
+        pooling: Pooling = getattr(self.settings, "pooling", MEAN)
+        return pooling
+
+    @property
+    def label(self) -> str:
+        """What tables call it: heads of other pooling have tables of their own."""
+        return self.name if self.pooling == MEAN else f"{self.name}-{self.pooling}"
 
     def described(self) -> dict[str, Any]:
         """Returns name and settings of this head in plain values; part of the results' inputs."""

@@ -169,7 +169,7 @@ def probe(
         "inputs": inputs_of(runs, corpora, protocol, head, bf16=bf16, fingerprints=fingerprints),
         "protocol": protocol,
         "corpora": [corpus.described for corpus in corpora],
-        "head": head.name,
+        "head": head.label,
         "rows": [run.described() for run in rows],
         "contamination": heard,
         "notes": notes,
@@ -227,7 +227,7 @@ def labelled(
     """Returns the lines with the columns that say what they belong to."""
     frame = pd.DataFrame(lines)
     return frame.assign(
-        row=run.name, seed=run.seed, corpus=corpus, protocol=protocol, head=head.name
+        row=run.name, seed=run.seed, corpus=corpus, protocol=protocol, head=head.label
     )
 
 

@@ -70,7 +70,9 @@ def evaluate_row(
     if source.key not in known:
         found = head.kind.evaluate(source, corpus.tasks, corpus.parts, head.settings)
         if corpus.attributes:
-            found.add(evaluate_attributes(corpus.table, source.features(), corpus.attributes))
+            found.add(
+                evaluate_attributes(corpus.table, source.features(head.pooling), corpus.attributes)
+            )
         known[source.key] = found
     return known[source.key]
 

@@ -50,10 +50,10 @@ class Setting:
 
     @property
     def folder_name(self) -> str:
-        return f"{protocol_name(self.protocol)}-{self.head.name}"
+        return f"{protocol_name(self.protocol)}-{self.head.label}"
 
     def __str__(self) -> str:
-        return f"{self.corpus.name}, {protocol_name(self.protocol)}, {self.head.name}"
+        return f"{self.corpus.name}, {protocol_name(self.protocol)}, {self.head.label}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

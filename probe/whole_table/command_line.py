@@ -8,9 +8,11 @@ from pathlib import Path
 from pretrain.config.command_line import PRETRAINING_CORPUS
 from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import MOST_JOBS
+from pretrain.shared.errors import CommandLineError
 from pretrain.shared.paths import PROJECT
-from probe.command_line import EncodingRequest, add_checks, add_precision
+from probe.command_line import EncodingRequest, add_checks, add_pooling, add_precision
 from probe.corpora.registry import corpus_help
+from probe.features.pooling import pooling_override
 from probe.folds.protocols import PROTOCOLS
 from probe.heads.settings import DEFAULT, HEADS, heads_in_words
 
@@ -95,6 +97,11 @@ def parse(arguments: Sequence[str]) -> Table4Request:
     parsed.protocol = list(dict.fromkeys(parsed.protocol or ["speaker"]))
     parsed.head = list(dict.fromkeys(parsed.head or [DEFAULT]))
     parsed.corpus = list(dict.fromkeys(parsed.corpus))
+    pooling = vars(parsed).pop("pooling")
+    try:
+        parsed.head_set += pooling_override(parsed.head, pooling)
+    except CommandLineError as error:
+        parser.error(str(error))
     return Table4Request(**vars(parsed))
 
 
@@ -132,6 +139,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="a setting of a head, for example superb.epochs=30; may be repeated",
     )
+    add_pooling(what)
     what.add_argument(
         "--seed", type=int, action="append", metavar="N", help="may be repeated (default: 0)"
     )

@@ -57,19 +57,20 @@ class Counting:
         return torch.stack([waveforms.sum(1), num_samples.float()], dim=1)[:, None]
 
 
-def test_features_are_the_mean_over_valid_frames_of_every_layer(
+def test_features_are_mean_and_deviation_over_valid_frames_of_every_layer(
     table: pd.DataFrame, tmp_path: Path
 ) -> None:
     encoder = build_encoder(SIZES, seed=1).eval()
     features = extract(table, EncoderFeatures(FrozenEncoder(encoder, name="e")), tmp_path)
-    assert features.shape == (4, 3, 16)
+    assert features.shape == (4, 3, 32)
     for row in range(4):
         waveform = torch.from_numpy(normalize_waveform(read_waveform(table.iloc[row])))
         padded = torch.nn.functional.pad(waveform, (0, -len(waveform) % 320))
         with torch.no_grad():
             output = encoder(padded[None], torch.tensor([len(waveform)]))
         for layer, frames in enumerate(output.layers):
-            expected = frames[0, : int(output.num_frames[0])].mean(0)
+            valid = frames[0, : int(output.num_frames[0])]
+            expected = torch.cat([valid.mean(0), valid.std(0, correction=0)])
             np.testing.assert_allclose(features[row, layer], expected, rtol=1e-4, atol=1e-5)
 
 

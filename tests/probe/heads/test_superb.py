@@ -212,7 +212,7 @@ def test_settings_of_another_head_and_impossible_ones_are_refused() -> None:
         ("superb", "superb.epoch=3", "did you mean `superb.epochs`"),
         ("superb", "superb.epochs=0", "`epochs` must be at least 1, but is 0"),
         ("superb", "finetune.epochs=2", "no setting of the head 'superb'"),
-        ("linear", "superb.lr=1", "it has none"),
+        ("linear", "superb.lr=1", "it has linear.pooling"),
     ):
         with pytest.raises(ValueError, match=message):
             make_head(name, [text])
