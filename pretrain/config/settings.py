@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 from pretrain.config.files import SettingsError, SettingsOptionError, SettingsTree, flatten
 from pretrain.config.training import HealthSettings, OptimizerSettings
+from pretrain.data.held_out import HeldOutSettings
 from pretrain.data.loader import DataSettings
 from pretrain.data.masking import MaskSettings
 from pretrain.model.encoder_settings import EncoderSettings
@@ -89,6 +90,7 @@ class PretrainSettings:
     optimizer: OptimizerSettings = dataclasses.field(default_factory=OptimizerSettings)
     training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
     health: HealthSettings = dataclasses.field(default_factory=HealthSettings)
+    held_out: HeldOutSettings = dataclasses.field(default_factory=HeldOutSettings)
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
@@ -156,7 +158,10 @@ class ResolvedSettings:
 
     def tree(self) -> dict[str, Any]:
         """Returns the settings as nested tables of plain values."""
-        return {**dataclasses.asdict(self.run), self.run.mode: dataclasses.asdict(self.objective)}
+        run = dataclasses.asdict(self.run)
+        if not self.run.held_out.speakers:  # as runs that know nothing of it
+            del run["held_out"]
+        return {**run, self.run.mode: dataclasses.asdict(self.objective)}
 
     def compared(self) -> dict[str, Any]:
         """Returns the settings that all rows of one table must share, with dotted keys."""

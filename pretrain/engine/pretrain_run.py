@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 
 from pretrain.config.settings import ResolvedSettings
+from pretrain.data.held_out import held_out_utterances, without_held_out
 from pretrain.data.loader import usable_utterances
 from pretrain.engine.arithmetic.kept_precision import settle
 from pretrain.engine.arithmetic.precision import AUTO, Widths
 from pretrain.engine.launch import agreed
+from pretrain.engine.read_outs.held_out import HeldOut
 from pretrain.engine.run_in_folder import run_in_folder
 from pretrain.model.encoder import build_encoder
 from pretrain.objectives import objective_kind
@@ -58,7 +60,15 @@ class Pretraining:
         return widths_of(self._settings)
 
     def select(self, table: pd.DataFrame) -> pd.DataFrame:
-        return usable_utterances(table, self._settings.run.data)
+        usable = usable_utterances(table, self._settings.run.data)
+        return without_held_out(usable, self._settings.run.held_out)
+
+    def held_out(self, table: pd.DataFrame) -> HeldOut | None:
+        run = self._settings.run
+        if not run.held_out.speakers:
+            return None
+        found = held_out_utterances(usable_utterances(table, run.data), run.held_out)
+        return HeldOut(found, self.select(table), run.held_out, run.data, run.mask, run.seed)
 
     def build(self, utterances: pd.DataFrame) -> Objective:
         run = self._settings.run

@@ -38,7 +38,7 @@ EARLY_FILES = {
 
 WEIGHTS_FILE = "encoder.safetensors"
 
-_KEPT = (".safetensors", "encoder.json", "utterances.csv", "vocabulary.json")
+_KEPT = (".safetensors", "encoder.json", "utterances.csv", "held_out.csv", "vocabulary.json")
 
 
 class RunFolderError(UserError):

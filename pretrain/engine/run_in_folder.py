@@ -22,11 +22,21 @@ from pretrain.engine.arithmetic.processor_tuning import (
 )
 from pretrain.engine.launch import agreed, describe, make_accelerator
 from pretrain.engine.provenance import command_line, git_state, hardware, package_versions
+from pretrain.engine.read_outs.held_out import HeldOut
 from pretrain.engine.run_folder import RunFolder, comparison_of
 from pretrain.engine.train import Trainer
-from pretrain.model.weights import INITIAL_WEIGHTS_FILE, save_encoder, weights_hash
-from pretrain.objectives.objective import Objective
+from pretrain.model.weights import (
+    INITIAL_WEIGHTS_FILE,
+    save_encoder,
+    tensors_hash,
+    weights_hash,
+)
+from pretrain.objectives.objective import HasFixedTargets, Objective
 from pretrain.shared.json_files import FILES, digests_of
+from pretrain.shared.kept_tensors import TensorFile
+
+TARGETS_FILE = "targets.safetensors"
+"""In the run folder: what targets that are fixed before training were made with."""
 
 
 class Recipe(Protocol):
@@ -44,6 +54,10 @@ class Recipe(Protocol):
 
     def select(self, table: pd.DataFrame) -> pd.DataFrame:
         """Returns the corpus's utterances to train on, with the column `num_samples` (16 kHz)."""
+        ...
+
+    def held_out(self, table: pd.DataFrame) -> HeldOut | None:
+        """Returns the part of the corpus that is read out instead of trained on."""
         ...
 
     def build(self, utterances: pd.DataFrame) -> Objective:
@@ -111,15 +125,23 @@ def _train(
     objective = recipe.build(usable)
     assert isinstance(objective, torch.nn.Module)
     encoder = objective.encoder
-    initial_hash = weights_hash(encoder)
+    fixed = {
+        "corpus": corpus_hash,
+        "initial_weights": weights_hash(encoder),
+        **_kept_targets(objective, folder, write=is_main),
+    }
     if not is_new:
-        folder.check_unchanged("corpus", corpus_hash)
-        folder.check_unchanged("initial_weights", initial_hash)
+        for what, now in fixed.items():
+            folder.check_unchanged(what, now)
     if is_main and (is_new or not (folder.path / INITIAL_WEIGHTS_FILE).is_file()):
         save_encoder(folder.path, encoder, initial=True)
     if is_main and (is_new or not (folder.path / "utterances.csv").is_file()):
         save_table(table, folder.path / "utterances.csv")
-    trainer = Trainer(settings, objective, usable, folder, accelerator, recipe.small_config)
+    with accelerator.main_process_first():
+        held_out = recipe.held_out(table)
+    trainer = Trainer(
+        settings, objective, usable, folder, accelerator, recipe.small_config, held_out
+    )
     trainer.resume()
     hours = usable["num_samples"].sum() / SAMPLE_RATE_HZ / 3600
     say(
@@ -140,8 +162,7 @@ def _train(
         "hashes": {
             "settings": settings.hash,
             "comparison": comparison_hash,
-            "initial_weights": initial_hash,
-            "corpus": corpus_hash,
+            **fixed,
         },
         "parameters": {"encoder": _count(encoder), "objective": _count(objective)},
         "command": command_line(),
@@ -160,6 +181,8 @@ def _train(
         if finished and is_main:
             save_encoder(folder.path, encoder)
             description["hashes"]["final_weights"] = weights_hash(encoder)
+            if held_out:
+                description["held_out"] = held_out.describe(folder.path)
             description |= recipe.finish(objective, folder.path)
             description[FILES] = digests_of(folder.path, folder.kept_files())
         status = "finished" if finished else "stopped"
@@ -174,6 +197,17 @@ def _train(
         for tracker in accelerator.trackers:
             tracker.finish()
     return finished
+
+
+def _kept_targets(objective: Objective, folder: RunFolder, *, write: bool) -> dict[str, str]:
+    """Keeps what the targets were made with, where that is of the corpus; returns its hash."""
+    if not isinstance(objective, HasFixedTargets):
+        return {}
+    tensors = {name: one.contiguous() for name, one in objective.fixed_targets().items()}
+    file = TensorFile(path=folder.path / TARGETS_FILE)
+    if write and file.read() is None:
+        file.write(tensors)
+    return {"targets": tensors_hash(tensors)}
 
 
 def _count(module: torch.nn.Module) -> int:

@@ -27,6 +27,7 @@ from pretrain.engine.health import HealthMonitor
 from pretrain.engine.interrupts import StopRequest
 from pretrain.engine.optimizer import learning_rate, make_optimizer, set_rate
 from pretrain.engine.outlook import MIN_UPDATES, Pace, advice, in_for, measure_shard_seconds
+from pretrain.engine.read_outs.held_out import FILE, FOLDER, HeldOut
 from pretrain.engine.run_folder import RunFolder
 from pretrain.engine.state import TrainState, generator_state, restore_generators
 from pretrain.engine.tracking import ProgressBar
@@ -45,8 +46,10 @@ class Trainer:
         folder: RunFolder,
         accelerator: Accelerator,
         small_config: str,
+        held_out: HeldOut | None = None,
     ) -> None:
-        """`small_config` is the configuration to name where this one is too large."""
+        """`small_config` is the configuration to name where this one is too large; `held_out` is
+        read out now and then."""
         assert isinstance(objective, nn.Module)
         assert settings.run.training.precision != "auto", "it is settled before there is a folder"
         self._settings = settings.run
@@ -55,6 +58,7 @@ class Trainer:
         self._folder = folder
         self._accelerator = accelerator
         self._small_config = small_config
+        self._held_out = held_out
         self._pace = Pace()
         self._is_slow = False
         self._reader = ShardReader(
@@ -114,6 +118,7 @@ class Trainer:
                     self._save()
                     return False
                 is_last = update == last - 1
+                self._read_out(update + 1, is_last=is_last)
                 if stop or is_last or (update + 1) % training.checkpoint_every == 0:
                     self._save()
                 if stop and not is_last:
@@ -241,6 +246,20 @@ class Trainer:
         self.state.metrics.append(self._folder.metrics_file, record)
         if self._settings.training.tracker != "none":
             self._accelerator.log(record, step=update)
+
+    def _read_out(self, done: int, *, is_last: bool) -> None:
+        """Measures the held-out utterances when it is time to."""
+        if self._held_out is None or (done % self._held_out.every and not is_last):
+            return
+        training = self._settings.training
+        files = [self._folder.path / FOLDER / f"{done:08d}.csv"]
+        self._held_out.measure(
+            self._objective,
+            self._accelerator,
+            (done - 1) / training.updates,
+            training.precision == "bf16",
+            [*files, self._folder.path / FILE] if is_last else files,
+        )
 
     def _save(self) -> None:
         """Writes a checkpoint on the main process while the others wait."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 OBJECTIVES: dict[str, str] = {
     "quantized": "pretrain.objectives.quantized",
     "continuous": "pretrain.objectives.continuous",
+    "frames": "pretrain.objectives.frames.objective",
 }
 """Name -> the module whose `OBJECTIVE` it is. Imported when it is asked for: it needs torch."""
 

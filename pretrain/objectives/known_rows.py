@@ -101,6 +101,14 @@ def quantized_rules(num_centres: int, weight: str) -> tuple[CollapseRule, ...]:
     )
 
 
+CONV_RULE = CollapseRule(
+    metric="conv_variance",
+    limit=1e-4,
+    meaning="The conv stack gives the same output for every frame, though losses may look fine. "
+    "Lower `optimizer.conv_lr_scale` or the learning rate.",
+    finding="the conv stack has collapsed",
+)
+
 CONTINUOUS_RULES: tuple[CollapseRule, ...] = (
     CollapseRule(
         metric="target_variance",
@@ -125,13 +133,7 @@ CONTINUOUS_RULES: tuple[CollapseRule, ...] = (
         "learning rate.",
         finding="the predictions have collapsed",
     ),
-    CollapseRule(
-        metric="conv_variance",
-        limit=1e-4,
-        meaning="The conv stack gives the same output for every frame, though losses may look "
-        "fine. Lower `optimizer.conv_lr_scale` or the learning rate.",
-        finding="the conv stack has collapsed",
-    ),
+    CONV_RULE,
 )
 
 

@@ -7,7 +7,7 @@ follows `ObjectiveSettings`, a module that follows `Objective`, and their `Objec
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 from torch import Tensor
@@ -52,6 +52,16 @@ class Objective(Protocol):
 
     def after_update(self, progress: float) -> None:
         """Called once after every optimizer step, on every process (a teacher moves here)."""
+        ...
+
+
+@runtime_checkable
+class HasFixedTargets(Protocol):
+    """An objective whose targets were made of the corpus before the first update."""
+
+    def fixed_targets(self) -> Mapping[str, Tensor]:
+        """Returns what they are made with. The engine keeps it in the run folder, with its hash,
+        and refuses to continue a run with another."""
         ...
 
 

@@ -75,6 +75,9 @@ class Finetuning:
         self._vocabulary = vocabulary_of(self._parts.train["text"])
         return self._parts.train
 
+    def held_out(self, table: pd.DataFrame) -> None:
+        """Its dev part is written down at the end instead."""
+
     def build(self, utterances: pd.DataFrame) -> Objective:
         ids = utterances["id"].tolist()
         transcripts = dict(zip(ids, utterances["text"], strict=True))

@@ -11,6 +11,7 @@ NUMBERS_VERSION = {
     "scan": 2,  # lengths, hashes and loudness of the files of a corpus
     "fingerprint": 1,  # acoustic fingerprints, by which contamination is found
     "encoder": 1,  # layers of an encoder of given weights
+    "targets": 1,  # frames of a corpus in a target space, and their codebooks
     "features": 2,  # means and deviations over frames, of encoders and of log-mel bands
     "frames": 1,  # layers of every frame, of encoders and of log-mel bands
     "linear": 1,  # heads of the probe, with choice of layer, strength and epoch

@@ -59,6 +59,7 @@ class ReportedRecord(Schema):
     git: dict[str, Any] | None = None
     parameters: dict[str, Any] | None = None
     settings: dict[str, Any] | None = None
+    held_out: dict[str, Any] | None = None
     variants: list[dict[str, Any]] | None = None
     audio_hours: float | None = None
     train_seconds: float | None = None
