@@ -19,14 +19,18 @@ class HeldOutSettings:
     """What is held out of pre-training, and how often it is read out. Nothing by default."""
 
     speakers: Annotated[int, within("[0, 1e6]")] = 0
-    """Speakers that are not trained on (utterances, where a corpus names no speakers). Not
-    specified by the paper."""
+    """Speakers that are not trained on, none or at least 4 (utterances, where a corpus names no
+    speakers). Not specified by the paper."""
 
     per_speaker: Annotated[int, within("[1, 1e6]")] = 6
     """Utterances of each that are read out. Not specified by the paper."""
 
     every: Annotated[int, within("[1, 1e9]")] = 100
     """Updates between two read-outs; one is at the end in any case."""
+
+    def __post_init__(self) -> None:
+        if 0 < self.speakers < 4:
+            raise ValueError(f"`speakers` must be 0 or at least 4, but is {self.speakers} instead.")
 
 
 def without_held_out(table: pd.DataFrame, settings: HeldOutSettings) -> pd.DataFrame:

@@ -36,6 +36,8 @@ DIR/cells             a file per cell; a cell is computed again only when someth
 DIR/probe/P-H         the results under protocol P with head H, of exactly what this command names
 DIR/logs              what the processes say
 
+--study FILE           runs a registered study instead, seed by seed (`--study FILE --help`)
+
 Name all that the table shall show: what is there is not computed again. Ctrl-C loses at most the
 cells at work; the same command goes on. It may be started several times at once, on several
 machines with one disk too: every process takes the next free piece of work. `accelerate launch

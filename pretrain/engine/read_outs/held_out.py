@@ -60,7 +60,7 @@ class HeldOut:
         self._codebook = corpus_codebook(trained_on, seed, NUM_CENTROIDS)
         self._log_mel = LogMel()
         names = held_out["speaker"].where(held_out["speaker"] != "", held_out["id"])
-        self._halves = pd.factorize(names, sort=True)[0] % 2 == 0
+        self._speakers = pd.factorize(names, sort=True)[0]
 
     def measure(
         self,
@@ -100,7 +100,7 @@ class HeldOut:
             np.concatenate(states),
             np.concatenate(frames),
             self._codebook.centroids.double().numpy(),
-            np.repeat(self._halves, counts),
+            np.repeat(self._speakers, counts),
         )
         first_frames = np.cumsum([0, *counts])[:-1]
         return pd.DataFrame(

@@ -1,7 +1,8 @@
 """How well log-mel frames can be read off the states of masked frames, by ridge regression.
 
-Each half of the speakers is predicted by what was fitted on the other half, so that every frame is
-predicted once, by somebody else's. The same for all objectives. Not specified by the paper.
+Each half of the speakers is predicted by what was fitted on the other half, whose own halves chose
+the penalty: every frame is predicted once, from other speakers' frames. The same for all
+objectives. Not specified by the paper.
 
 Shapes: N frames, C channels of a state, D bands, k centroids.
 """
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-PENALTY = 1e-3
+PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Of ridge regression on standardised states, per frame. Not specified by the paper."""
 
 
@@ -32,7 +33,7 @@ class ReadOff:
 
 
 def read_off(
-    states: Floats, frames: Floats, centroids: Floats, halves: npt.NDArray[np.bool_]
+    states: Floats, frames: Floats, centroids: Floats, speakers: npt.NDArray[np.intp]
 ) -> ReadOff:
     """Predicts frames from states.
 
@@ -40,11 +41,14 @@ def read_off(
         states: (N, C) of masked frames.
         frames: (N, D) what was masked, standardised over the corpus.
         centroids: (k, D) of the corpus.
-        halves: (N,) in which half the speaker of each frame is. Both must occur.
+        speakers: (N,) numbers of the speakers, from 0; at least 4 of them.
     """
     predicted = np.empty_like(frames)
-    for test in (halves, ~halves):
-        predicted[test] = _ridge(states[~test], frames[~test], states[test])
+    for half in (0, 1):
+        test = speakers % 2 == half
+        fitted = (states[~test], frames[~test])
+        penalty = _best_penalty(*fitted, speakers[~test] // 2 % 2 == 0)
+        predicted[test] = _ridge(*fitted, states[test], penalty)
     return ReadOff(
         errors=np.square(frames - predicted).sum(1),
         powers=np.square(frames).sum(1),
@@ -52,10 +56,22 @@ def read_off(
     )
 
 
-def _ridge(states: Floats, frames: Floats, wanted: Floats) -> Floats:
+def _best_penalty(states: Floats, frames: Floats, inner: npt.NDArray[np.bool_]) -> float:
+    """Returns the penalty with which two halves of the speakers predict each other best."""
+
+    def error(penalty: float) -> float:
+        return sum(
+            float(np.square(frames[t] - _ridge(states[~t], frames[~t], states[t], penalty)).sum())
+            for t in (inner, ~inner)
+        )
+
+    return min(PENALTIES, key=error)
+
+
+def _ridge(states: Floats, frames: Floats, wanted: Floats, penalty: float) -> Floats:
     mean, std = states.mean(0), states.std(0).clip(min=1e-6)
     x, y_mean = (states - mean) / std, frames.mean(0)
-    gram = x.T @ x / len(x) + PENALTY * np.eye(x.shape[1])
+    gram = x.T @ x / len(x) + penalty * np.eye(x.shape[1])
     weights = np.linalg.solve(gram, x.T @ (frames - y_mean) / len(x))
     predicted: Floats = (wanted - mean) / std @ weights + y_mean
     return predicted

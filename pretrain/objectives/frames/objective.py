@@ -104,13 +104,8 @@ def build(
         head = Regression(_linear(dim, NUM_VALUES, seed), shares)
         return FramesObjective(encoder, ProsodyTargets(mean, std), head)
     codebook = corpus_codebook(utterances, seed, settings.num_centroids)
-    targets = LogMelTargets(
-        codebook.mean,
-        codebook.std,
-        codebook.centroids,
-        codebook.shares,
-        shuffled=settings.shuffled,
-    )
+    kept = 1.0 if settings.target == "value" else codebook.kept_variance
+    targets = LogMelTargets(codebook, kept, shuffled=settings.shuffled)
     return FramesObjective(encoder, targets, _head(codebook, settings, dim, seed, utterances))
 
 

@@ -54,7 +54,7 @@ class FramesSettings:
     -|f - c_j|^2 / tau over the fixed centroids, cross entropy. `cosine`: HuBERT's, cosines with
     learned embeddings. Not specified by the paper."""
 
-    tau: Annotated[float, within("(0, 1e6]")] = 80.0
+    tau: Annotated[float, within("(0, 1e6]")] = 160.0
     """Of the head `distance`: twice the variance that a prediction is taken to have, times what
     bands have in common. Not specified by the paper."""
 

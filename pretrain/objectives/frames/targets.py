@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pretrain.data.batch import Batch
 from pretrain.model.masked_frames import MaskedFrames
+from pretrain.objectives.frames.codebook import Codebook
 from pretrain.objectives.frames.heads import Target, squared_distances
 from pretrain.objectives.frames.logmel import LogMel
 from pretrain.objectives.frames.prosody import Prosody
@@ -20,15 +21,13 @@ from pretrain.shared.random_streams import Draws
 class LogMelTargets(nn.Module):
     """Log-mel bands, and the code of each frame where there are centroids."""
 
-    def __init__(
-        self, mean: Tensor, std: Tensor, centroids: Tensor, shares: Tensor, *, shuffled: bool
-    ) -> None:
+    def __init__(self, codebook: Codebook, kept_variance: float, *, shuffled: bool) -> None:
+        """`kept_variance` is the share of the frames' variance that the target keeps."""
         super().__init__()
         self.log_mel = LogMel()
         self.shuffled = shuffled
-        for name, value in (
-            ("mean", mean), ("std", std), ("centroids", centroids), ("shares", shares),
-        ):  # fmt: skip
+        kept = torch.tensor(kept_variance, dtype=torch.float64)
+        for name, value in {**codebook.tensors, "kept_variance": kept}.items():
             self.register_buffer(name, value.clone())
         self.mean: Tensor
         self.std: Tensor

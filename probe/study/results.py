@@ -1,0 +1,195 @@
+"""The folder of a study: what its page is made from, small enough to be kept with the project.
+
+Counts of right answers by speaker and class, the layers that dev speakers chose, and read-outs of
+held-out speech by speaker: everything that intervals and tests need. Written after every
+seed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pretrain.data.tables.utterances import read_csv
+from pretrain.engine.provenance import command_line, git_state, package_versions
+from pretrain.engine.read_outs.held_out import FILE, NUMBERS
+from pretrain.engine.run_in_folder import TARGETS_FILE
+from pretrain.shared.atomic_files import replaced_folder
+from pretrain.shared.json_files import FILES, Schema, digests_of
+from pretrain.shared.kept_tensors import TensorFile
+from pretrain.shared.run_record import RUN_FILE, read_record
+from probe.results import write_csv
+from probe.study.study_file import REGISTERED, Study
+
+if TYPE_CHECKING:
+    from probe.whole_table.plan import CellJob, TablePlan
+    from probe.whole_table.rows import PretrainedRow
+
+KIND = "study"
+FORMAT = 1
+
+TASK = "emotion"
+
+ANY_SEED = -1
+"""Of a row that has no seeds: constant and log-mel."""
+
+COLUMNS = {
+    "counts": ("row", "seed", "corpus", "speaker", "emotion", "utterances", "right"),
+    "layers": ("row", "seed", "corpus", "fold", "layer"),
+    "held_out": (
+        "row", "seed", "speaker", "masked_frames", "explained", "logmel_error", "logmel_power",
+        "nearest_right",
+    ),
+    "rows": (
+        "row", "seed", "kept_variance", "label", "updates", "audio_hours", "explained",
+        "r2_logmel", "nearest_64", "final_weights",
+    ),
+}  # fmt: skip
+"""Columns of the CSV files, by the name of the file. `explained` of `held_out` is a sum over the
+masked frames of a speaker, that of `rows` a mean."""
+
+
+def write_study(folder: Path, study: Study, plans: Sequence["TablePlan"]) -> None:
+    """Writes what the finished seeds have come to.
+
+    Args:
+        folder: Holds the registered file.
+        study: What it says.
+        plans: One for each seed, finished.
+
+    Raises:
+        EncoderError: Rows of a seed differ in more than their target.
+        CellError: A cell cannot be read.
+    """
+    from probe.rows.comparable import make_table, read_encoder_run
+
+    cells = [job for plan in plans for job in plan.cells]
+    rows = [row for plan in plans for row in plan.rows]
+    for plan in plans:
+        make_table([read_encoder_run(row.folder) for row in plan.rows], allow_uncontrolled=False)
+    evaluations = [(job, job.cell.read()) for job in cells]
+    frames = {
+        "counts": pd.concat(
+            [_counts(job, kept.evaluation.predictions) for job, kept in evaluations]
+        ),
+        "layers": pd.DataFrame(
+            [line for job, kept in evaluations for line in _layers(job, kept.evaluation.selection)]
+        ),
+        "held_out": pd.concat([_held_out(row) for row in rows]),
+        "rows": pd.DataFrame([_row(row) for row in rows]),
+    }
+    first = rows[0].settings
+    run: dict[str, Any] = {
+        "kind": KIND,
+        "format": FORMAT,
+        "status": "finished",
+        "name": study.name,
+        "study": study.model_dump(mode="json"),
+        "hashes": {"study": study.hash},
+        "seeds": sorted({row.seed for row in rows}),
+        "corpora": _corpora(plans[0]),
+        "pretrained_on": _pretrained_on(rows[0]),
+        "settings": {**first.compared()},
+        "command": command_line(),
+        "packages": package_versions(),
+        "git": git_state(),
+    }
+    registered = (folder / REGISTERED).read_text(encoding="utf-8")
+    with replaced_folder(folder) as beside:
+        for name, columns in COLUMNS.items():
+            # Baselines without seeds are in every plan.
+            frame = frames[name][list(columns)].drop_duplicates()
+            write_csv(beside / f"{name}.csv", frame)
+        (beside / REGISTERED).write_text(registered, encoding="utf-8")
+        run[FILES] = digests_of(beside, [f"{name}.csv" for name in COLUMNS])
+        text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
+        (beside / RUN_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _seed_of(job: "CellJob") -> int:
+    return job.cell.run.seed if job.cell.weights else ANY_SEED
+
+
+def _counts(job: "CellJob", predictions: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Returns right answers by speaker and class, at the layers that dev speakers chose."""
+    tested = pd.concat(predictions)
+    tested = tested[tested["task"] == TASK]
+    right = tested["target"] == tested["prediction"]
+    counted = (
+        tested.assign(right=right.astype(int))
+        .groupby(["speaker", "target"])["right"]
+        .agg(utterances="size", right="sum")
+        .reset_index()
+        .rename(columns={"target": "emotion"})
+    )
+    cell = job.cell
+    return counted.assign(row=cell.run.name, seed=_seed_of(job), corpus=cell.setting.corpus.name)
+
+
+def _layers(job: "CellJob", selection: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+    cell = job.cell
+    key = {"row": cell.run.name, "seed": _seed_of(job), "corpus": cell.setting.corpus.name}
+    return [
+        {**key, "fold": line["fold"], "layer": line["layer"]}
+        for line in selection
+        if line["task"] == TASK
+    ]
+
+
+def _held_out(row: "PretrainedRow") -> pd.DataFrame:
+    table = read_csv(row.folder / FILE)
+    table[NUMBERS] = table[NUMBERS].astype(float)
+    table["explained"] *= table["masked_frames"]
+    sums = table.groupby("speaker")[NUMBERS].sum().drop(columns="loss").reset_index()
+    counts = ["masked_frames", "nearest_right"]
+    sums[counts] = sums[counts].astype(int)
+    return sums.assign(row=row.row, seed=row.seed)
+
+
+def _row(row: "PretrainedRow") -> dict[str, object]:
+    record = read_record(row.folder, StudiedRecord)
+    targets = TensorFile(path=row.folder / TARGETS_FILE).read() or {}
+    kept = targets.get("kept_variance")
+    last = record["held_out"]["read_outs"][-1]
+    return {
+        "row": row.row,
+        "seed": row.seed,
+        "kept_variance": "" if kept is None else float(kept),
+        "label": row.settings.objective.presentation().label,
+        "updates": record["updates"],
+        "audio_hours": record["audio_hours"],
+        "final_weights": record["hashes"]["final_weights"],
+        **{name: last[name] for name in ("explained", "r2_logmel", "nearest_64")},
+    }
+
+
+class StudiedRecord(Schema):
+    """What the run.json of a row must say."""
+
+    hashes: dict[str, str | None]
+    held_out: dict[str, Any]
+    corpus: dict[str, Any]
+    updates: int
+    audio_hours: float
+
+
+def _pretrained_on(row: "PretrainedRow") -> dict[str, Any]:
+    record = read_record(row.folder, StudiedRecord)
+    corpus = {key: record["corpus"][key] for key in ("name", "num_utterances", "hours", "speakers")}
+    held_out = {key: record["held_out"][key] for key in ("hash", "utterances", "speakers")}
+    return {**corpus, "hash": record["hashes"]["corpus"], "held_out": held_out}
+
+
+def _corpora(plan: "TablePlan") -> dict[str, Any]:
+    corpora = {setting.corpus.name: setting.corpus for setting in plan.settings}
+    return {
+        name: {
+            "table_hash": corpus.described["table_hash"],
+            "folds_hash": corpus.described["folds_hash"],
+            "utterances": len(corpus.table),
+            "speakers": int(corpus.table["speaker"].nunique()),
+        }
+        for name, corpus in corpora.items()
+    }
