@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from pretrain.data.readers.assemble import MAX_BAD_SHARE, assemble
-from pretrain.data.readers.read import list_corpus
+from pretrain.data.readers.read import MAX_BAD_SHARE, assemble, list_corpus
 from pretrain.data.tables.utterances import COLUMNS
 from probe.corpora.audformat import list_table
 from probe.corpora.norms import with_norms

@@ -10,8 +10,7 @@ from signal import SIGTERM
 
 from pretrain.config.files import SettingsError, read_tree
 from pretrain.config.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
-from pretrain.data.readers.registry import READERS
-from pretrain.data.readers.spec import parse_spec, unknown_corpus
+from pretrain.data.readers.registry import READERS, parse_spec, unknown_corpus
 from pretrain.engine.arithmetic.kept_precision import settle
 from pretrain.engine.launch import training_device
 from pretrain.engine.pretrain_run import widths_of

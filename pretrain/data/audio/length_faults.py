@@ -1,13 +1,13 @@
 """Headers that are wrong about the length: a decoder misses sound, or sound is not there."""
 
 import mmap
+import os
 
 import soundfile
 
 from pretrain.data.audio.containers import sound_of
-from pretrain.data.audio.file_view import FileView
 from pretrain.data.audio.mp3_frames import has_index, num_samples
-from pretrain.data.audio.sound_file import SequentialFile
+from pretrain.data.audio.sound_file import FileView, SequentialFile
 
 MAX_HIDDEN_SECONDS = 0.25
 """More than this beyond what was decoded cannot be filling or the delay of a codec."""
@@ -75,7 +75,9 @@ def _flac(path: str, frames: int, sample_rate: int) -> str:
     """Asks a decoder that is told that the length is unknown whether there is more."""
     with open(path, "rb") as file:
         start = file.read(26)
-    if start.startswith(FLAC_START) and occurs_again(path, FLAC_START):
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            is_joined = start.startswith(FLAC_START) and data.find(FLAC_START, 1) >= 0
+    if is_joined:
         return f"several FLAC files are joined in it, of which only the first is decoded. {REWRITE}"
     total = int.from_bytes(start[21:26], "big") & (1 << 36) - 1
     if not start.startswith(b"fLaC") or not 0 < total <= frames:
@@ -117,15 +119,27 @@ def _joined_ogg(path: str) -> str:
             at = data.find(b"OggS", at + 1)
             if at < 0:
                 return ""
-        again = data.find(FIRST_OGG_PAGE, at)
-    if again < 0:
-        return ""
+        if data.find(FIRST_OGG_PAGE, at) < 0:
+            return ""
     return (
         f"several Ogg streams are joined in it, of which only the first can be decoded. {REWRITE}"
     )
 
 
-def occurs_again(path: str, start: bytes) -> bool:
-    """Tells whether the first bytes of a file occur in it once more."""
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return data.find(start, 1) >= 0
+def ogg_is_cut(path: str) -> bool:
+    """Tells whether the last page of an Ogg file (RFC 3533) is incomplete.
+
+    libsndfile plays a cut Vorbis stream as a shorter one, without a word. False for other files.
+    """
+    max_page_bytes = 27 + 255 + 255 * 255
+    with open(path, "rb") as file:
+        if file.read(4) != b"OggS":
+            return False
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - max_page_bytes))
+        tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) < 27 or len(page) < 27 + page[26]:
+        return True
+    num_lengths = page[26]
+    return len(page) < 27 + num_lengths + sum(page[27 : 27 + num_lengths])

@@ -4,18 +4,18 @@ F frames at the file's own rate, H channels. A header's count of frames is a pro
 where it is one, and passed over where it is a guess or unknown.
 """
 
+import io
 import os
 import re
 import stat
 from collections.abc import Iterator
-from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from pretrain.data.audio.containers import sound_of
-from pretrain.data.audio.file_view import FileView
 from pretrain.data.audio.mp3_frames import has_index
 from pretrain.data.audio.unreadable import why_unreadable
 from pretrain.shared.errors import InputError
@@ -70,15 +70,10 @@ class AudioFile:
         if self._file.frames == 0 and self.bytes_per_frame:
             self._open_without_size()
 
-    def __enter__(self) -> "AudioFile":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
         if self._view is not None:
             self._view.close()
@@ -112,7 +107,8 @@ class AudioFile:
         if frames and said is None and got < frames:
             raise AudioError(f"has {offset + got} frames, but {offset} + {frames} were asked for")
         # Without an index the length of an MP3 file is a guess from its first frame.
-        if got < limit < UNKNOWN_FRAMES and (frames or self.format != "MP3" or self._has_index()):
+        is_guess = self.format == "MP3" and not frames and not has_index(self._path)
+        if got < limit < UNKNOWN_FRAMES and not is_guess:
             raise AudioError(f"truncated: {got} of {limit} frames could be decoded")
         # libsndfile shortens a cut WAV silently and says so only in its log. Programs that write to
         # a pipe cannot know the size and put in one near 2^31 or 2^32: that is no cut.
@@ -184,5 +180,44 @@ class AudioFile:
             raise AudioError(why_unreadable(self._path, error)) from error
         return block
 
-    def _has_index(self) -> bool:
-        return has_index(self._path)
+
+class FileView(io.RawIOBase):
+    """The bytes of `path` from `start` on, those at `patch_at` replaced by `patch`: for a decoder
+    that is to believe something else than the header."""
+
+    def __init__(self, path: str, *, start: int = 0, patch_at: int = 0, patch: bytes = b"") -> None:
+        super().__init__()
+        self._file = open(path, "rb")  # noqa: SIM115  # closed by `close`
+        self._start, self._patch_at, self._patch = start, patch_at, patch
+        self._size = os.fstat(self._file.fileno()).st_size - start
+        self._place = 0
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._start + self._place)
+        view = memoryview(buffer).cast("B")
+        data = bytearray(self._file.read(len(view)))
+        for index, byte in enumerate(self._patch):
+            at = self._patch_at + index - self._place
+            if 0 <= at < len(data):
+                data[at] = byte
+        view[: len(data)] = data
+        self._place += len(data)
+        return len(data)

@@ -8,11 +8,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.audio.endings import CONVERTED_FIRST, SUFFIXES, ending_of
-from pretrain.data.readers.assemble import make_listing, path_ids
-from pretrain.data.readers.reader import Reader
+from pretrain.data.readers.reader import Reader, make_listing, path_ids
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.shared.errors import InputError
+
+SUFFIXES = (
+    ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3",
+    ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".sf", ".ircam",
+    ".avr", ".paf", ".pvf", ".svx", ".8svx",
+)  # fmt: skip
+"""Endings, in lower case, of the files that count as audio: libsndfile decodes them."""
+
+CONVERTED_FIRST = (
+    ".m4a", ".m4b", ".mp4", ".aac", ".alac", ".wma", ".asf", ".amr", ".awb", ".3gp", ".3g2",
+    ".webm", ".weba", ".mka", ".mkv", ".mov", ".avi", ".ac3", ".eac3", ".ape", ".wv", ".tta",
+    ".spx", ".ra", ".rm", ".shn", ".dsf", ".dff", ".mpc", ".mp2", ".qcp", ".dts", ".gsm",
+)  # fmt: skip
+"""Endings of files with sound that cannot be decoded here."""
 
 
 def existing_folder(path: Path, *, what: str) -> Path:
@@ -116,6 +128,12 @@ class _Walk:
     def _add(self, path: str, real: str) -> None:
         self._files.add(real)
         self.found.append(path)
+
+
+def ending_of(name: str) -> str:
+    """Returns the ending in lower case, with its point, "" where there is none."""
+    stem, point, ending = name.rpartition(".")
+    return f".{ending.lower()}" if point and stem else ""
 
 
 def _warn(message: str) -> None:

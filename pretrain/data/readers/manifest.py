@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.readers.assemble import make_listing, path_ids
 from pretrain.data.readers.column_names import settle_columns
+from pretrain.data.readers.reader import make_listing, path_ids
 from pretrain.data.readers.stretches import stretches
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.delimited import TableError, numbers, read_delimited
 from pretrain.data.tables.utterances import LABEL_COLUMNS, STRIPPED_STRINGS
-
-FILE_NAME = "manifest.csv"
 
 TEXT_COLUMNS = ("id", "speaker", "session", "emotion", "text", "split")
 

@@ -33,6 +33,11 @@ class CorpusWarning(UserWarning):
     """Something about a corpus that its user should know, but that does not stop the run."""
 
 
+def warn_of_corpus(message: str) -> None:
+    """Gives a `CorpusWarning`, as from the caller's caller."""
+    warnings.warn(message, CorpusWarning, stacklevel=3)
+
+
 def reasons(facts: pd.DataFrame, *, min_seconds: float = MIN_SECONDS) -> pd.Series:
     """Returns for every row of a scan why it cannot be used, or the empty string."""
     reason = facts["error"].astype("str").copy()
@@ -103,7 +108,7 @@ def set_aside(
             remedy = "Repair or remove these files; pre-training takes more of them if "
             remedy += "`data.max_bad_share` says so."
         raise QuarantineError(f"{told}\n{most}{remedy}")
-    warnings.warn(f"{told}\nThey are left out.", CorpusWarning, stacklevel=2)
+    warn_of_corpus(f"{told}\nThey are left out.")
     return listing.loc[~bad]
 
 

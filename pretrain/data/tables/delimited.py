@@ -15,9 +15,6 @@ import pandas as pd
 from pretrain.data.tables.identities import MISSING
 from pretrain.shared.errors import InputError
 
-SUFFIXES = (".csv", ".tsv")
-"""Endings, in lower case, of files that are read as tables."""
-
 NUM_SHOWN = 5
 
 Row = tuple[int, list[str]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pretrain.data.readers import read_corpus
+from pretrain.data.readers.read import read_corpus
 from pretrain.data.scan.quarantine import CorpusWarning, QuarantineError
 from pretrain.data.tables.utterances import read_csv
 
