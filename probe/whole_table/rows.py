@@ -18,7 +18,7 @@ from pretrain.engine.run_folder import WEIGHTS_FILE, RunFolder
 from pretrain.shared.errors import InputError, UserError
 from pretrain.shared.paths import PROJECT
 from pretrain.shared.processes.locks import lock
-from pretrain.shared.processes.with_parent import for_child
+from pretrain.shared.processes.stopping import for_child
 from probe.features.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.rows.comparable import ROW, EncoderRun, read_encoder_run, with_equal_comparison
 

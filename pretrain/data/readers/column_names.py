@@ -4,13 +4,12 @@ A column that is passed over in silence may be the one that says what is tested 
 """
 
 import difflib
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.data.tables.columns import KNOWN_COLUMNS
 from pretrain.data.tables.delimited import TableError
 from pretrain.shared.normalized_text import bare
@@ -87,14 +86,12 @@ def settle_columns(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) ->
             + f" (or {next(iter(refused.values()))}= where it means something else)."
         )
     if meant:
-        warnings.warn(
+        warn_of_corpus(
             f"{path} has columns that are not read: "
             + "; ".join(
                 f"{name!r} (did you mean `{known}`? then give --columns {known}={name})"
                 for name, known in meant.items()
-            ),
-            CorpusWarning,
-            stacklevel=2,
+            )
         )
     return settled
 

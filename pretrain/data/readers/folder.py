@@ -1,7 +1,6 @@
 """Any folder of audio files, at any depth; nothing is known but the sound."""
 
 import os
-import warnings
 from collections import Counter, deque
 from collections.abc import Collection
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pretrain.data.readers.reader import Reader, make_listing, path_ids
-from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.shared.errors import InputError
 
 SUFFIXES = (
@@ -53,13 +52,13 @@ def audio_files(folder: Path) -> list[str]:
         counts = ", ".join(
             f"{number} {ending}" for ending, number in sorted(walk.passed_over.items())
         )
-        _warn(
+        warn_of_corpus(
             f"{sum(walk.passed_over.values())} files in {folder} hold sound that cannot be decoded "
             f"here and are passed over ({counts}). Convert them first, for example with ffmpeg, to "
             "FLAC."
         )
     if walk.again:
-        _warn(
+        warn_of_corpus(
             f"{len(walk.again)} folders or files in {folder} are reachable by more than one path, "
             f"through links, and were read once; the first is {walk.again[0]}."
         )
@@ -134,11 +133,6 @@ def ending_of(name: str) -> str:
     """Returns the ending in lower case, with its point, "" where there is none."""
     stem, point, ending = name.rpartition(".")
     return f".{ending.lower()}" if point and stem else ""
-
-
-def _warn(message: str) -> None:
-    # So that the reader's caller is shown, not this file.
-    warnings.warn(message, CorpusWarning, stacklevel=4)
 
 
 def list_folder(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:

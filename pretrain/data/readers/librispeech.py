@@ -4,7 +4,6 @@ Panayotov et al., "LibriSpeech: an ASR corpus based on public domain audio books
 """
 
 import re
-import warnings
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pandas as pd
 
 from pretrain.data.readers.folder import audio_files, existing_folder
 from pretrain.data.readers.reader import Reader, make_listing
-from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.shared.errors import InputError
 
 NAME = re.compile(r"(\d+)-(\d+)-(\d+)")
@@ -55,19 +54,15 @@ def list_librispeech(path: Path, source: str, options: Collection[str] = ()) -> 
             "For any folder of audio, write folder=PATH."
         )
     if others:
-        warnings.warn(
+        warn_of_corpus(
             f"{len(others)} files in {folder} do not follow LibriSpeech's layout and are left out; "
-            f"the first is {others[0]}.",
-            CorpusWarning,
-            stacklevel=2,
+            f"the first is {others[0]}."
         )
     silent = [row for row in rows if not row["text"]]
     if silent:
-        warnings.warn(
+        warn_of_corpus(
             f"{len(silent)} of {len(rows)} utterances in {folder} have no transcript; "
-            f"the first is {silent[0]['path']}.",
-            CorpusWarning,
-            stacklevel=2,
+            f"the first is {silent[0]['path']}."
         )
     return make_listing(pd.DataFrame(rows))
 

@@ -1,7 +1,6 @@
 """Any manifest, CSV or TSV: one row per utterance, one column `path`, all others optional."""
 
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pandas as pd
 from pretrain.data.readers.column_names import settle_columns
 from pretrain.data.readers.reader import make_listing, path_ids
 from pretrain.data.readers.stretches import stretches
-from pretrain.data.scan.quarantine import CorpusWarning
-from pretrain.data.tables.delimited import TableError, numbers, read_delimited
+from pretrain.data.scan.quarantine import warn_of_corpus
+from pretrain.data.tables.delimited import TableError, numbers, read_delimited, refuse_first
 from pretrain.data.tables.utterances import LABEL_COLUMNS, STRIPPED_STRINGS
 
 TEXT_COLUMNS = ("id", "speaker", "session", "emotion", "text", "split")
@@ -33,12 +32,9 @@ def list_manifest(
     if raw.empty:
         raise TableError(f"The manifest {manifest} must have at least one row, but has none.")
     names = raw["path"].map(str.strip)
-    if (names == "").any():
-        line, own = raw.index[int((names == "").to_numpy().argmax())], columns.get("path", "path")
-        raise TableError(
-            f"{manifest}, line {line}: `{own}` must not be empty; there must be a `{own}` in each "
-            "row."
-        )
+    own = columns.get("path", "path")
+    rule = f"`{own}` must not be empty; there must be a `{own}` in each row."
+    refuse_first(names == "", manifest, rule)
     files = [os.path.normpath(os.path.join(manifest.parent, name)) for name in names]
     known: dict[str, object] = {"path": pd.Series(files, index=raw.index)}
     for column in TEXT_COLUMNS:
@@ -75,49 +71,38 @@ def _read(manifest: Path) -> pd.DataFrame:
 def _check_texts(listing: pd.DataFrame, manifest: Path) -> None:
     """Refuses line breaks and the like in names, and warns of them in transcripts."""
     for column in (name for name in TEXT_COLUMNS if name in STRIPPED_STRINGS):
-        wrong = ~listing[column].map(str.isprintable).to_numpy(dtype=bool)
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise TableError(
-                f"{manifest}, line {listing.index[row]}: `{column}` must have no line breaks or "
-                f"other control characters, but is {listing[column].iloc[row]!r} instead."
-            )
+        refuse_first(
+            ~listing[column].map(str.isprintable).astype(bool),
+            manifest,
+            f"`{column}` must have no line breaks or other control characters, but is {{!r}} "
+            "instead.",
+            listing[column],
+        )
     broken = listing["text"].str.contains("[\r\n]")
     if broken.any():
         lines = [str(line) for line in listing.index[broken.to_numpy(dtype=bool)]]
-        warnings.warn(
+        warn_of_corpus(
             f"{manifest}: {len(lines)} cells of `text` go over several lines (rows that begin in "
             f"line {', '.join(lines[:5])}{', ...' if len(lines) > 5 else ''}). If they should not, "
-            "a quotation mark is at the wrong place.",
-            CorpusWarning,
-            stacklevel=2,
+            "a quotation mark is at the wrong place."
         )
 
 
 def _check_ids(ids: pd.Series, manifest: Path) -> None:
-    wrong = ids.duplicated(keep="first") | (ids == "")
-    if not wrong.any():
-        return
-    row = int(wrong.to_numpy().argmax())
-    first = int((ids == ids.iloc[row]).to_numpy().argmax())
-    other = f" and was used in line {ids.index[first]} already" if first != row else ""
-    raise TableError(
-        f"{manifest}, line {ids.index[row]}: `id` must be unique and not empty, "
-        f"but is {ids.iloc[row]!r}{other}."
-    )
+    again = ids.duplicated(keep="first")
+    first = ids.index.to_series().groupby(ids).transform("min")
+    other = first.map(lambda line: f" and was used in line {line} already").where(again, "")
+    rule = "`id` must be unique and not empty, but is {!r}{}."
+    refuse_first(again | (ids == ""), manifest, rule, ids, other)
 
 
 def _check_segments(listing: pd.DataFrame, manifest: Path) -> None:
-    again = listing.duplicated(["path", "offset"], keep="first")
-    if not again.any():
-        return
-    row = int(again.to_numpy().argmax())
-    same = (listing["path"] == listing["path"].iloc[row]) & (
-        listing["offset"] == listing["offset"].iloc[row]
-    )
-    first = listing.index[int(same.to_numpy().argmax())]
-    raise TableError(
-        f"{manifest}, line {listing.index[row]}: names the same file as line {first} "
-        f"({listing['path'].iloc[row]}). Every row must be an utterance of its own: remove one, "
-        "or give both an `offset` or an `id`."
+    place = ["path", "offset"]
+    refuse_first(
+        listing.duplicated(place, keep="first"),
+        manifest,
+        "names the same file as line {} ({}). Every row must be an utterance of its own: remove "
+        "one, or give both an `offset` or an `id`.",
+        listing.index.to_series().groupby([listing[name] for name in place]).transform("min"),
+        listing["path"],
     )

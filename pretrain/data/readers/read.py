@@ -14,10 +14,14 @@ from pretrain.data.readers.reader import FOUND_BY_SCAN, reader_of
 from pretrain.data.readers.registry import MANIFESTS, READERS, parse_spec, unknown_corpus
 from pretrain.data.readers.synthetic import make_synthetic
 from pretrain.data.scan.other_names import FoundFiles, find_files
-from pretrain.data.scan.quarantine import MIN_SECONDS, reasons, set_aside, warn_of_corpus
+from pretrain.data.scan.quarantine import reasons, set_aside, warn_of_corpus
 from pretrain.data.scan.scan import scan
-from pretrain.data.tables.identities import canonical_identities
-from pretrain.data.tables.utterances import COLUMNS, TableError, validate_table
+from pretrain.data.tables.utterances import (
+    COLUMNS,
+    TableError,
+    canonical_identities,
+    validate_table,
+)
 
 MAX_BAD_SHARE = 0.05
 """With a larger share of unusable files a corpus is refused, unless the caller allows more."""
@@ -130,7 +134,7 @@ def assemble(
     _warn_of_other_names(found_files, source=source)
     listing["path"] = found_files.paths
     facts = scan(listing, folder=folder, name=source)
-    reason = reasons(facts, min_seconds=MIN_SECONDS)
+    reason = reasons(facts)
     reason += [
         f" ({hint})" if (hint := found_files.hints.get(path)) else "" for path in found_files.paths
     ]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pretrain.data.audio.sound_file import AudioError, AudioFile
 from pretrain.data.scan.other_names import find_files
-from pretrain.data.tables.delimited import TableError, numbers
+from pretrain.data.tables.delimited import TableError, numbers, refuse_first
 
 UNKNOWN_RATE = 16_000
 
@@ -40,15 +40,14 @@ def stretches(raw: pd.DataFrame, files: list[str], manifest: Path) -> dict[str, 
         return {column: _frames(raw[column], column, manifest) for column in in_frames}
     start, end = (_seconds(raw, name, manifest) for name in ("start", "end"))
     start = start.fillna(0.0)
-    wrong = ((start < 0) | (end <= start)).to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        given = [repr(raw[name].iloc[row]) for name in in_times]
-        raise TableError(
-            f"{manifest}, line {raw.index[row]}: `end` must come after `start`, and that not < 0, "
-            f"but {' and '.join(in_times)} are {' and '.join(given)} instead. Times are in seconds "
-            "from the beginning of the file; leave `end` empty for the file's end."
-        )
+    refuse_first(
+        (start < 0) | (end <= start),
+        manifest,
+        f"`end` must come after `start`, and that not < 0, but {' and '.join(in_times)} are "
+        f"{' and '.join(['{!r}'] * len(in_times))} instead. Times are in seconds from the "
+        "beginning of the file; leave `end` empty for the file's end.",
+        *(raw[name] for name in in_times),
+    )
     known = {file: _rate_and_frames(file) for file in set(files)}
     rate = pd.Series([known[file][0] for file in files], index=raw.index)
     total = pd.Series([known[file][1] for file in files], index=raw.index)
@@ -61,14 +60,13 @@ def stretches(raw: pd.DataFrame, files: list[str], manifest: Path) -> dict[str, 
 
 def _frames(column_values: pd.Series, column: str, manifest: Path) -> pd.Series:
     values = numbers(column_values, column=column, path=manifest).fillna(0.0)
-    wrong = ((values < 0) | (values % 1 != 0)).to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise TableError(
-            f"{manifest}, line {values.index[row]}: `{column}` must be a whole number of frames, "
-            f"at least 0, but is {column_values.iloc[row]!r} instead. For times in seconds there "
-            "are the columns `start` and `end`."
-        )
+    refuse_first(
+        (values < 0) | (values % 1 != 0),
+        manifest,
+        f"`{column}` must be a whole number of frames, at least 0, but is {{!r}} instead. For "
+        "times in seconds there are the columns `start` and `end`.",
+        column_values,
+    )
     return values.astype("int64")
 
 
@@ -81,13 +79,13 @@ def _seconds(raw: pd.DataFrame, name: str, manifest: Path) -> pd.Series:
     numeric = pd.to_numeric(text.where(known), errors="coerce")
     parsed = pd.to_timedelta(text.where(known & numeric.isna()), errors="coerce")
     seconds = numeric.fillna(parsed.dt.total_seconds()).astype("float64")
-    wrong = (known & ~np.isfinite(seconds)).to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise TableError(
-            f"{manifest}, line {raw.index[row]}: `{name}` must be a time, but is "
-            f"{text.iloc[row]!r} instead. Write seconds, or 0 days 00:00:01.250000."
-        )
+    refuse_first(
+        known & ~np.isfinite(seconds),
+        manifest,
+        f"`{name}` must be a time, but is {{!r}} instead. Write seconds, or "
+        "0 days 00:00:01.250000.",
+        text,
+    )
     # pandas reads -0 days 00:00:01 as one second after the beginning.
     return seconds.mask(text.str.startswith("-") & (seconds > 0), -seconds)
 
@@ -96,16 +94,16 @@ def _check_unit(start: pd.Series, end: pd.Series, length: pd.Series, manifest: P
     """Refuses times of which most would lie in their files as milliseconds, but do not now."""
     last = end.fillna(start)
     known = length.notna() & (last > 0)
-    if not known.any():
-        return
     slipped = known & (last > length + 1) & (last / 1000 <= length + 1)
     if slipped.sum() > MOST * known.sum():
-        row = int(slipped.to_numpy().argmax())
-        raise TableError(
-            f"{manifest}, line {start.index[row]}: `start` and `end` must be in seconds, but this "
-            f"row ends at {last.iloc[row]:g} s and its file at {length.iloc[row]:.3f} s; so it is "
-            f"in {int(slipped.sum())} of {int(known.sum())} rows. Divide by 1000 if these are "
-            "milliseconds."
+        refuse_first(
+            slipped,
+            manifest,
+            "`start` and `end` must be in seconds, but this row ends at {:g} s and its file at "
+            f"{{:.3f}} s; so it is in {slipped.sum()} of {known.sum()} rows. Divide by 1000 if "
+            "these are milliseconds.",
+            last,
+            length,
         )
 
 

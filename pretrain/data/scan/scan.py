@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from pretrain.data.scan.look import FACTS, Facts, look, without_overshoot
 from pretrain.data.scan.quarantine import warn_of_corpus
-from pretrain.data.tables.utterances import read_csv, write_csv
+from pretrain.data.tables.delimited import read_csv, write_csv
 from pretrain.shared.json_files import JsonError, parse_object
 from pretrain.shared.numbers_version import kept_as
 from pretrain.shared.paths import corpora_folder

@@ -18,7 +18,7 @@ from shutil import rmtree
 from typing import Protocol, TypeVar
 
 from pretrain.shared.atomic_files import replace_text
-from pretrain.shared.file_names import file_name
+from pretrain.shared.paths import file_name
 from pretrain.shared.processes.locks import lock
 
 SECONDS_BETWEEN_LOOKS = 1.0

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pretrain.shared.errors import CommandLineError, InputError
-from pretrain.shared.processes.with_parent import for_child
+from pretrain.shared.processes.stopping import for_child
 
 Worker = subprocess.Popen[bytes]
 

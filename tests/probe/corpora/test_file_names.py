@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from pretrain.data.scan.quarantine import CorpusWarning
-from pretrain.data.tables.utterances import read_csv, table_hash
+from pretrain.data.tables.delimited import read_csv
+from pretrain.data.tables.utterances import table_hash
 from probe.corpora.read import read_probe_corpus
 from tests.conftest import RealSpeech
 
