@@ -178,19 +178,16 @@ class _RepeatedKeyError(Exception):
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> Object:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _RepeatedKeyError(key[:NUM_SHOWN])
-            seen.add(key)
+    made: Object = {}
+    for key, value in pairs:
+        if key in made:
+            raise _RepeatedKeyError(key[:NUM_SHOWN])
+        made[key] = value
     return made
 
 
 def _explain(fault: Mapping[str, Any], prefix: str) -> str:
-    key = prefix + ".".join(str(part) for part in fault["loc"])
-    key = key.rstrip(".")
+    key = (prefix + ".".join(map(str, fault["loc"]))).rstrip(".")
     if fault["type"] == "missing":
         return f"`{key}` is missing"
     if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):

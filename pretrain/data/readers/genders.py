@@ -36,16 +36,10 @@ def unknown_genders(path: Path) -> Genders:
 
 
 def genders_in_table(path: Path, *, speaker: str, gender: str, source: str) -> Genders:
-    """Returns the genders that a CSV file says.
+    """Returns the genders that a CSV file says in its column `gender` of those in `speaker`.
 
-    Args:
-        path: Of the file.
-        speaker: Its column of speakers.
-        gender: Its column of genders, in `WORDS`.
-        source: What `Genders.source` says, unless the file lacks a column or has no gender.
-
-    Raises:
-        ValueError: The file gives two genders to one speaker.
+    `source` is that of the result, unless the file lacks a column or has no gender. Raises
+    `ValueError` when one speaker has two genders.
     """
     frame = read_delimited(path, encoding_errors="surrogateescape")
     said: dict[str, str] = {}

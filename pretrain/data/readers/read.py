@@ -49,14 +49,11 @@ def list_corpus(
     synthetic_part: str = "pretrain",
     list_table: Callable[[Path, str, Mapping[str, str]], pd.DataFrame] = list_manifest,
 ) -> ListedCorpus:
-    """Lists the corpus that `spec` names.
+    """Lists the corpus that `spec` names, without options (see `read_corpus`).
 
-    Args:
-        spec: Without options, see `read_corpus`.
-        readers: A registry of corpora with a layout of their own.
-        options: For the reader.
-        synthetic_part: That of the synthetic corpus, unless the spec says it.
-        list_table: From (path, corpus name, columns) to the listing of a manifest.
+    `readers` is a registry of corpora with a layout of their own, `options` are for the reader.
+    `synthetic_part` is that of the synthetic corpus, unless the spec says it. `list_table` makes
+    the listing of a manifest from (path, corpus name, columns).
     """
     known = tuple(readers)
     parsed = parse_spec(spec, known=known)

@@ -94,8 +94,20 @@ def parse_spec(spec: str, *, known: tuple[str, ...]) -> Spec:
             )
         return Spec(name=name, options=_options(text))
     name, equals, path = text.partition("=")
+    if not equals and Path(text).expanduser().exists():
+        raise InputError(
+            f"A corpus must be given as NAME=PATH, but is only the path {text!r} instead. "
+            f"Write folder={text}, or NAME={text} if there is a manifest."
+        )
+    if not equals and text in known:
+        raise InputError(f"The corpus {text} must be given with its place: {text}=PATH.")
     if not equals:
-        raise InputError(_without_equals(text, known))
+        names = (SYNTHETIC, *known)
+        raise InputError(
+            f"A corpus must be `{SYNTHETIC}` or NAME=PATH, but is {text!r} instead."
+            f"{did_you_mean(text.lower().split(':')[0], names)} Known names are: "
+            f"{', '.join(names)}."
+        )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise InputError(
             f"A corpus's name must consist of letters, digits, _, . and -, but is {name!r} instead "
@@ -115,6 +127,7 @@ def parse_spec(spec: str, *, known: tuple[str, ...]) -> Spec:
 
 def unknown_corpus(spec: Spec, *, known: tuple[str, ...]) -> InputError:
     """Returns the error for a name that is not known and a path that is no manifest."""
+    names = (SYNTHETIC, *known)
     if spec.path is None or not spec.path.exists():
         state = f"{spec.path} does not exist"
     elif spec.path.is_dir():
@@ -122,30 +135,16 @@ def unknown_corpus(spec: Spec, *, known: tuple[str, ...]) -> InputError:
     else:
         state = f"{spec.path} is not a .csv file (or .tsv)"
     return InputError(
-        f"The corpus {spec.name!r} is not known, and {state}.{_did_you_mean(spec.name, known)} "
-        f"Known are: {', '.join((SYNTHETIC, *known))}. Any other name needs a manifest: "
+        f"The corpus {spec.name!r} is not known, and {state}."
+        f"{did_you_mean(spec.name.lower(), names)} Known are: {', '.join(names)}. Any other name needs a manifest: "
         f"{spec.name}=FILE.csv, or {spec.name}=FOLDER with a manifest.csv in it; for a folder of "
         "audio without one, write folder=PATH."
     )
 
 
-def _without_equals(text: str, known: tuple[str, ...]) -> str:
-    if Path(text).expanduser().exists():
-        return (
-            f"A corpus must be given as NAME=PATH, but is only the path {text!r} instead. "
-            f"Write folder={text}, or NAME={text} if there is a manifest."
-        )
-    if text in known:
-        return f"The corpus {text} must be given with its place: {text}=PATH."
-    return (
-        f"A corpus must be `{SYNTHETIC}` or NAME=PATH, but is {text!r} instead."
-        f"{_did_you_mean(text, known)} Known names are: {', '.join((SYNTHETIC, *known))}."
-    )
-
-
-def _did_you_mean(name: str, known: tuple[str, ...]) -> str:
-    lowered = name.lower().split(":")[0]
-    near = difflib.get_close_matches(lowered, (SYNTHETIC, *known), n=1)
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns the question whether one of the `known` names was meant, or the empty string."""
+    near = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 

@@ -18,15 +18,11 @@ MOST = 0.5
 def stretches(raw: pd.DataFrame, files: list[str], manifest: Path) -> dict[str, pd.Series]:
     """Returns `offset` and `frames`, at the file's own rate, as far as the table says something.
 
-    Args:
-        raw: Texts; `offset` and `frames` in frames, or `start` and `end` in seconds or as
-            `0 days 00:00:01.250000`. An empty end is the file's end, an empty start its beginning.
-        files: The file of each row.
-        manifest: For messages.
-
-    Raises:
-        TableError: A value is no number or time, is negative, or ends before it begins; with the
-            line. Or most times lie behind the end of their file as if they were in milliseconds.
+    `raw` are texts: `offset` and `frames` in frames, or `start` and `end` in seconds or as
+    `0 days 00:00:01.250000`. An empty end is the file's end, an empty start its beginning. `files`
+    has the file of each row. Raises `TableError`, with the line, when a value is no number or time,
+    is negative, or ends before it begins, or when most times lie behind the end of their file as
+    if they were in milliseconds.
     """
     in_frames = [column for column in ("offset", "frames") if column in raw]
     in_times = [column for column in ("start", "end") if column in raw]

@@ -1,9 +1,9 @@
 """The embedded synthetic corpus, made when it is first asked for."""
 
-import difflib
 import math
 from pathlib import Path
 
+from pretrain.data.readers.registry import did_you_mean
 from pretrain.data.synthetic.speakers import PARTS
 from pretrain.shared.errors import InputError
 from pretrain.shared.paths import corpora_folder
@@ -15,11 +15,9 @@ def make_synthetic(options: dict[str, str]) -> Path:
     """Makes the corpus that the options of a spec describe and returns its folder."""
     for key in options:
         if key not in DEFAULTS:
-            near = difflib.get_close_matches(key, DEFAULTS, n=1)
             raise InputError(
-                f"The synthetic corpus has no option {key!r}."
-                + (f" Did you mean {near[0]!r}?" if near else "")
-                + f" It has {', '.join(f'{name} (default {v})' for name, v in DEFAULTS.items())}."
+                f"The synthetic corpus has no option {key!r}.{did_you_mean(key, DEFAULTS)} It has "
+                f"{', '.join(f'{name} (default {v})' for name, v in DEFAULTS.items())}."
             )
     chosen = DEFAULTS | options
     hours = _number("hours", chosen["hours"])

@@ -127,13 +127,9 @@ def load_table(path: Path) -> pd.DataFrame:
 
 
 def canonical_identities(listing: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Makes speakers, sessions, classes and splits canonical, and what says nothing empty.
-
-    Returns:
-        - The listing, other columns as they were
-        - Sentences: what was merged, what counts as unknown, and which names of one column differ
-          only in case, spaces or number form and are kept apart
-    """
+    """Returns the listing with canonical speakers, sessions, classes and splits, what says nothing
+    empty; and sentences: what was merged, what counts as unknown, and which names of one column
+    differ only in case, spaces or number form and are kept apart."""
     listing = listing.copy()
     notes: list[str] = []
     for column in IDENTITIES:
