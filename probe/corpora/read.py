@@ -35,12 +35,7 @@ def read_with_extras(
     listed = list_corpus(
         plain, readers=READERS, options=options, synthetic_part="probe", list_table=list_table
     )
-    table = assemble(
-        listed.listing,
-        source=listed.source,
-        folder=listed.folder,
-        max_bad_share=max_bad_share,
-    )
+    table = assemble(listed, max_bad_share=max_bad_share)
     if NORMS in options:
         table = with_norms(table)
     listing = listed.listing.set_index("id")

@@ -7,7 +7,7 @@ import soundfile
 
 from pretrain.data.audio.containers import sound_of
 from pretrain.data.audio.mp3_frames import has_index, num_samples
-from pretrain.data.audio.sound_file import FileView, SequentialFile
+from pretrain.data.audio.sound_file import AudioFile, FileView, SequentialFile
 
 MAX_HIDDEN_SECONDS = 0.25
 """More than this beyond what was decoded cannot be filling or the delay of a codec."""
@@ -24,19 +24,15 @@ FLAC_START = b"fLaC\x00\x00\x00\x22"
 REWRITE = "Write it anew, for example with ffmpeg"
 
 
-def length_fault(
-    path: str, *, file_format: str, frames: int, sample_rate: int, bytes_per_frame: int
-) -> str:
+def length_fault(file: AudioFile, frames: int) -> str:
     """Returns why a file holds much more than the `frames` that were decoded from its start to its
-    end, or much less than its header says; the empty string where neither is so.
-
-    `file_format` is libsndfile's name, `bytes_per_frame` 0 where frames have no bytes of their own.
-    """
-    if file_format == "OGG":
+    end, or much less than its header says; the empty string where neither is so."""
+    path, sample_rate = file.path, file.sample_rate
+    if file.format == "OGG":
         return _joined_ogg(path)
-    if file_format == "MP3":
+    if file.format == "MP3":
         return _mp3(path, frames, sample_rate)
-    if file_format == "FLAC":
+    if file.format == "FLAC":
         return _flac(path, frames, sample_rate)
     sound = sound_of(path)
     if sound is None:
@@ -57,7 +53,7 @@ def length_fault(
     if not frames:
         return ""
     # A decoder that read beyond the header's size was right to do so.
-    size_read = max(sound.size, frames * bytes_per_frame)
+    size_read = max(sound.size, frames * file.bytes_per_frame)
     size_there = sound.file_size - sound.start
     seconds_per_byte = seconds / min(size_read, size_there)
     if (size_read - size_there) * seconds_per_byte > MAX_HIDDEN_SECONDS:
@@ -83,15 +79,13 @@ def _flac(path: str, frames: int, sample_rate: int) -> str:
     if not start.startswith(b"fLaC") or not 0 < total <= frames:
         return ""
     length_unknown = bytes([start[21] & 0xF0, 0, 0, 0, 0])
-    view = FileView(path, patch_at=21, patch=length_unknown)
-    try:
-        with SequentialFile(view) as decoder:
-            decoder.seek(frames)
-            hidden = len(decoder.read(round(MAX_HIDDEN_SECONDS * sample_rate) + 1))
-    except (soundfile.SoundFileError, RuntimeError):
-        return ""
-    finally:
-        view.close()
+    with FileView(path, patch_at=21, patch=length_unknown) as view:
+        try:
+            with SequentialFile(view) as decoder:
+                decoder.seek(frames)
+                hidden = len(decoder.read(round(MAX_HIDDEN_SECONDS * sample_rate) + 1))
+        except (soundfile.SoundFileError, RuntimeError):
+            return ""
     if hidden <= MAX_HIDDEN_SECONDS * sample_rate:
         return ""
     return (

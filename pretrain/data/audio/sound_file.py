@@ -56,7 +56,7 @@ class AudioFile:
     """An audio file that is open for reading. Raises `AudioError` where it cannot be read."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._view: FileView | None = None
         self._file = self._open()
         self.sample_rate = int(self._file.samplerate)
@@ -107,7 +107,7 @@ class AudioFile:
         if frames and said is None and got < frames:
             raise AudioError(f"has {offset + got} frames, but {offset} + {frames} were asked for")
         # Without an index the length of an MP3 file is a guess from its first frame.
-        is_guess = self.format == "MP3" and not frames and not has_index(self._path)
+        is_guess = self.format == "MP3" and not frames and not has_index(self.path)
         if got < limit < UNKNOWN_FRAMES and not is_guess:
             raise AudioError(f"truncated: {got} of {limit} frames could be decoded")
         # libsndfile shortens a cut WAV silently and says so only in its log. Programs that write to
@@ -119,23 +119,23 @@ class AudioFile:
 
     def _open(self) -> SequentialFile:
         try:
-            mode = os.stat(self._path).st_mode
+            mode = os.stat(self.path).st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 # To open a pipe would wait for whoever writes to it.
                 raise AudioError("is a pipe, a socket or a device, not a regular file")
             # Bytes, because soundfile refuses names that are not UTF-8 (Windows has only text).
-            return SequentialFile(self._path if os.name == "nt" else os.fsencode(self._path))
+            return SequentialFile(self.path if os.name == "nt" else os.fsencode(self.path))
         except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:
-            raise AudioError(why_unreadable(self._path, error)) from error
+            raise AudioError(why_unreadable(self.path, error)) from error
 
     def _open_without_size(self) -> None:
         """Reads to the file's end where the header says 0 bytes of sound and sound follows, as a
         program leaves it that was stopped or wrote to a pipe."""
-        sound = sound_of(self._path)
+        sound = sound_of(self.path)
         if sound is None or sound.size or not sound.followed_by_sound():
             return
         little = self._file.endian == "LITTLE" or sound.is_little_endian
-        self._view = FileView(self._path, start=sound.start)
+        self._view = FileView(self.path, start=sound.start)
         first, self._file = self._file, SequentialFile(
             self._view,
             samplerate=self.sample_rate,
@@ -177,47 +177,32 @@ class AudioFile:
         try:
             block: Waveform = self._file.read(frames, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-            raise AudioError(why_unreadable(self._path, error)) from error
+            raise AudioError(why_unreadable(self.path, error)) from error
         return block
 
 
-class FileView(io.RawIOBase):
+class FileView(io.FileIO):
     """The bytes of `path` from `start` on, those at `patch_at` replaced by `patch`: for a decoder
     that is to believe something else than the header."""
 
     def __init__(self, path: str, *, start: int = 0, patch_at: int = 0, patch: bytes = b"") -> None:
-        super().__init__()
-        self._file = open(path, "rb")  # noqa: SIM115  # closed by `close`
+        super().__init__(path)
+        self._size = os.fstat(self.fileno()).st_size - start
         self._start, self._patch_at, self._patch = start, patch_at, patch
-        self._size = os.fstat(self._file.fileno()).st_size - start
-        self._place = 0
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
+        self.seek(0)
 
     def tell(self) -> int:
-        return self._place
+        return super().tell() - self._start
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
-        self._place = max(0, base + offset)
-        return self._place
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._size}[whence]
+        return super().seek(self._start + max(0, base + offset)) - self._start
 
     def readinto(self, buffer: Any) -> int:
-        self._file.seek(self._start + self._place)
+        first = self._patch_at - self.tell()
         view = memoryview(buffer).cast("B")
-        data = bytearray(self._file.read(len(view)))
-        for index, byte in enumerate(self._patch):
-            at = self._patch_at + index - self._place
-            if 0 <= at < len(data):
-                data[at] = byte
-        view[: len(data)] = data
-        self._place += len(data)
-        return len(data)
+        size = super().readinto(view) or 0
+        for place, byte in enumerate(self._patch, first):
+            if 0 <= place < size:
+                view[place] = byte
+        return size

@@ -5,6 +5,7 @@ Panayotov et al., "LibriSpeech: an ASR corpus based on public domain audio books
 
 import re
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +28,7 @@ def list_librispeech(path: Path, source: str, options: Collection[str] = ()) -> 
     folder = existing_folder(path, what=f"The corpus {source}")
     rows: list[dict[str, object]] = []
     others: list[str] = []
-    texts: dict[Path, dict[str, str]] = {}
+    texts_of = cache(_transcripts)
     for name in audio_files(folder):
         file = Path(name)
         match = NAME.fullmatch(file.stem)
@@ -35,16 +36,13 @@ def list_librispeech(path: Path, source: str, options: Collection[str] = ()) -> 
         if match is None or (chapter.parent.name, chapter.name) != match.group(1, 2):
             others.append(name)
             continue
-        if chapter not in texts:
-            texts[chapter] = _transcripts(chapter)
-        split = chapter.parent.parent.name
         rows.append(
             {
                 "id": f"{source}/{file.stem}",
                 "path": name,
                 "speaker": match.group(1),
-                "text": texts[chapter].get(file.stem, ""),
-                "split": split,
+                "text": texts_of(chapter).get(file.stem, ""),
+                "split": chapter.parent.parent.name,
             }
         )
     if not rows:

@@ -91,26 +91,19 @@ def read_corpus(
         QuarantineError: They are more than `max_bad_share` of all.
         ValueError: The input is wrong otherwise.
     """
-    listed = list_corpus(spec)
-    return assemble(
-        listed.listing,
-        source=listed.source,
-        folder=listed.folder,
-        max_bad_share=max_bad_share,
-        quarantine_file=quarantine_file,
-    )
+    return assemble(list_corpus(spec), max_bad_share=max_bad_share, quarantine_file=quarantine_file)
 
 
 def assemble(
-    listing: pd.DataFrame,
+    listed: ListedCorpus,
     *,
-    source: str,
-    folder: Path,
     max_bad_share: float = MAX_BAD_SHARE,
     quarantine_file: Path | None = None,
 ) -> pd.DataFrame:
-    """Scans the files of `listing`, sets unusable ones aside, and returns the validated table."""
-    listing, notes = canonical_identities(listing.assign(source=source).reset_index(drop=True))
+    """Scans the listed files, sets unusable ones aside, and returns the validated table."""
+    source, folder = listed.source, listed.folder
+    listing = listed.listing.assign(source=source).reset_index(drop=True)
+    listing, notes = canonical_identities(listing)
     for note in notes:
         warn_of_corpus(f"{source}: {note}")
     repeated = listing["id"].duplicated(keep=False)

@@ -136,9 +136,9 @@ def unknown_corpus(spec: Spec, *, known: tuple[str, ...]) -> InputError:
         state = f"{spec.path} is not a .csv file (or .tsv)"
     return InputError(
         f"The corpus {spec.name!r} is not known, and {state}."
-        f"{did_you_mean(spec.name.lower(), names)} Known are: {', '.join(names)}. Any other name needs a manifest: "
-        f"{spec.name}=FILE.csv, or {spec.name}=FOLDER with a manifest.csv in it; for a folder of "
-        "audio without one, write folder=PATH."
+        f"{did_you_mean(spec.name.lower(), names)} Known are: {', '.join(names)}. Any other name "
+        f"needs a manifest: {spec.name}=FILE.csv, or {spec.name}=FOLDER with a manifest.csv in it; "
+        "for a folder of audio without one, write folder=PATH."
     )
 
 

@@ -50,20 +50,11 @@ def look(path: str, offset: int, wanted: int) -> Facts:
     try:
         with AudioFile(path) as file:
             facts = _heard(file, offset, wanted)
-            file_format, bytes_per_frame = file.format, file.bytes_per_frame
         if ogg_is_cut(path):
             raise AudioError("truncated: the last page of the Ogg file is incomplete")
         if facts.error:
             return facts
-        fault = ""
-        if not wanted:
-            fault = length_fault(
-                path,
-                file_format=file_format,
-                frames=offset + facts.frames,
-                sample_rate=facts.sample_rate,
-                bytes_per_frame=bytes_per_frame,
-            )
+        fault = "" if wanted else length_fault(file, offset + facts.frames)
     except AudioError as error:
         return Facts(error=str(error))
     if fault or not facts.frames:

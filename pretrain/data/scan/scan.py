@@ -55,13 +55,8 @@ def scan(listing: pd.DataFrame, *, folder: Path, name: str) -> pd.DataFrame:
     `frames` = 0 means to the end of the file. `folder` decides where findings are cached; `name`
     is shown beside the progress bar.
     """
-    wanted = pd.DataFrame(
-        {
-            "path": listing["path"].astype("str"),
-            "offset": listing["offset"].astype("int64"),
-            "wanted": listing["frames"].astype("int64"),
-        }
-    )
+    wanted = listing[["path", "offset", "frames"]].rename(columns={"frames": "wanted"})
+    wanted = wanted.astype({"path": "str", "offset": "int64", "wanted": "int64"})
     wanted[["size", "changed_ns"]] = [_stat(path) for path in wanted["path"]]
     cache = ScanCache(cache_file(folder))
     known = cache.load()

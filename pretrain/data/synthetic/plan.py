@@ -15,7 +15,7 @@ import numpy as np
 from pretrain.data.synthetic.emotions import EMOTIONS, Array, ratings, sample_points
 from pretrain.data.synthetic.prosody import noise_scale, rule_table
 from pretrain.data.synthetic.sentences import sentences_of_speaker
-from pretrain.data.synthetic.speakers import PARTS, Speaker, all_speakers
+from pretrain.data.synthetic.speakers import Speaker, all_speakers, speakers_of
 from pretrain.shared.checked_settings import settings as checked
 from pretrain.shared.checked_settings import within
 from pretrain.shared.random_streams import generator
@@ -136,11 +136,9 @@ def plan_part(
     part: str, *, num_rounds: int, seed: int, settings: SyntheticSettings
 ) -> dict[str, list[Plan]]:
     """Returns the plans of all speakers of `part`, by speaker name."""
-    assert part in PARTS
     return {
         speaker.name: plan_speaker(speaker, num_utterances=num_rounds, seed=seed, settings=settings)
-        for speaker in all_speakers()
-        if speaker.part == part
+        for speaker in speakers_of(part)
     }
 
 
