@@ -23,8 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 from pretrain.data.readers.folder import audio_files, existing_folder
-from pretrain.data.readers.genders import WORDS, Genders
-from pretrain.data.readers.reader import Reader, make_listing
+from pretrain.data.readers.reader import WORDS, Genders, Reader, make_listing
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.utterances import LABEL_COLUMNS
 from pretrain.shared.errors import InputError

@@ -15,9 +15,8 @@ import soxr
 from pretrain.data.audio.sound_file import AudioError as AudioError
 from pretrain.data.audio.sound_file import AudioFile
 from pretrain.data.audio.sound_file import Waveform as Waveform
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.shared.errors import InputError
-
-SAMPLE_RATE_HZ = 16_000
 
 WHOLE_SECONDS = 60.0
 """Utterances at other rates up to this length are resampled as a whole, longer ones by windows."""

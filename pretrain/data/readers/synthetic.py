@@ -1,6 +1,7 @@
 """The embedded synthetic corpus, made when it is first asked for."""
 
 import math
+from contextlib import suppress
 from pathlib import Path
 
 from pretrain.data.readers.registry import did_you_mean
@@ -20,13 +21,11 @@ def make_synthetic(options: dict[str, str]) -> Path:
                 f"{', '.join(f'{name} (default {v})' for name, v in DEFAULTS.items())}."
             )
     chosen = DEFAULTS | options
-    hours = _number("hours", chosen["hours"])
-    seed = _number("seed", chosen["seed"])
+    hours, seed, part = _number("hours", chosen), _number("seed", chosen), chosen["part"]
     if seed < 0 or seed % 1 or seed >= 2**53:
         raise InputError(
             f"`seed` must be a whole number in 0 .. 2^53 - 1, but is {chosen['seed']}."
         )
-    part = chosen["part"]
     if part not in PARTS:
         raise InputError(f"`part` must be one of {', '.join(PARTS)}, but is {part!r} instead.")
     folder = corpora_folder() / f"synthetic-{part}-{hours:g}h-seed{int(seed)}"
@@ -37,11 +36,8 @@ def make_synthetic(options: dict[str, str]) -> Path:
     return folder
 
 
-def _number(key: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"`{key}` of the synthetic corpus must be a number, but is {text!r}.")
-    return value
+def _number(key: str, chosen: dict[str, str]) -> float:
+    with suppress(ValueError):
+        if math.isfinite(value := float(chosen[key])):
+            return value
+    raise InputError(f"`{key}` of the synthetic corpus must be a number, but is {chosen[key]!r}.")

@@ -20,7 +20,7 @@ import soundfile
 import soxr
 from tqdm.auto import tqdm
 
-from pretrain.data.scan.look import FACTS, Facts, look, without_overshoot
+from pretrain.data.scan.look import FACTS, look, without_overshoot
 from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.data.tables.delimited import read_csv, write_csv
 from pretrain.shared.json_files import JsonError, parse_object
@@ -95,7 +95,10 @@ def _look_at_all(todo: pd.DataFrame, cache: "ScanCache", *, name: str) -> list[d
     rows: list[dict[str, Any]] = todo.to_dict("records")  # type: ignore[assignment]  # texts as keys
 
     def look_at_some(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        found = [row | asdict(_look_at(row)) for row in some]
+        found = []
+        for row in some:
+            path, offset, wanted = row["path"], row["offset"], row["wanted"]
+            found.append(row | asdict(look(path, offset, without_overshoot(path, offset, wanted))))
         # At once, so that whatever ends this process, what was looked at need not be looked at
         # again.
         cache.append([row for row in found if not row["error"]])
@@ -114,11 +117,6 @@ def _look_at_all(todo: pd.DataFrame, cache: "ScanCache", *, name: str) -> list[d
     finally:
         pool.shutdown(cancel_futures=True)
     return found
-
-
-def _look_at(row: Mapping[str, Any]) -> Facts:
-    path, offset, wanted = row["path"], row["offset"], row["wanted"]
-    return look(path, offset, without_overshoot(path, offset, wanted))
 
 
 def num_threads() -> int:

@@ -25,6 +25,7 @@ import soxr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.synthetic.emotions import AXES, LABELS, NUM_RATERS, rater_ceiling
 from pretrain.data.synthetic.espeak import ESPEAK_RATE_HZ, speak
 from pretrain.data.synthetic.oracle import oracle
@@ -35,7 +36,6 @@ from pretrain.shared.atomic_files import writing
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import read_object
 
-SAMPLE_RATE_HZ = 16_000
 MAX_HOURS = 1000.0
 FORMAT = 1
 """Raise it with every change of what a corpus of given settings contains."""
@@ -137,30 +137,25 @@ def write_audio(
     )
 
     def write(speaker: Speaker) -> list[dict[str, Any]]:
-        return write_speaker(folder, speaker, plans[speaker.name], progress)
+        """Speaks one speaker's utterances in order and returns their manifest rows."""
+        (folder / speaker.name).mkdir()
+        rows = []
+        requests = [to_request(plan.text, plan.prosody) for plan in plans[speaker.name]]
+        spoken = speak(speaker.voice, requests)
+        for plan, sound in zip(plans[speaker.name], spoken, strict=True):
+            samples = to_16k(sound)
+            path = f"{speaker.name}/{speaker.name}-{plan.number:05d}.flac"
+            try:
+                soundfile.write(folder / path, samples, SAMPLE_RATE_HZ, subtype="PCM_16")
+            except soundfile.SoundFileError as error:
+                raise OSError(str(error)) from error  # of the disk: the samples are fine
+            rows.append(manifest_row(path, speaker, plan, len(samples)))
+            progress.update()
+        return rows
 
     with progress, ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 8)) as pool:
         made = list(pool.map(write, speakers))
     return pd.DataFrame([row for spoken in zip(*made, strict=True) for row in spoken])
-
-
-def write_speaker(
-    folder: Path, speaker: Speaker, plans: list[Plan], progress: "tqdm[Any]"
-) -> list[dict[str, Any]]:
-    """Speaks one speaker's utterances in order and returns their manifest rows."""
-    (folder / speaker.name).mkdir()
-    rows = []
-    requests = [to_request(plan.text, plan.prosody) for plan in plans]
-    for plan, spoken in zip(plans, speak(speaker.voice, requests), strict=True):
-        samples = to_16k(spoken)
-        path = f"{speaker.name}/{speaker.name}-{plan.number:05d}.flac"
-        try:
-            soundfile.write(folder / path, samples, SAMPLE_RATE_HZ, subtype="PCM_16")
-        except soundfile.SoundFileError as error:
-            raise OSError(str(error)) from error  # of the disk: the samples are fine
-        rows.append(manifest_row(path, speaker, plan, len(samples)))
-        progress.update()
-    return rows
 
 
 def to_16k(spoken: bytes) -> NDArray[np.int16]:
