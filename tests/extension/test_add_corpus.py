@@ -19,7 +19,8 @@ from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder, weights_hash
 from pretrain.shared.random_streams import generator
 from probe import check_corpora
-from probe.corpora.read import read_probe_corpus, registry
+from probe.corpora import registry
+from probe.corpora.read import read_probe_corpus
 from probe.results import read_results
 from probe.run import run
 from reports import build as building
