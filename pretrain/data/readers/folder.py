@@ -79,8 +79,8 @@ class _Walk:
         """Links to what was seen already."""
         self.passed_over: Counter[str] = Counter()
         self.num_others = 0
-        self._folders: set[str] = set()
-        self._files: set[str] = set()
+        self._seen: set[str] = set()
+        """Real paths, of folders and of files."""
         self._links: deque[str] = deque()
 
     def go(self, folder: str) -> None:
@@ -88,29 +88,24 @@ class _Walk:
         while self._links:
             link = self._links.popleft()
             real = os.path.realpath(link)
-            if os.path.isdir(real):
-                if real in self._folders:
-                    self.again.append(link)
-                else:
-                    self._walk(link)
-            elif real in self._files:
+            if real in self._seen:
                 self.again.append(link)
+            elif os.path.isdir(real):
+                self._walk(link)
             else:
                 self._add(link, real)
 
     def _walk(self, top: str) -> None:
         for here, folders, names in os.walk(top):
             real = os.path.realpath(here)
-            if real in self._folders:
+            if real in self._seen:
                 folders.clear()
                 self.again.append(here)
                 continue
-            self._folders.add(real)
+            self._seen.add(real)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in folders:
-                path = os.path.join(here, name)
-                if os.path.islink(path):
-                    self._links.append(path)
+            paths = [os.path.join(here, name) for name in folders]
+            self._links += filter(os.path.islink, paths)
             for name in sorted(names):
                 path = os.path.join(here, name)
                 ending = ending_of(name)
@@ -125,7 +120,7 @@ class _Walk:
                     self._add(path, os.path.join(real, name))
 
     def _add(self, path: str, real: str) -> None:
-        self._files.add(real)
+        self._seen.add(real)
         self.found.append(path)
 
 

@@ -17,7 +17,7 @@ FOUND_BY_SCAN = ("sample_rate", "audio_hash")
 
 FEMALE, MALE = "female", "male"
 
-WORDS = {
+GENDER_WORDS = {
     **dict.fromkeys(("f", "female", "woman", "w"), FEMALE),
     **dict.fromkeys(("m", "male", "man"), MALE),
 }
@@ -80,9 +80,9 @@ def genders_in_table(path: Path, *, speaker: str, gender: str, source: str) -> G
     if {speaker, gender} <= set(frame.columns):
         for own, own_word in zip(frame[speaker], frame[gender], strict=True):
             name, word = canonical(own), own_word.strip().lower()
-            if not name or word not in WORDS:
+            if not name or word not in GENDER_WORDS:
                 continue
-            if said.setdefault(name, WORDS[word]) != WORDS[word]:
+            if said.setdefault(name, GENDER_WORDS[word]) != GENDER_WORDS[word]:
                 raise InputError(
                     f"{path}: `{gender}` must be the same in all rows of a speaker, but {name!r} "
                     "is both female and male instead. Give both their own names, or leave it empty."

@@ -1,7 +1,7 @@
 """Looks at one file, or one stretch of it: length, rate, loudness, hash, or why it is unusable."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,9 @@ class Facts:
     """Why nothing is known, empty when all is well."""
 
 
-FACTS = tuple(Facts.__dataclass_fields__)
+DTYPES: dict[type, str] = {int: "int64", float: "float64", str: "str"}
+FACTS = {name: DTYPES[type(value)] for name, value in asdict(Facts()).items()}
+"""Name to type in a table."""
 
 
 def look(path: str, offset: int, wanted: int) -> Facts:

@@ -38,12 +38,7 @@ KEY = ["path", "offset", "wanted", "size", "changed_ns"]
 
 COLUMNS = [*KEY, *FACTS]
 
-TYPES = {
-    **dict.fromkeys(("offset", "wanted", "size", "changed_ns"), "int64"),
-    **dict.fromkeys(("frames", "sample_rate", "num_channels"), "int64"),
-    **dict.fromkeys(("channel_deviation", "mixed_deviation", "deviation"), "float64"),
-    **dict.fromkeys(("path", "audio_hash", "error"), "str"),
-}
+TYPES = dict.fromkeys(KEY, "int64") | {"path": "str"} | FACTS
 """Of `COLUMNS`."""
 
 HASH_LENGTH = 32
@@ -164,7 +159,17 @@ class ScanCache:
 
         What is missing or damaged is not known: then it is looked at again.
         """
-        known = pd.concat([self._read_table(), self._read_journal()], ignore_index=True)
+        try:
+            table = read_csv(self.path, encoding_errors="surrogateescape")
+        except (OSError, ValueError):
+            table = pd.DataFrame()
+        rows = []
+        with contextlib.suppress(OSError):
+            for line in self._journal.read_bytes().splitlines():
+                with contextlib.suppress(JsonError):
+                    rows.append(parse_object(line, str(self._journal), allow_nan=True))
+        journal = pd.DataFrame([row for row in rows if row.keys() == {*COLUMNS}])
+        known = pd.concat([_valid(table), _valid(journal)], ignore_index=True)
         return known.drop_duplicates(KEY, keep="last").reset_index(drop=True)
 
     def append(self, found: Sequence[Mapping[str, object]]) -> None:
@@ -184,26 +189,11 @@ class ScanCache:
         write_csv(known.loc[:, COLUMNS], self.path)
         self._journal.unlink(missing_ok=True)
 
-    def _read_table(self) -> pd.DataFrame:
-        try:
-            return _valid(read_csv(self.path, encoding_errors="surrogateescape").loc[:, COLUMNS])
-        except (OSError, ValueError, KeyError):
-            return _valid(pd.DataFrame(columns=COLUMNS))
-
-    def _read_journal(self) -> pd.DataFrame:
-        rows = []
-        with contextlib.suppress(OSError):
-            for line in self._journal.read_bytes().splitlines():
-                with contextlib.suppress(JsonError):
-                    row = parse_object(line, str(self._journal), allow_nan=True)
-                    if row.keys() == {*COLUMNS}:
-                        rows.append(row)
-        try:
-            return _valid(pd.DataFrame(rows, columns=COLUMNS))
-        except (ValueError, TypeError):
-            return _valid(pd.DataFrame(columns=COLUMNS))
-
 
 def _valid(known: pd.DataFrame) -> pd.DataFrame:
-    typed = known.astype(TYPES)
+    """Returns what findings can be; nothing where they are not of `TYPES`."""
+    try:
+        typed = known.loc[:, COLUMNS].astype(TYPES)
+    except (ValueError, TypeError, KeyError):
+        typed = pd.DataFrame(columns=COLUMNS).astype(TYPES)
     return typed.loc[typed["audio_hash"].str.len() == HASH_LENGTH]
