@@ -20,7 +20,8 @@ import soundfile
 import soxr
 from tqdm.auto import tqdm
 
-from pretrain.data.scan.look import FACTS, look, without_overshoot
+from pretrain.data.scan.look import FACTS, without_overshoot
+from pretrain.data.scan.look import look as look
 from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.data.tables.delimited import read_csv, write_csv
 from pretrain.shared.json_files import JsonError, parse_object
