@@ -33,7 +33,7 @@ from mfsn.search.training import Training
 from mfsn.search.training_settings import FitSettings, SearchSettings
 from pretrain.data.audio.waveforms import read_waveform
 from pretrain.data.loader import normalize_waveform
-from pretrain.data.scan.scan import look
+from pretrain.data.scan.look import look
 from pretrain.data.vocabulary import Vocabulary
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.encoder_settings import EncoderSettings

@@ -142,7 +142,7 @@ def test_reports_run_without_torch() -> None:
         "assert {name for name in sys.modules if name.startswith('pretrain.')}"
         " == {'pretrain.shared', *('pretrain.shared.' + name for name in ('atomic_files',"
         " 'command_line', 'concordance', 'errors', 'json_files', 'processes',"
-        " 'processes.stopping', 'processes.terminal', 'processes.with_parent', 'run_record')),"
+        " 'processes.stopping', 'processes.terminal', 'run_record')),"
         " 'pretrain.objectives',"
         " 'pretrain.objectives.known_rows', 'pretrain.objectives.presentation'}"
     )

@@ -20,7 +20,7 @@ from mfsn.data.head_inputs import InputSettings
 from mfsn.data.segments import Segments
 from pretrain.data.audio.waveforms import Waveform, read_waveform
 from pretrain.data.tables.utterances import table_hash
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 from pretrain.shared.kept_tensors import Parts, TensorFile, Tensors
 from pretrain.shared.numbers_version import kept_as
 from probe.features.utterance_features import ids_hash

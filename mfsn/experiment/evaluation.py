@@ -40,7 +40,7 @@ from pretrain.data.tables.utterances import table_hash
 from pretrain.shared.json_files import changed_files
 from pretrain.shared.normalized_text import canonical
 from pretrain.shared.paths import runs_folder
-from probe.corpora import read_probe_corpus
+from probe.corpora.read import read_probe_corpus
 from probe.folds.divide import divide, folds_hash
 from probe.heads.linear import Part
 

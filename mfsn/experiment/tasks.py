@@ -12,7 +12,7 @@ from typing import Any
 
 from mfsn.experiment.results import RESULT_FILE, TaskOutput, write_output
 from pretrain.shared.durations import in_words
-from pretrain.shared.file_names import file_name
+from pretrain.shared.paths import file_name
 from pretrain.shared.processes.job_queue import take_next
 
 

@@ -25,7 +25,7 @@ from mfsn.search.training_settings import FitSettings
 from mfsn.search.training_state import TrainingState
 from pretrain.engine.interrupts import StopRequest
 from pretrain.shared.errors import InputError
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 from pretrain.shared.random_streams import generator
 
 

@@ -11,7 +11,7 @@ from pretrain.data.loader import DataSettings
 from pretrain.data.masking import MaskSettings
 from pretrain.objectives.ctc import CtcSettings
 from pretrain.shared.checked_settings import settings, within
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 from pretrain.shared.paths import PROJECT
 
 DEFAULT_CONFIG = PROJECT / "configs" / "finetune" / "default.toml"

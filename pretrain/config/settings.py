@@ -12,7 +12,7 @@ from pretrain.data.masking import MaskSettings
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.objectives import OBJECTIVES, objective_kind
 from pretrain.shared.checked_settings import settings, within
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 from pretrain.shared.paths import PROJECT
 
 DEFAULT_CONFIG = PROJECT / "configs" / "default.toml"

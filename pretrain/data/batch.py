@@ -1,6 +1,8 @@
 """What one micro-batch (a "shard" of an update) consists of."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,19 +36,12 @@ class Batch:
 
     def pin_memory(self) -> "Batch":
         """Called by the loader when there is a GPU."""
-        return replace(
-            self,
-            waveforms=self.waveforms.pin_memory(),
-            num_samples=self.num_samples.pin_memory(),
-            crop_starts=self.crop_starts.pin_memory(),
-            mask=self.mask.pin_memory(),
-        )
+        return self._each(Tensor.pin_memory)
 
     def to(self, device: torch.device) -> "Batch":
-        return replace(
-            self,
-            waveforms=self.waveforms.to(device, non_blocking=True),
-            num_samples=self.num_samples.to(device, non_blocking=True),
-            crop_starts=self.crop_starts.to(device, non_blocking=True),
-            mask=self.mask.to(device, non_blocking=True),
-        )
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        tensors: dict[str, Any] = {k: change(v) for k, v in values.items() if k != "draws"}
+        return replace(self, **tensors)

@@ -1,7 +1,6 @@
 """Reads the shards of this process: crop, normalise, pad, draw the mask."""
 
 import signal
-import warnings
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Annotated
@@ -22,7 +21,7 @@ from pretrain.data.frames import (
 )
 from pretrain.data.masking import MaskSettings, draw_mask
 from pretrain.data.sampler import PlanError, Shard, UpdatePlan
-from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.random_streams import Draws
 
@@ -76,12 +75,9 @@ class DataSettings:
 
 def normalize_waveform(waveform: FloatArray) -> FloatArray:
     """Returns the (S,) waveform with zero mean and unit variance, the same in every mode."""
-    mean = waveform.mean(dtype=np.float64)
-    variance = waveform.var(dtype=np.float64)
-    normalized: FloatArray = ((waveform - mean) / np.sqrt(variance + NORMALIZE_EPS)).astype(
-        np.float32
-    )
-    return normalized
+    mean, variance = waveform.mean(dtype=np.float64), waveform.var(dtype=np.float64)
+    normalized: FloatArray = (waveform - mean) / np.sqrt(variance + NORMALIZE_EPS)
+    return normalized.astype(np.float32)
 
 
 def pad_waveforms(waveforms: list[FloatArray]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -106,31 +102,26 @@ class ShardReader(Dataset[Batch]):
         self._seed = seed
 
     def __getitem__(self, shard: Shard) -> Batch:
-        waveforms: list[FloatArray] = []
-        starts: list[int] = []
-        masks: list[npt.NDArray[np.bool_]] = []
-        draws: list[Draws] = []
-        for slot, row in enumerate(shard.rows, start=shard.first_slot):
-            utterance = self._table.iloc[row]
-            drawn = Draws(
+        utterances = [self._table.iloc[row] for row in shard.rows]
+        draws = tuple(
+            Draws(
                 seed=self._seed, update=shard.update, slot=slot, utterance_id=str(utterance["id"])
             )
-            waveform, start = self._read_crop(utterance, drawn)
-            starts.append(start)
-            waveforms.append(normalize_waveform(waveform))
-            num_frames = num_frames_of(len(waveform))
-            masks.append(draw_mask(num_frames, self._mask, drawn.generator("mask")))
-            draws.append(drawn)
-        padded, num_samples = pad_waveforms(waveforms)
-        mask = torch.zeros(len(masks), padded.shape[1] // SAMPLES_PER_FRAME, dtype=torch.bool)
-        for row, valid in enumerate(masks):
-            mask[row, : len(valid)] = torch.from_numpy(valid)
+            for slot, utterance in enumerate(utterances, start=shard.first_slot)
+        )
+        crops, starts = zip(*map(self._read_crop, utterances, draws), strict=True)
+        waveforms, num_samples = pad_waveforms([normalize_waveform(crop) for crop in crops])
+        mask = torch.zeros(len(crops), waveforms.shape[1] // SAMPLES_PER_FRAME, dtype=torch.bool)
+        for row, crop, drawn in zip(mask, crops, draws, strict=True):
+            num_frames = num_frames_of(len(crop))
+            drawn_mask = draw_mask(num_frames, self._mask, drawn.generator("mask"))
+            row[:num_frames] = torch.from_numpy(drawn_mask)
         return Batch(
-            waveforms=padded,
+            waveforms=waveforms,
             num_samples=num_samples,
             crop_starts=torch.tensor(starts),
             mask=mask,
-            draws=tuple(draws),
+            draws=draws,
         )
 
     def _read_crop(self, utterance: pd.Series, draws: Draws) -> tuple[FloatArray, int]:
@@ -168,15 +159,13 @@ def _warn_of_long_recordings(num_samples: npt.NDArray[np.int64], data: DataSetti
     if unheard <= MAX_UNHEARD_SHARE * total:
         return
     hours = SAMPLE_RATE_HZ * 3600
-    warnings.warn(
+    warn_of_corpus(
         f"{data.corpus}: {unheard / hours:.2f} of {total / hours:.2f} hours "
         f"({unheard / total:.0%}) are not heard in an epoch, because one crop of "
         f"`data.crop_seconds` = {data.crop_seconds:g} s is taken from each recording, and "
         f"{int(cut.sum())} are longer (the longest {num_samples.max() / SAMPLE_RATE_HZ:.0f} s). To "
         "hear them all, cut them into utterances: a manifest with a row, `offset` and `frames`, "
-        "for each.",
-        CorpusWarning,
-        stacklevel=3,
+        "for each."
     )
 
 

@@ -47,13 +47,9 @@ def draw_mask(num_frames: int, settings: MaskSettings, rng: np.random.Generator)
     mask = np.zeros(num_frames, dtype=bool)
     mask[(starts[:, None] + np.arange(span)).ravel()] = True
     if settings.exact_share:
-        _trim_or_extend(mask, max(1, round(settings.probability * num_frames)), rng)
+        surplus = int(mask.sum()) - max(1, round(settings.probability * num_frames))
+        candidates = np.flatnonzero(mask if surplus > 0 else ~mask)
+        mask[rng.choice(candidates, size=abs(surplus), replace=False)] = surplus < 0
     if mask.all():
         mask[rng.integers(num_frames)] = False
     return mask
-
-
-def _trim_or_extend(mask: BoolArray, num_masked: int, rng: np.random.Generator) -> None:
-    surplus = int(mask.sum()) - num_masked
-    candidates = np.flatnonzero(mask if surplus > 0 else ~mask)
-    mask[rng.choice(candidates, size=abs(surplus), replace=False)] = surplus < 0

@@ -7,7 +7,7 @@ the space between words is written `|`, as wav2vec 2.0's vocabularies do.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from pretrain.shared.atomic_files import replace_text
@@ -104,12 +104,7 @@ def load_vocabulary(folder: Path) -> Vocabulary:
 
 def collapse(path: Sequence[int]) -> list[int]:
     """Returns the classes that a best path over frames stands for: repeats once, no blanks."""
-    previous, classes = BLANK, []
-    for index in path:
-        if index not in (BLANK, previous):
-            classes.append(index)
-        previous = index
-    return classes
+    return [index for index, _ in groupby(path) if index != BLANK]
 
 
 def frames_needed(text: Sequence[object]) -> int:

@@ -12,8 +12,7 @@ from pretrain.config.settings import CHANGE_NO_NUMBER, RunSettings, without
 from pretrain.engine.checkpoint import list_checkpoints
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.errors import UserError
-from pretrain.shared.hashes import hash_of
-from pretrain.shared.json_files import FILES, JsonError, finite
+from pretrain.shared.json_files import FILES, JsonError, finite, hash_of
 from pretrain.shared.processes.locks import lock
 from pretrain.shared.run_record import (
     RUN_FILE,

@@ -11,7 +11,7 @@ from accelerate.utils import set_seed
 
 from pretrain.config.settings import RunSettings
 from pretrain.data.frames import SAMPLE_RATE_HZ
-from pretrain.data.readers import read_corpus
+from pretrain.data.readers.read import read_corpus
 from pretrain.data.readers.registry import SYNTHETIC
 from pretrain.data.tables.utterances import save_table, table_hash
 from pretrain.engine.arithmetic.precision import Widths

@@ -11,7 +11,7 @@ from torch import Tensor
 from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.kinds.registry import find_kind
 from pretrain.model.weights import weights_hash
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 
 
 class FrozenEncoder:

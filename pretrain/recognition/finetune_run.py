@@ -9,8 +9,9 @@ import pandas as pd
 
 from pretrain.config.files import SettingsError
 from pretrain.config.finetune import FinetuneSettings, ResolvedFinetune
-from pretrain.data.readers import read_corpus
-from pretrain.data.tables.utterances import load_table, table_hash, write_csv
+from pretrain.data.readers.read import read_corpus
+from pretrain.data.tables.delimited import write_csv
+from pretrain.data.tables.utterances import load_table, table_hash
 from pretrain.data.vocabulary import Vocabulary, vocabulary_of
 from pretrain.engine.arithmetic.kept_precision import settle
 from pretrain.engine.arithmetic.precision import AUTO, Widths

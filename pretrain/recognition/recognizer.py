@@ -13,10 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pretrain.data.audio.waveforms import read_waveform
+from pretrain.data.audio.waveforms import check_whole, read_waveform
 from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.data.vocabulary import VOCABULARY_FILE, Vocabulary, load_vocabulary
 from pretrain.model.encoder import Encoder
 from pretrain.model.weights import WeightsError, check_unchanged, load_encoder

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pretrain.data.audio.waveforms import num_samples_16k
+from pretrain.data.audio.waveforms import check_whole, num_samples_16k
 from pretrain.data.frames import SAMPLE_RATE_HZ, num_frames_of
-from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.data.tables.utterances import TableError
 from pretrain.data.vocabulary import frames_needed
 from pretrain.shared.normalized_text import transcript

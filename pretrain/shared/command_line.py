@@ -12,9 +12,8 @@ import sys
 from collections.abc import Callable
 
 from pretrain.shared.errors import CommandLineError, is_for_users
-from pretrain.shared.processes.stopping import stopped_by
+from pretrain.shared.processes.stopping import end_with_parent, stopped_by
 from pretrain.shared.processes.terminal import end_quietly, own_foreground
-from pretrain.shared.processes.with_parent import end_with_parent
 
 DONE, WRONG_INPUT, WRONG_COMMAND_LINE, STOPPED = 0, 1, 2, 130
 """Exit statuses."""

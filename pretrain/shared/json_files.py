@@ -8,7 +8,7 @@ later step would end without a sentence: other things than objects, keys given t
 import json
 import math
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -134,6 +134,12 @@ def finite(value: Any) -> Any:
     return [finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def hash_of(content: object) -> str:
+    """Returns a short hash of plain values, the same in every process."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def digests_of(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """Returns the SHA-256 of files in `folder`, by name: what a record says under `FILES`."""
     return {name: _digest(folder / name) for name in names}
@@ -172,19 +178,16 @@ class _RepeatedKeyError(Exception):
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> Object:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _RepeatedKeyError(key[:NUM_SHOWN])
-            seen.add(key)
+    made: Object = {}
+    for key, value in pairs:
+        if key in made:
+            raise _RepeatedKeyError(key[:NUM_SHOWN])
+        made[key] = value
     return made
 
 
 def _explain(fault: Mapping[str, Any], prefix: str) -> str:
-    key = prefix + ".".join(str(part) for part in fault["loc"])
-    key = key.rstrip(".")
+    key = (prefix + ".".join(map(str, fault["loc"]))).rstrip(".")
     if fault["type"] == "missing":
         return f"`{key}` is missing"
     if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
@@ -197,7 +200,4 @@ def _explain(fault: Mapping[str, Any], prefix: str) -> str:
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        digest = sha256()
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
+        return file_digest(file, "sha256").hexdigest()

@@ -74,16 +74,9 @@ def has_record(folder: Path) -> bool:
 def read_record(
     folder: Path, schema: type[Schema] = EncoderRecord, *, allow_nan: bool = True
 ) -> Object:
-    """Returns run.json of a folder as it is there, with all that `schema` wants of it.
-
-    Args:
-        folder: Of a run.
-        schema: One of the classes above, or of a kind that has its own.
-        allow_nan: Former versions wrote what was not finite as Python does.
-
-    Raises:
-        JsonError: There is none, it cannot be read, or it is not what the schema says.
-    """
+    """Returns run.json of a folder as it is there, with all that `schema` wants of it: one of the
+    classes above, or of a kind that has its own. Former versions wrote what was not finite as
+    Python does (`allow_nan`). Raises `JsonError` when there is none, or it is not so."""
     return read_object(folder / RUN_FILE, schema, allow_nan=allow_nan)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 from probe.attributes.folds import MIN_FOLDS, Fold, Names, gender_folds, speaker_folds
 from probe.attributes.genders import find_genders
 from probe.corpora.targets import Task

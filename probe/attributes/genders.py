@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.readers.genders import Genders, genders_in_table, unknown_genders
-from pretrain.data.readers.reader import reader_of
+from pretrain.data.readers.reader import Genders, genders_in_table, reader_of, unknown_genders
 from pretrain.data.readers.registry import SYNTHETIC
 from pretrain.data.synthetic.speakers import all_speakers
 from pretrain.data.tables.columns import take_columns

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from pretrain.data.audio.waveforms import SAMPLE_RATE_HZ
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.vocabulary import BLANK, frames_needed
 from pretrain.model.weights import weights_hash
 from pretrain.recognition.recognizer import Recognizer, load_recognizer

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array
 
-from pretrain.data.scan.whole_utterances import check_whole
+from pretrain.data.audio.waveforms import check_whole
 from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.kinds.registry import RUN
 from probe.codes.alignment import NO_CHARACTER, Aligner, kept_alignment
@@ -28,7 +28,7 @@ from probe.codes.information import (
 from probe.codes.quantizers import CodesError, RowQuantizer, load_quantizer
 from probe.codes.results import CodesResults
 from probe.codes.usage import rates, usage
-from probe.corpora import read_probe_corpus
+from probe.corpora.read import read_probe_corpus
 from probe.folds.leaks import drop_duplicates
 from probe.rows.all_rows import describe
 from probe.rows.comparable import ROW, EncoderRun

@@ -21,7 +21,8 @@ import numpy.typing as npt
 import scipy.fft
 import soxr
 
-from pretrain.data.audio.waveforms import SAMPLE_RATE_HZ, Waveform
+from pretrain.data.audio.waveforms import Waveform
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.shared.numbers_version import kept_as
 
 RATE_HZ = 8_000

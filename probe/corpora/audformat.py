@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from pretrain.data.readers.manifest import list_manifest
-from pretrain.data.tables.delimited import SUFFIXES, header_of
+from pretrain.data.readers.registry import SUFFIXES
+from pretrain.data.tables.delimited import header_of
 
 COLUMNS = {"path": "file", "id": ""}
 """A segment is known by its file and times; what the table may call `id` is something else."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from pretrain.data.readers.assemble import MAX_BAD_SHARE
+from pretrain.data.audio.waveforms import MAX_WHOLE_SECONDS
 from pretrain.data.readers.column_names import unread
+from pretrain.data.readers.read import MAX_BAD_SHARE
 from pretrain.data.readers.reader import Reader, reader_of
 from pretrain.data.scan.quarantine import CorpusWarning, unusable_of
-from pretrain.data.scan.whole_utterances import MAX_WHOLE_SECONDS
 from pretrain.data.tables.columns import take_columns
 from pretrain.data.tables.delimited import header_of
 from pretrain.data.tables.describe import hours_of

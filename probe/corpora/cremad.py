@@ -24,8 +24,7 @@ from pathlib import Path
 import pandas as pd
 
 from pretrain.data.readers.folder import existing_folder
-from pretrain.data.readers.genders import Genders, genders_in_table, unknown_genders
-from pretrain.data.readers.reader import Reader
+from pretrain.data.readers.reader import Genders, Reader, genders_in_table, unknown_genders
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.delimited import read_delimited
 from pretrain.shared.errors import InputError

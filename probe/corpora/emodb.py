@@ -10,8 +10,7 @@ The sessions are ours, not the corpus's: five pairs of a man and a woman, disjoi
 import re
 from functools import partial
 
-from pretrain.data.readers.genders import FEMALE, MALE, Genders
-from pretrain.data.readers.reader import Reader
+from pretrain.data.readers.reader import FEMALE, MALE, Genders, Reader
 from probe.corpora.completeness import MAY_BE_INCOMPLETE
 from probe.corpora.file_names import list_names
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import audio_files, existing_folder
+from pretrain.data.readers.reader import make_listing
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.shared.errors import InputError
 from probe.corpora.completeness import count_lines, name_lines, settle, shown

@@ -22,10 +22,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import audio_files, existing_folder
-from pretrain.data.readers.genders import WORDS, Genders
-from pretrain.data.readers.reader import Reader
+from pretrain.data.readers.reader import GENDER_WORDS, Genders, Reader, make_listing
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.utterances import LABEL_COLUMNS
 from pretrain.shared.errors import InputError
@@ -52,7 +50,7 @@ PUBLISHED_SPEAKERS = {
     "3M": 629, "4F": 528, "4M": 503, "5F": 590, "5M": 651,
 }  # fmt: skip
 GENDERS = Genders(
-    by_speaker={speaker: WORDS[speaker[-1].lower()] for speaker in PUBLISHED_SPEAKERS},
+    by_speaker={speaker: GENDER_WORDS[speaker[-1].lower()] for speaker in PUBLISHED_SPEAKERS},
     source="the speakers' letters",
 )
 PUBLISHED_SESSIONS = {"1": 1085, "2": 1023, "3": 1151, "4": 1031, "5": 1241}

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pretrain.data.readers.reader import reader_of
-from pretrain.data.readers.spec import MANIFESTS, parse_spec
+from pretrain.data.readers.registry import SUFFIXES, parse_spec
 from pretrain.data.tables.columns import put_columns, take_columns, with_columns
-from pretrain.data.tables.delimited import SUFFIXES
 from pretrain.shared.errors import CommandLineError, InputError
 from probe.corpora.completeness import INCOMPLETE
 from probe.corpora.registry import READERS
@@ -82,8 +81,6 @@ def manifest_of(spec: str) -> Path | None:
     """Returns the manifest by which a corpus is read, None where it has a layout of its own."""
     plain, _ = split_options(spec)
     try:
-        manifest = parse_spec(plain, known=()).manifest(READERS)
+        return parse_spec(plain, known=()).manifest(READERS)
     except ValueError:
         return None  # which the reader says better
-    # A folder may be called x.csv.
-    return manifest / MANIFESTS[0] if manifest is not None and manifest.is_dir() else manifest

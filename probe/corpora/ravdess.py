@@ -12,8 +12,7 @@ import re
 from functools import partial
 from itertools import product
 
-from pretrain.data.readers.genders import FEMALE, MALE, Genders
-from pretrain.data.readers.reader import Reader
+from pretrain.data.readers.reader import FEMALE, MALE, Genders, Reader
 from probe.corpora.completeness import MAY_BE_INCOMPLETE
 from probe.corpora.file_names import list_names
 

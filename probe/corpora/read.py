@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from pretrain.data.readers.assemble import MAX_BAD_SHARE, assemble
-from pretrain.data.readers.read import list_corpus
+from pretrain.data.readers.read import MAX_BAD_SHARE, assemble, list_corpus
 from pretrain.data.tables.utterances import COLUMNS
 from probe.corpora.audformat import list_table
 from probe.corpora.norms import with_norms
@@ -36,12 +35,7 @@ def read_with_extras(
     listed = list_corpus(
         plain, readers=READERS, options=options, synthetic_part="probe", list_table=list_table
     )
-    table = assemble(
-        listed.listing,
-        source=listed.source,
-        folder=listed.folder,
-        max_bad_share=max_bad_share,
-    )
+    table = assemble(listed, max_bad_share=max_bad_share)
     if NORMS in options:
         table = with_norms(table)
     listing = listed.listing.set_index("id")

@@ -13,8 +13,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from pretrain.data.readers.genders import MALE, Genders
-from pretrain.data.readers.reader import Reader
+from pretrain.data.readers.reader import MALE, Genders, Reader
 from probe.corpora.completeness import MAY_BE_INCOMPLETE
 from probe.corpora.file_names import list_names
 

@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from torch import Tensor
 
-from pretrain.data.audio.waveforms import Waveform, num_samples_16k, read_waveform
+from pretrain.data.audio.waveforms import Waveform, check_whole, num_samples_16k, read_waveform
 from pretrain.data.frames import RECEPTIVE_FIELD_SAMPLES, SAMPLE_RATE_HZ
 from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.shared.errors import InputError
 
 IndexArray = npt.NDArray[np.intp]

@@ -7,17 +7,17 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.data.audio.waveforms import check_whole
 from pretrain.data.readers.registry import SYNTHETIC
-from pretrain.data.scan.whole_utterances import check_whole
 from pretrain.data.tables.utterances import table_hash
 from pretrain.engine.provenance import git_state, package_versions
 from pretrain.shared.errors import CommandLineError, InputError
 from pretrain.shared.numbers_version import versions_of
 from probe.attributes.evaluate import find_attributes
 from probe.contamination.check import check_rows
-from probe.corpora import read_probe_corpus
 from probe.corpora.norms import LABEL_SOURCE, without_norm
 from probe.corpora.options import NORMS, split_options
+from probe.corpora.read import read_probe_corpus
 from probe.corpora.targets import find_tasks
 from probe.features.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.folds.divide import divide, folds_hash

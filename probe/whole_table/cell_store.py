@@ -21,10 +21,9 @@ from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.weights import INITIAL_WEIGHTS_FILE, SETTINGS_FILE, WEIGHTS_FILE
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.errors import InputError
-from pretrain.shared.file_names import file_name
-from pretrain.shared.hashes import hash_of
-from pretrain.shared.json_files import Schema, read_object
+from pretrain.shared.json_files import Schema, hash_of, read_object
 from pretrain.shared.numbers_version import versions_of
+from pretrain.shared.paths import file_name
 from probe.features.baselines import CONSTANT, LOG_MEL, LogMelFeatures
 from probe.folds.protocols import protocol_name
 from probe.heads.linear import Evaluation

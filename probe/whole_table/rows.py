@@ -10,8 +10,7 @@ from signal import SIGTERM
 
 from pretrain.config.files import SettingsError, read_tree
 from pretrain.config.settings import DEFAULT_CONFIG, ROW_MODE_REMEDY, ResolvedSettings, resolve
-from pretrain.data.readers.registry import READERS
-from pretrain.data.readers.spec import parse_spec, unknown_corpus
+from pretrain.data.readers.registry import READERS, parse_spec, unknown_corpus
 from pretrain.engine.arithmetic.kept_precision import settle
 from pretrain.engine.launch import training_device
 from pretrain.engine.pretrain_run import widths_of
@@ -19,7 +18,7 @@ from pretrain.engine.run_folder import WEIGHTS_FILE, RunFolder
 from pretrain.shared.errors import InputError, UserError
 from pretrain.shared.paths import PROJECT
 from pretrain.shared.processes.locks import lock
-from pretrain.shared.processes.with_parent import for_child
+from pretrain.shared.processes.stopping import for_child
 from probe.features.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.rows.comparable import ROW, EncoderRun, read_encoder_run, with_equal_comparison
 

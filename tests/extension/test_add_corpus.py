@@ -12,14 +12,15 @@ import mfsn.command_line
 import probe.code_knowledge
 import probe.command_line
 import probe.whole_table.command_line
-from pretrain.data.readers import read_corpus
 from pretrain.data.readers import registry as unlabelled
+from pretrain.data.readers.read import read_corpus
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder, weights_hash
 from pretrain.shared.random_streams import generator
 from probe import check_corpora
-from probe.corpora import read_probe_corpus, registry
+from probe.corpora import registry
+from probe.corpora.read import read_probe_corpus
 from probe.results import read_results
 from probe.run import run
 from reports import build as building
@@ -33,8 +34,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.readers.genders import FEMALE, MALE, Genders
-from pretrain.data.readers.reader import Reader
+from pretrain.data.readers.reader import FEMALE, MALE, Genders, Reader
 from probe.corpora.completeness import MAY_BE_INCOMPLETE
 from probe.corpora.file_names import list_names
 

@@ -11,7 +11,7 @@ from mfsn.experiment.workers import WORKER
 from mfsn.run import main
 from pretrain.data.tables.utterances import save_table
 from probe.contamination.check import contamination
-from probe.corpora import read_probe_corpus
+from probe.corpora.read import read_probe_corpus
 from tests.mfsn.commands import command
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runs")]

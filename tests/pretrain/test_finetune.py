@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from pretrain import finetune as command
 from pretrain.config.files import SettingsError
-from pretrain.data.tables.utterances import read_csv
+from pretrain.data.tables.delimited import read_csv
 from pretrain.engine import train
 from pretrain.engine.arithmetic import precision
 from pretrain.engine.arithmetic import processor_tuning as machine

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pretrain.data.tables.utterances import read_csv
+from pretrain.data.tables.delimited import read_csv
 from probe.check_corpora import main, parse_arguments, run
 from probe.corpora.card import make_card
 from tests.conftest import PROJECT

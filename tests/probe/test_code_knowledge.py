@@ -25,7 +25,7 @@ from probe.codes import alignment, frames
 from probe.codes.frames import frame_codes
 from probe.codes.quantizers import CodesError, load_quantizer
 from probe.codes.results import COLUMNS, CodesResultsError
-from probe.corpora import read_probe_corpus
+from probe.corpora.read import read_probe_corpus
 from probe.rows.comparable import read_encoder_run
 
 SIZES = EncoderSettings(

@@ -18,7 +18,7 @@ from mfsn.experiment.results import append_line, read_lines
 from mfsn.experiment.run_folder import FusionRunFolder
 from pretrain.config.files import SettingsTree
 from pretrain.data.synthetic.corpus import make_synthetic_corpus
-from pretrain.data.tables.utterances import write_csv
+from pretrain.data.tables.delimited import write_csv
 from pretrain.engine import tracking
 from pretrain.engine.checkpoint import CheckpointError, list_checkpoints, load_checkpoint
 from pretrain.engine.pretrain_run import pretrain

@@ -6,8 +6,9 @@ SPHERE of one header and the sound.
 
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 UNKNOWN_32_BIT = 0x7FFF_0000
 """Programs that write to a pipe put in a size near 2^31 or 2^32, or 0."""
@@ -119,39 +120,40 @@ def sound_of(path: str) -> Sound | None:
 
 def _find_sound(file: BinaryIO, file_size: int, kind: _Chunks) -> tuple[int, int]:
     """Returns start and size of the sound, 0 and 0 where there is no such chunk."""
-    at, true_size = kind.first, 0
-    header = kind.id_bytes + kind.size_bytes
-    while at + header <= file_size:
-        name, size = _chunk(file, at, kind)
+    true_size = 0
+    for place, name, size in _walk(file, kind.first, file_size, kind):
         if name == b"ds64":
-            true_size = _number(_read(file, at + header + 8, 8), little=True)
+            true_size = int.from_bytes(_read(file, place + 8, 8), "little")
         if name == kind.sound_id:
             size = true_size if size == 0xFFFF_FFFF and true_size else size
             unknown = kind.size_bytes == 8 and size >= 1 << 62
             inside = 0 if unknown else max(0, size - kind.before_sound)
-            return at + header + kind.before_sound, inside
-        at += -(-(header + size) // kind.alignment) * kind.alignment
+            return place + kind.before_sound, inside
     return 0, 0
 
 
 def _is_chain(file: BinaryIO, at: int, file_size: int, kind: _Chunks) -> bool:
     """Whether nothing but chunks follow from `at` on, the last one of them cut at most."""
-    header = kind.id_bytes + kind.size_bytes
-    while at + header <= file_size:
-        name, size = _chunk(file, at, kind)
+    for place, name, size in _walk(file, at, file_size, kind):
         if not all(0x20 <= byte <= 0x7E for byte in name[:4]) or name[:4] in _KINDS:
             return False
-        if at + header + size > file_size and name[:4] not in CUT_CHUNKS:
+        if place + size > file_size and name[:4] not in CUT_CHUNKS:
             return False
-        at += -(-(header + size) // kind.alignment) * kind.alignment
     return True
 
 
-def _chunk(file: BinaryIO, at: int, kind: _Chunks) -> tuple[bytes, int]:
-    """Returns name and size (of the content) of the chunk at a place."""
-    name = _read(file, at, kind.id_bytes)
-    size = _number(_read(file, at + kind.id_bytes, kind.size_bytes), little=kind.little)
-    return name, max(0, size - (kind.id_bytes + kind.size_bytes if kind.header_counts else 0))
+def _walk(
+    file: BinaryIO, at: int, file_size: int, kind: _Chunks
+) -> Iterator[tuple[int, bytes, int]]:
+    """Yields place of the content, name, and size of the content of the chunks from `at` on."""
+    header = kind.id_bytes + kind.size_bytes
+    while at + header <= file_size:
+        name = _read(file, at, kind.id_bytes)
+        order: Literal["little", "big"] = "little" if kind.little else "big"
+        size = int.from_bytes(_read(file, at + kind.id_bytes, kind.size_bytes), order)
+        size = max(0, size - (header if kind.header_counts else 0))
+        yield at + header, name, size
+        at += -(-(header + size) // kind.alignment) * kind.alignment
 
 
 def _nist(header: bytes) -> tuple[int, int]:
@@ -168,7 +170,3 @@ def _nist(header: bytes) -> tuple[int, int]:
 def _read(file: BinaryIO, at: int, size: int) -> bytes:
     file.seek(at)
     return file.read(size)
-
-
-def _number(data: bytes, *, little: bool) -> int:
-    return int.from_bytes(data, "little" if little else "big")

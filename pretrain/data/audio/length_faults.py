@@ -1,13 +1,13 @@
 """Headers that are wrong about the length: a decoder misses sound, or sound is not there."""
 
 import mmap
+import os
 
 import soundfile
 
 from pretrain.data.audio.containers import sound_of
-from pretrain.data.audio.file_view import FileView
 from pretrain.data.audio.mp3_frames import has_index, num_samples
-from pretrain.data.audio.sound_file import SequentialFile
+from pretrain.data.audio.sound_file import AudioFile, FileView, SequentialFile
 
 MAX_HIDDEN_SECONDS = 0.25
 """More than this beyond what was decoded cannot be filling or the delay of a codec."""
@@ -24,19 +24,15 @@ FLAC_START = b"fLaC\x00\x00\x00\x22"
 REWRITE = "Write it anew, for example with ffmpeg"
 
 
-def length_fault(
-    path: str, *, file_format: str, frames: int, sample_rate: int, bytes_per_frame: int
-) -> str:
+def length_fault(file: AudioFile, frames: int) -> str:
     """Returns why a file holds much more than the `frames` that were decoded from its start to its
-    end, or much less than its header says; the empty string where neither is so.
-
-    `file_format` is libsndfile's name, `bytes_per_frame` 0 where frames have no bytes of their own.
-    """
-    if file_format == "OGG":
+    end, or much less than its header says; the empty string where neither is so."""
+    path, sample_rate = file.path, file.sample_rate
+    if file.format == "OGG":
         return _joined_ogg(path)
-    if file_format == "MP3":
+    if file.format == "MP3":
         return _mp3(path, frames, sample_rate)
-    if file_format == "FLAC":
+    if file.format == "FLAC":
         return _flac(path, frames, sample_rate)
     sound = sound_of(path)
     if sound is None:
@@ -57,7 +53,7 @@ def length_fault(
     if not frames:
         return ""
     # A decoder that read beyond the header's size was right to do so.
-    size_read = max(sound.size, frames * bytes_per_frame)
+    size_read = max(sound.size, frames * file.bytes_per_frame)
     size_there = sound.file_size - sound.start
     seconds_per_byte = seconds / min(size_read, size_there)
     if (size_read - size_there) * seconds_per_byte > MAX_HIDDEN_SECONDS:
@@ -75,21 +71,21 @@ def _flac(path: str, frames: int, sample_rate: int) -> str:
     """Asks a decoder that is told that the length is unknown whether there is more."""
     with open(path, "rb") as file:
         start = file.read(26)
-    if start.startswith(FLAC_START) and occurs_again(path, FLAC_START):
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            is_joined = start.startswith(FLAC_START) and data.find(FLAC_START, 1) >= 0
+    if is_joined:
         return f"several FLAC files are joined in it, of which only the first is decoded. {REWRITE}"
     total = int.from_bytes(start[21:26], "big") & (1 << 36) - 1
     if not start.startswith(b"fLaC") or not 0 < total <= frames:
         return ""
     length_unknown = bytes([start[21] & 0xF0, 0, 0, 0, 0])
-    view = FileView(path, patch_at=21, patch=length_unknown)
-    try:
-        with SequentialFile(view) as decoder:
-            decoder.seek(frames)
-            hidden = len(decoder.read(round(MAX_HIDDEN_SECONDS * sample_rate) + 1))
-    except (soundfile.SoundFileError, RuntimeError):
-        return ""
-    finally:
-        view.close()
+    with FileView(path, patch_at=21, patch=length_unknown) as view:
+        try:
+            with SequentialFile(view) as decoder:
+                decoder.seek(frames)
+                hidden = len(decoder.read(round(MAX_HIDDEN_SECONDS * sample_rate) + 1))
+        except (soundfile.SoundFileError, RuntimeError):
+            return ""
     if hidden <= MAX_HIDDEN_SECONDS * sample_rate:
         return ""
     return (
@@ -117,15 +113,27 @@ def _joined_ogg(path: str) -> str:
             at = data.find(b"OggS", at + 1)
             if at < 0:
                 return ""
-        again = data.find(FIRST_OGG_PAGE, at)
-    if again < 0:
-        return ""
+        if data.find(FIRST_OGG_PAGE, at) < 0:
+            return ""
     return (
         f"several Ogg streams are joined in it, of which only the first can be decoded. {REWRITE}"
     )
 
 
-def occurs_again(path: str, start: bytes) -> bool:
-    """Tells whether the first bytes of a file occur in it once more."""
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return data.find(start, 1) >= 0
+def ogg_is_cut(path: str) -> bool:
+    """Tells whether the last page of an Ogg file (RFC 3533) is incomplete.
+
+    libsndfile plays a cut Vorbis stream as a shorter one, without a word. False for other files.
+    """
+    max_page_bytes = 27 + 255 + 255 * 255
+    with open(path, "rb") as file:
+        if file.read(4) != b"OggS":
+            return False
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - max_page_bytes))
+        tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) < 27 or len(page) < 27 + page[26]:
+        return True
+    num_lengths = page[26]
+    return len(page) < 27 + num_lengths + sum(page[27 : 27 + num_lengths])

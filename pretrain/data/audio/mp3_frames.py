@@ -19,19 +19,23 @@ MAX_INDEX_PLACE = 4 + 2 + 32 + 32
 
 def num_samples(path: str) -> int:
     """Returns how many samples per channel the frames of a file hold, the index's own left out."""
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        sizes = [size for at, size in _frames(data) if not _is_index(data, at)]
-    return sum(sizes)
+    return sum(size for size, is_index in _frames(path) if not is_index)
 
 
 def has_index(path: str) -> bool:
     """Whether the first frame says how many frames there are."""
+    return next((is_index for _, is_index in _frames(path)), False)
+
+
+def _frames(path: str) -> Iterator[tuple[int, bool]]:
+    """Yields the number of samples of every frame, and whether it is an index."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        first = next(_frames(data), None)
-        return first is not None and _is_index(data, first[0])
+        for at, samples in _places(data):
+            start = data[at : at + MAX_INDEX_PLACE]
+            yield samples, any(name in start for name in INDEX_NAMES)
 
 
-def _frames(data: mmap.mmap) -> Iterator[tuple[int, int]]:
+def _places(data: mmap.mmap) -> Iterator[tuple[int, int]]:
     """Yields place and number of samples of every frame."""
     at = 0
     while at + 4 <= len(data):
@@ -64,8 +68,3 @@ def _frame(data: mmap.mmap, at: int) -> tuple[int, int]:
     samples = 1152 if version == 3 else 576
     bits = 1000 * (KBIT_1 if version == 3 else KBIT_2)[kbit]
     return samples // 8 * bits // RATES_HZ[version][rate] + (header >> 9 & 1), samples
-
-
-def _is_index(data: mmap.mmap, at: int) -> bool:
-    start = data[at : at + MAX_INDEX_PLACE]
-    return any(name in start for name in INDEX_NAMES)

@@ -4,18 +4,18 @@ F frames at the file's own rate, H channels. A header's count of frames is a pro
 where it is one, and passed over where it is a guess or unknown.
 """
 
+import io
 import os
 import re
 import stat
 from collections.abc import Iterator
-from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from pretrain.data.audio.containers import sound_of
-from pretrain.data.audio.file_view import FileView
 from pretrain.data.audio.mp3_frames import has_index
 from pretrain.data.audio.unreadable import why_unreadable
 from pretrain.shared.errors import InputError
@@ -56,7 +56,7 @@ class AudioFile:
     """An audio file that is open for reading. Raises `AudioError` where it cannot be read."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._view: FileView | None = None
         self._file = self._open()
         self.sample_rate = int(self._file.samplerate)
@@ -70,15 +70,10 @@ class AudioFile:
         if self._file.frames == 0 and self.bytes_per_frame:
             self._open_without_size()
 
-    def __enter__(self) -> "AudioFile":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
         if self._view is not None:
             self._view.close()
@@ -112,7 +107,8 @@ class AudioFile:
         if frames and said is None and got < frames:
             raise AudioError(f"has {offset + got} frames, but {offset} + {frames} were asked for")
         # Without an index the length of an MP3 file is a guess from its first frame.
-        if got < limit < UNKNOWN_FRAMES and (frames or self.format != "MP3" or self._has_index()):
+        is_guess = self.format == "MP3" and not frames and not has_index(self.path)
+        if got < limit < UNKNOWN_FRAMES and not is_guess:
             raise AudioError(f"truncated: {got} of {limit} frames could be decoded")
         # libsndfile shortens a cut WAV silently and says so only in its log. Programs that write to
         # a pipe cannot know the size and put in one near 2^31 or 2^32: that is no cut.
@@ -123,23 +119,23 @@ class AudioFile:
 
     def _open(self) -> SequentialFile:
         try:
-            mode = os.stat(self._path).st_mode
+            mode = os.stat(self.path).st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 # To open a pipe would wait for whoever writes to it.
                 raise AudioError("is a pipe, a socket or a device, not a regular file")
             # Bytes, because soundfile refuses names that are not UTF-8 (Windows has only text).
-            return SequentialFile(self._path if os.name == "nt" else os.fsencode(self._path))
+            return SequentialFile(self.path if os.name == "nt" else os.fsencode(self.path))
         except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:
-            raise AudioError(why_unreadable(self._path, error)) from error
+            raise AudioError(why_unreadable(self.path, error)) from error
 
     def _open_without_size(self) -> None:
         """Reads to the file's end where the header says 0 bytes of sound and sound follows, as a
         program leaves it that was stopped or wrote to a pipe."""
-        sound = sound_of(self._path)
+        sound = sound_of(self.path)
         if sound is None or sound.size or not sound.followed_by_sound():
             return
         little = self._file.endian == "LITTLE" or sound.is_little_endian
-        self._view = FileView(self._path, start=sound.start)
+        self._view = FileView(self.path, start=sound.start)
         first, self._file = self._file, SequentialFile(
             self._view,
             samplerate=self.sample_rate,
@@ -181,8 +177,32 @@ class AudioFile:
         try:
             block: Waveform = self._file.read(frames, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-            raise AudioError(why_unreadable(self._path, error)) from error
+            raise AudioError(why_unreadable(self.path, error)) from error
         return block
 
-    def _has_index(self) -> bool:
-        return has_index(self._path)
+
+class FileView(io.FileIO):
+    """The bytes of `path` from `start` on, those at `patch_at` replaced by `patch`: for a decoder
+    that is to believe something else than the header."""
+
+    def __init__(self, path: str, *, start: int = 0, patch_at: int = 0, patch: bytes = b"") -> None:
+        super().__init__(path)
+        self._size = os.fstat(self.fileno()).st_size - start
+        self._start, self._patch_at, self._patch = start, patch_at, patch
+        self.seek(0)
+
+    def tell(self) -> int:
+        return super().tell() - self._start
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._size}[whence]
+        return super().seek(self._start + max(0, base + offset)) - self._start
+
+    def readinto(self, buffer: Any) -> int:
+        first = self._patch_at - self.tell()
+        view = memoryview(buffer).cast("B")
+        size = super().readinto(view) or 0
+        for place, byte in enumerate(self._patch, first):
+            if 0 <= place < size:
+                view[place] = byte
+        return size

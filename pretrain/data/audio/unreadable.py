@@ -4,20 +4,20 @@ import os
 
 from pretrain.data.audio.containers import sound_of
 
+TO_FLAC = "convert it, for example with ffmpeg, to FLAC"
+
 SIGNATURES = (
     (0, b"version https://git-lfs", "is a git-lfs pointer, not the recording itself: run `git lfs "
      "pull` in the repository that it came from (an archive made without git-lfs has no sound)"),
     (0, b"/annex/objects/", "is a git-annex pointer, not the recording itself: run `git annex get` "
      "in the repository that it came from"),
-    (4, b"ftyp", "is an MP4 file (AAC or ALAC): convert it, for example with ffmpeg, to FLAC"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "is a WMA file: convert it, for example with ffmpeg, "
-     "to FLAC"),
-    (0, b"#!AMR", "is an AMR file: convert it, for example with ffmpeg, to FLAC"),
-    (0, b"\x1a\x45\xdf\xa3", "is a Matroska or WebM file: convert it, for example with ffmpeg, to "
-     "FLAC"),
-    (0, b"\xff\xf1", "is an AAC file: convert it, for example with ffmpeg, to FLAC"),
-    (0, b"\xff\xf9", "is an AAC file: convert it, for example with ffmpeg, to FLAC"),
-    (0, b"ajkg", "is compressed by shorten: convert it, for example with ffmpeg, to FLAC"),
+    (4, b"ftyp", f"is an MP4 file (AAC or ALAC): {TO_FLAC}"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", f"is a WMA file: {TO_FLAC}"),
+    (0, b"#!AMR", f"is an AMR file: {TO_FLAC}"),
+    (0, b"\x1a\x45\xdf\xa3", f"is a Matroska or WebM file: {TO_FLAC}"),
+    (0, b"\xff\xf1", f"is an AAC file: {TO_FLAC}"),
+    (0, b"\xff\xf9", f"is an AAC file: {TO_FLAC}"),
+    (0, b"ajkg", f"is compressed by shorten: {TO_FLAC}"),
     (0, b"PK\x03\x04", "is a zip archive: unpack it"),
     (0, b"\x1f\x8b", "is a gzip archive: unpack it"),
 )  # fmt: skip

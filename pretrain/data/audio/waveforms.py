@@ -1,4 +1,4 @@
-"""Audio files to 16 kHz mono: resampling, exact lengths, windows, hashes.
+"""Audio files to 16 kHz mono: resampling, exact lengths, windows, limits, hashes.
 
 S samples at 16 kHz, F frames at the file's own rate, H channels.
 """
@@ -9,19 +9,24 @@ from math import ceil, gcd
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 import soxr
 
 from pretrain.data.audio.sound_file import AudioError as AudioError
 from pretrain.data.audio.sound_file import AudioFile
 from pretrain.data.audio.sound_file import Waveform as Waveform
-
-SAMPLE_RATE_HZ = 16_000
+from pretrain.data.frames import SAMPLE_RATE_HZ
+from pretrain.shared.errors import InputError
 
 WHOLE_SECONDS = 60.0
 """Utterances at other rates up to this length are resampled as a whole, longer ones by windows."""
 
 WINDOW_MARGIN_SECONDS = 0.25
 """What a window is resampled with on both sides; the resampler's filter is shorter."""
+
+MAX_WHOLE_SECONDS = 120.0
+"""An encoder's memory grows with the square of the length: two minutes take some GB, twenty minutes
+would take hundreds. Pre-training cuts crops, and MFSN segments, from any length."""
 
 
 class Utterance(Protocol):
@@ -48,6 +53,23 @@ def read_waveform(row: Utterance) -> Waveform:
     Raises `AudioError`, naming the file, when it is no longer what the table says.
     """
     return _read_stretch(row, 0, int(row.frames))
+
+
+def check_whole(table: pd.DataFrame) -> None:
+    """Raises `ValueError`, naming the longest, when utterances of a table are too long."""
+    seconds = table["frames"] / table["sample_rate"]
+    num_long = int((seconds > MAX_WHOLE_SECONDS).sum())
+    if not num_long:
+        return
+    longest = table.iloc[int(seconds.to_numpy().argmax())]
+    others = f" ({num_long - 1} more are above the limit)" if num_long > 1 else ""
+    raise InputError(
+        f"{longest['source']}: an utterance must be at most {MAX_WHOLE_SECONDS:g} s long where an "
+        f"encoder takes it as a whole, but {longest['id']} is {seconds.max():.0f} s long "
+        f"instead{others}; the file is {longest['path']}. Cut it: in a manifest give each part a "
+        "row with its first frame, `offset`, and their number, `frames`; in an audformat table "
+        "`start` and `end`."
+    )
 
 
 def read_window(row: Utterance, start: int, stop: int) -> Waveform:
@@ -90,18 +112,6 @@ def _read_stretch(row: Utterance, first: int, last: int) -> Waveform:
         raise AudioError(
             f"{path}: {error}. The file has changed since the corpus was read; start again."
         ) from error
-
-
-def decode(path: str, *, offset: int = 0, frames: int = 0) -> tuple[Waveform, int]:
-    """Returns samples (F, H) and rate in Hz of a file from frame `offset` on.
-
-    `frames` = 0 reads to the end. Raises `AudioError` when the file cannot be read or holds less
-    than was asked for, or less than its own header promises.
-    """
-    with AudioFile(path) as file:
-        none = np.empty((0, file.num_channels), np.float32)
-        blocks = [none, *file.blocks(offset=offset, frames=frames)]
-        return np.concatenate(blocks), file.sample_rate
 
 
 def to_16k_mono(samples: Waveform, sample_rate: int) -> Waveform:

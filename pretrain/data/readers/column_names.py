@@ -4,13 +4,13 @@ A column that is passed over in silence may be the one that says what is tested 
 """
 
 import difflib
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.readers.registry import did_you_mean
+from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.data.tables.columns import KNOWN_COLUMNS
 from pretrain.data.tables.delimited import TableError
 from pretrain.shared.normalized_text import bare
@@ -38,31 +38,22 @@ LIKE = 0.8
 
 
 def settle_columns(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.DataFrame:
-    """Returns the table with its columns under the names that are known here.
+    """Returns the table of `read_delimited` with its columns under the names that are known here.
 
-    Args:
-        raw: As `read_delimited` gives it.
-        columns: Known name -> the table's own, see `pretrain.data.tables.columns`.
-        path: For messages.
-
-    Raises:
-        TableError: The table lacks a column that was named, has none for `path`, or has one that
-            only can mean a known one but is called otherwise.
+    `columns` are known name -> the table's own, see `pretrain.data.tables.columns`. Raises
+    `TableError` when the table lacks a column that was named, has none for `path`, or has one that
+    only can mean a known one but is called otherwise.
     """
     names = list(map(str, raw.columns))
     for known, own in columns.items():
         if own and own not in names:
-            near = difflib.get_close_matches(own, names, n=1)
             raise TableError(
                 f"{path} must have a column {own!r}, as {known}={own} of --columns says, but has "
-                f"{_listed(names)} instead."
-                + (f" Did you mean {near[0]!r}?" if near else "")
-                + " Where corpora have columns of their own, write them as "
-                f"NAME[{known}={own}]=FILE.csv."
+                f"{_listed(names)} instead.{did_you_mean(own, names)} Where corpora have columns "
+                f"of their own, write them as NAME[{known}={own}]=FILE.csv."
             )
-    mapped = {known: raw[own] for known, own in columns.items() if own}
     settled = raw.drop(columns=[known for known in columns if known in names])
-    settled = settled.assign(**mapped)
+    settled = settled.assign(**{known: raw[own] for known, own in columns.items() if own})
     # Own names that are used up, and known names that the user said not to be there.
     meant = {
         name: known
@@ -77,7 +68,12 @@ def settle_columns(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) ->
             "commas (or tabs); where they are called otherwise, give --columns "
             f"{','.join(hints)}."
         )
-    refused = {name: known for name, known in meant.items() if _is_refused(name, known)}
+    # These names leave no doubt; or doubt about who is tested, which is worse than an error.
+    refused = {
+        name: known
+        for name, known in meant.items()
+        if known == "split" or (bare(name) == known and known not in HARMLESS)
+    }
     if refused:
         raise TableError(
             f"The manifest {path} has "
@@ -87,14 +83,12 @@ def settle_columns(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) ->
             + f" (or {next(iter(refused.values()))}= where it means something else)."
         )
     if meant:
-        warnings.warn(
+        warn_of_corpus(
             f"{path} has columns that are not read: "
             + "; ".join(
                 f"{name!r} (did you mean `{known}`? then give --columns {known}={name})"
                 for name, known in meant.items()
-            ),
-            CorpusWarning,
-            stacklevel=2,
+            )
         )
     return settled
 
@@ -113,12 +107,6 @@ def meaning(name: str) -> str:
     alias = next((known for known, others in ALIASES.items() if letters in others), "")
     near = difflib.get_close_matches(letters, KNOWN_COLUMNS, n=1, cutoff=LIKE)
     return alias or (near[0] if near else "")
-
-
-def _is_refused(name: str, known: str) -> bool:
-    """Whether this name leaves no doubt; or doubt about who is tested, which is worse than an
-    error."""
-    return known == "split" or (bare(name) == known and known not in HARMLESS)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,18 +1,29 @@
 """Any folder of audio files, at any depth; nothing is known but the sound."""
 
 import os
-import warnings
 from collections import Counter, deque
 from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.audio.endings import CONVERTED_FIRST, SUFFIXES, ending_of
-from pretrain.data.readers.assemble import make_listing, path_ids
-from pretrain.data.readers.reader import Reader
-from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.readers.reader import Reader, make_listing, path_ids
+from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.shared.errors import InputError
+
+SUFFIXES = (
+    ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3",
+    ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".sf", ".ircam",
+    ".avr", ".paf", ".pvf", ".svx", ".8svx",
+)  # fmt: skip
+"""Endings, in lower case, of the files that count as audio: libsndfile decodes them."""
+
+CONVERTED_FIRST = (
+    ".m4a", ".m4b", ".mp4", ".aac", ".alac", ".wma", ".asf", ".amr", ".awb", ".3gp", ".3g2",
+    ".webm", ".weba", ".mka", ".mkv", ".mov", ".avi", ".ac3", ".eac3", ".ape", ".wv", ".tta",
+    ".spx", ".ra", ".rm", ".shn", ".dsf", ".dff", ".mpc", ".mp2", ".qcp", ".dts", ".gsm",
+)  # fmt: skip
+"""Endings of files with sound that cannot be decoded here."""
 
 
 def existing_folder(path: Path, *, what: str) -> Path:
@@ -41,13 +52,13 @@ def audio_files(folder: Path) -> list[str]:
         counts = ", ".join(
             f"{number} {ending}" for ending, number in sorted(walk.passed_over.items())
         )
-        _warn(
+        warn_of_corpus(
             f"{sum(walk.passed_over.values())} files in {folder} hold sound that cannot be decoded "
             f"here and are passed over ({counts}). Convert them first, for example with ffmpeg, to "
             "FLAC."
         )
     if walk.again:
-        _warn(
+        warn_of_corpus(
             f"{len(walk.again)} folders or files in {folder} are reachable by more than one path, "
             f"through links, and were read once; the first is {walk.again[0]}."
         )
@@ -68,8 +79,8 @@ class _Walk:
         """Links to what was seen already."""
         self.passed_over: Counter[str] = Counter()
         self.num_others = 0
-        self._folders: set[str] = set()
-        self._files: set[str] = set()
+        self._seen: set[str] = set()
+        """Real paths, of folders and of files."""
         self._links: deque[str] = deque()
 
     def go(self, folder: str) -> None:
@@ -77,29 +88,24 @@ class _Walk:
         while self._links:
             link = self._links.popleft()
             real = os.path.realpath(link)
-            if os.path.isdir(real):
-                if real in self._folders:
-                    self.again.append(link)
-                else:
-                    self._walk(link)
-            elif real in self._files:
+            if real in self._seen:
                 self.again.append(link)
+            elif os.path.isdir(real):
+                self._walk(link)
             else:
                 self._add(link, real)
 
     def _walk(self, top: str) -> None:
         for here, folders, names in os.walk(top):
             real = os.path.realpath(here)
-            if real in self._folders:
+            if real in self._seen:
                 folders.clear()
                 self.again.append(here)
                 continue
-            self._folders.add(real)
+            self._seen.add(real)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in folders:
-                path = os.path.join(here, name)
-                if os.path.islink(path):
-                    self._links.append(path)
+            paths = [os.path.join(here, name) for name in folders]
+            self._links += filter(os.path.islink, paths)
             for name in sorted(names):
                 path = os.path.join(here, name)
                 ending = ending_of(name)
@@ -114,13 +120,14 @@ class _Walk:
                     self._add(path, os.path.join(real, name))
 
     def _add(self, path: str, real: str) -> None:
-        self._files.add(real)
+        self._seen.add(real)
         self.found.append(path)
 
 
-def _warn(message: str) -> None:
-    # So that the reader's caller is shown, not this file.
-    warnings.warn(message, CorpusWarning, stacklevel=4)
+def ending_of(name: str) -> str:
+    """Returns the ending in lower case, with its point, "" where there is none."""
+    stem, point, ending = name.rpartition(".")
+    return f".{ending.lower()}" if point and stem else ""
 
 
 def list_folder(path: Path, source: str, options: Collection[str] = ()) -> pd.DataFrame:

@@ -4,16 +4,15 @@ Panayotov et al., "LibriSpeech: an ASR corpus based on public domain audio books
 """
 
 import re
-import warnings
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.readers.assemble import make_listing
 from pretrain.data.readers.folder import audio_files, existing_folder
-from pretrain.data.readers.reader import Reader
-from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.readers.reader import Reader, make_listing
+from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.shared.errors import InputError
 
 NAME = re.compile(r"(\d+)-(\d+)-(\d+)")
@@ -29,7 +28,7 @@ def list_librispeech(path: Path, source: str, options: Collection[str] = ()) -> 
     folder = existing_folder(path, what=f"The corpus {source}")
     rows: list[dict[str, object]] = []
     others: list[str] = []
-    texts: dict[Path, dict[str, str]] = {}
+    texts_of = cache(_transcripts)
     for name in audio_files(folder):
         file = Path(name)
         match = NAME.fullmatch(file.stem)
@@ -37,16 +36,13 @@ def list_librispeech(path: Path, source: str, options: Collection[str] = ()) -> 
         if match is None or (chapter.parent.name, chapter.name) != match.group(1, 2):
             others.append(name)
             continue
-        if chapter not in texts:
-            texts[chapter] = _transcripts(chapter)
-        split = chapter.parent.parent.name
         rows.append(
             {
                 "id": f"{source}/{file.stem}",
                 "path": name,
                 "speaker": match.group(1),
-                "text": texts[chapter].get(file.stem, ""),
-                "split": split,
+                "text": texts_of(chapter).get(file.stem, ""),
+                "split": chapter.parent.parent.name,
             }
         )
     if not rows:
@@ -56,19 +52,15 @@ def list_librispeech(path: Path, source: str, options: Collection[str] = ()) -> 
             "For any folder of audio, write folder=PATH."
         )
     if others:
-        warnings.warn(
+        warn_of_corpus(
             f"{len(others)} files in {folder} do not follow LibriSpeech's layout and are left out; "
-            f"the first is {others[0]}.",
-            CorpusWarning,
-            stacklevel=2,
+            f"the first is {others[0]}."
         )
     silent = [row for row in rows if not row["text"]]
     if silent:
-        warnings.warn(
+        warn_of_corpus(
             f"{len(silent)} of {len(rows)} utterances in {folder} have no transcript; "
-            f"the first is {silent[0]['path']}.",
-            CorpusWarning,
-            stacklevel=2,
+            f"the first is {silent[0]['path']}."
         )
     return make_listing(pd.DataFrame(rows))
 

@@ -1,9 +1,10 @@
 """The embedded synthetic corpus, made when it is first asked for."""
 
-import difflib
 import math
+from contextlib import suppress
 from pathlib import Path
 
+from pretrain.data.readers.registry import did_you_mean
 from pretrain.data.synthetic.speakers import PARTS
 from pretrain.shared.errors import InputError
 from pretrain.shared.paths import corpora_folder
@@ -15,20 +16,16 @@ def make_synthetic(options: dict[str, str]) -> Path:
     """Makes the corpus that the options of a spec describe and returns its folder."""
     for key in options:
         if key not in DEFAULTS:
-            near = difflib.get_close_matches(key, DEFAULTS, n=1)
             raise InputError(
-                f"The synthetic corpus has no option {key!r}."
-                + (f" Did you mean {near[0]!r}?" if near else "")
-                + f" It has {', '.join(f'{name} (default {v})' for name, v in DEFAULTS.items())}."
+                f"The synthetic corpus has no option {key!r}.{did_you_mean(key, DEFAULTS)} It has "
+                f"{', '.join(f'{name} (default {v})' for name, v in DEFAULTS.items())}."
             )
     chosen = DEFAULTS | options
-    hours = _number("hours", chosen["hours"])
-    seed = _number("seed", chosen["seed"])
+    hours, seed, part = _number("hours", chosen), _number("seed", chosen), chosen["part"]
     if seed < 0 or seed % 1 or seed >= 2**53:
         raise InputError(
             f"`seed` must be a whole number in 0 .. 2^53 - 1, but is {chosen['seed']}."
         )
-    part = chosen["part"]
     if part not in PARTS:
         raise InputError(f"`part` must be one of {', '.join(PARTS)}, but is {part!r} instead.")
     folder = corpora_folder() / f"synthetic-{part}-{hours:g}h-seed{int(seed)}"
@@ -39,11 +36,8 @@ def make_synthetic(options: dict[str, str]) -> Path:
     return folder
 
 
-def _number(key: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"`{key}` of the synthetic corpus must be a number, but is {text!r}.")
-    return value
+def _number(key: str, chosen: dict[str, str]) -> float:
+    with suppress(ValueError):
+        if math.isfinite(value := float(chosen[key])):
+            return value
+    raise InputError(f"`{key}` of the synthetic corpus must be a number, but is {chosen[key]!r}.")

@@ -5,13 +5,14 @@ tables made on Windows have backslashes in their paths.
 """
 
 import os
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 
 from pretrain.shared.normalized_text import composed
 
-Names = dict[str, list[str]]
+NamesIn = Callable[[str], dict[str, list[str]]]
 
 
 @dataclass
@@ -33,43 +34,44 @@ class FoundFiles:
 
 def find_files(names: Sequence[str]) -> FoundFiles:
     """Returns the files that absolute `names` mean. A name that is there is taken as it is."""
-    folders: dict[str, Names] = {}
-    known: dict[str, str] = {}
     result = FoundFiles(paths=[])
-    for name in names:
-        if name not in known:
-            known[name] = _find(name, folders, result)
-        result.paths.append(known[name])
+    names_in = cache(_names_in)
+    find = cache(lambda name: _find(name, names_in, result))
+    result.paths = [find(name) for name in names]
     return result
 
 
-def _find(name: str, folders: dict[str, Names], result: FoundFiles) -> str:
+def _find(name: str, names_in: NamesIn, result: FoundFiles) -> str:
     if os.path.lexists(name):
         return name
-    if (path := _same_butcomposed(name, folders)) is not None:
+    if (path := _same_but_form(name, names_in)) is not None:
         result.other_form.append(name)
         return path
     if "\\" in name:
         slashed = os.path.normpath(name.replace("\\", "/"))
-        path = slashed if os.path.lexists(slashed) else _same_butcomposed(slashed, folders)
+        path = slashed if os.path.lexists(slashed) else _same_but_form(slashed, names_in)
         if path is not None:
             result.backslashes.append(name)
             return path
         result.hints[name] = (
             "its path has backslashes, as on Windows: write it with / and relative to the table"
         )
-    elif (there := _same_but_case(name, folders)) is not None:
-        result.hints[name] = f"{there} is there: the case differs"
+        return name
+    folder, file = os.path.split(name)
+    for same, there in names_in(folder).items():
+        if same.casefold() == composed(file).casefold():
+            result.hints[name] = f"{there[0]} is there: the case differs"
+            break
     return name
 
 
-def _same_butcomposed(name: str, folders: dict[str, Names]) -> str | None:
+def _same_but_form(name: str, names_in: NamesIn) -> str | None:
     """Returns the only file whose path has the same characters in whatever form."""
     here = os.sep
     for part in name.strip(os.sep).split(os.sep):
         exact = os.path.join(here, part)
         if not os.path.lexists(exact):
-            same = _names_in(here, folders).get(composed(part), [])
+            same = names_in(here).get(composed(part), [])
             if len(same) != 1:
                 return None
             exact = os.path.join(here, same[0])
@@ -77,22 +79,10 @@ def _same_butcomposed(name: str, folders: dict[str, Names]) -> str | None:
     return here
 
 
-def _same_but_case(name: str, folders: dict[str, Names]) -> str | None:
-    folder, file = os.path.split(name)
-    for same, names in _names_in(folder, folders).items():
-        if same.casefold() == composed(file).casefold():
-            return names[0]
-    return None
-
-
-def _names_in(folder: str, folders: dict[str, Names]) -> Names:
-    """Returns the names in a folder by their composed form; lists every folder once."""
-    if folder not in folders:
-        by_form: Names = defaultdict(list)
-        try:
-            for name in sorted(os.listdir(folder)):
-                by_form[composed(name)].append(name)
-        except OSError:
-            pass
-        folders[folder] = dict(by_form)
-    return folders[folder]
+def _names_in(folder: str) -> dict[str, list[str]]:
+    """Returns the names in a folder by their composed form."""
+    by_form: dict[str, list[str]] = {}
+    with suppress(OSError):
+        for name in sorted(os.listdir(folder)):
+            by_form.setdefault(composed(name), []).append(name)
+    return by_form

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pretrain.data.tables.utterances import read_csv, write_csv
+from pretrain.data.tables.delimited import read_csv, write_csv
 from pretrain.shared.errors import InputError
 from pretrain.shared.paths import corpora_folder
 
@@ -33,35 +33,32 @@ class CorpusWarning(UserWarning):
     """Something about a corpus that its user should know, but that does not stop the run."""
 
 
-def reasons(facts: pd.DataFrame, *, min_seconds: float = MIN_SECONDS) -> pd.Series:
+def warn_of_corpus(message: str) -> None:
+    """Gives a `CorpusWarning`, as from the caller's caller."""
+    warnings.warn(message, CorpusWarning, stacklevel=3)
+
+
+def reasons(facts: pd.DataFrame) -> pd.Series:
     """Returns for every row of a scan why it cannot be used, or the empty string."""
     reason = facts["error"].astype("str").copy()
     seconds = facts["frames"] / facts["sample_rate"].clip(lower=1)
-    for row in facts.index[(reason == "") & _cancelling(facts)]:
-        reason[row] = _tell_cancelling(facts.loc[row])
+    num_channels = facts["num_channels"].clip(lower=1)
+    channels, mix = facts["channel_deviation"], facts["mixed_deviation"]
+    cancelling = (channels >= SILENCE_DEVIATION) & (
+        mix**2 < MIN_MIX_SHARE * channels**2 / num_channels
+    )
+    for row in facts.index[(reason == "") & cancelling]:
+        below = 20 * math.log10(channels[row] / max(mix[row], 1e-9))
+        limit = 10 * math.log10(num_channels[row] / MIN_MIX_SHARE)
+        reason[row] = (
+            f"channels cancel each other: their mean is {below:.0f} dB below them (at most "
+            f"{limit:.0f} dB are taken); one is inverted: keep one channel, for example with ffmpeg"
+        )
     silent = (reason == "") & (facts["deviation"] < SILENCE_DEVIATION)
     reason = reason.mask(silent, f"silent: below {SILENCE_DEVIATION:g} of full scale")
-    short = (reason == "") & (seconds < min_seconds)
-    spoken = seconds.map(lambda value: f"too short: {value:.3f} s, needed are {min_seconds:g} s")
+    short = (reason == "") & (seconds < MIN_SECONDS)
+    spoken = seconds.map(lambda value: f"too short: {value:.3f} s, needed are {MIN_SECONDS:g} s")
     return reason.mask(short, spoken)
-
-
-def _cancelling(facts: pd.DataFrame) -> "pd.Series[bool]":
-    """Tells where the mean of the channels is next to nothing beside them."""
-    unrelated = facts["channel_deviation"] ** 2 / facts["num_channels"].clip(lower=1)
-    heard = facts["channel_deviation"] >= SILENCE_DEVIATION
-    return heard & (facts["mixed_deviation"] ** 2 < MIN_MIX_SHARE * unrelated)
-
-
-def _tell_cancelling(facts: "pd.Series[float]") -> str:
-    below = 20 * math.log10(
-        max(facts["channel_deviation"], 1e-9) / max(facts["mixed_deviation"], 1e-9)
-    )
-    limit = 10 * math.log10(max(1, facts["num_channels"]) / MIN_MIX_SHARE)
-    return (
-        f"channels cancel each other: their mean is {below:.0f} dB below them (at most {limit:.0f} "
-        "dB are taken); one is inverted: keep one channel, for example with ffmpeg"
-    )
 
 
 def set_aside(
@@ -74,9 +71,9 @@ def set_aside(
 ) -> pd.DataFrame:
     """Returns the usable rows of `listing`; the others go to a CSV list with their reasons.
 
-    The list is `quarantine_file`, or `list_of(source)`. Lines of other sources
-    in it are kept. Raises `QuarantineError`, with the list's path and first lines, when more than
-    `max_bad_share` of the rows are unusable, or all.
+    The list is `quarantine_file`, or `list_of(source)`. Lines of other sources in it are kept.
+    Raises `QuarantineError`, with the list's path and first lines, when more than `max_bad_share`
+    of the rows are unusable, or all.
     """
     if not 0.0 <= max_bad_share <= 1.0:
         raise InputError(
@@ -90,20 +87,20 @@ def set_aside(
         _write(place, rows.loc[:, COLUMNS], source=source)
     if not num_bad:
         return listing
-    told = f"{num_bad} of {num_all} files of {source} ({num_bad / num_all:.1%}) cannot be used"
     named = zip(listing.loc[bad, "path"].tolist(), reason[bad].tolist(), strict=True)
     shown = [f"  {path}: {why}" for path, why in named][:NUM_SHOWN]
     if num_bad > NUM_SHOWN:
         shown.append(f"  ... and {num_bad - NUM_SHOWN} more")
+    told = f"{num_bad} of {num_all} files of {source} ({num_bad / num_all:.1%}) cannot be used"
     told = "\n".join([f"{told}; the list with reasons is {place}", *shown])
-    if num_bad == num_all or num_bad / num_all > max_bad_share:
-        most = f"At most {max_bad_share:.1%} may be unusable. " if num_bad < num_all else ""
-        remedy = "Repair these files, or give others."
-        if num_bad < num_all:
-            remedy = "Repair or remove these files; pre-training takes more of them if "
-            remedy += "`data.max_bad_share` says so."
-        raise QuarantineError(f"{told}\n{most}{remedy}")
-    warnings.warn(f"{told}\nThey are left out.", CorpusWarning, stacklevel=2)
+    if num_bad == num_all:
+        raise QuarantineError(f"{told}\nRepair these files, or give others.")
+    if num_bad / num_all > max_bad_share:
+        raise QuarantineError(
+            f"{told}\nAt most {max_bad_share:.1%} may be unusable. Repair or remove these files; "
+            "pre-training takes more of them if `data.max_bad_share` says so."
+        )
+    warn_of_corpus(f"{told}\nThey are left out.")
     return listing.loc[~bad]
 
 

@@ -25,18 +25,17 @@ import soxr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.synthetic.emotions import AXES, LABELS, NUM_RATERS, rater_ceiling
 from pretrain.data.synthetic.espeak import ESPEAK_RATE_HZ, speak
 from pretrain.data.synthetic.oracle import oracle
-from pretrain.data.synthetic.plan import Plan, mean_ratings, plan_part
+from pretrain.data.synthetic.plan import Plan, SyntheticSettings, mean_ratings, plan_part
 from pretrain.data.synthetic.prosody import PARAMETERS, to_request
-from pretrain.data.synthetic.settings import SyntheticSettings
 from pretrain.data.synthetic.speakers import Speaker, speakers_of
 from pretrain.shared.atomic_files import writing
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import read_object
 
-SAMPLE_RATE_HZ = 16_000
 MAX_HOURS = 1000.0
 FORMAT = 1
 """Raise it with every change of what a corpus of given settings contains."""
@@ -63,9 +62,7 @@ def make_synthetic_corpus(
     finished corpus of the same settings is left as it is. The folder appears at once or not at
     all. Raises ValueError for wrong arguments and for a folder that holds something else.
     """
-    folder = Path(folder)
     settings = settings or SyntheticSettings()
-    speakers = speakers_of(part)
     num_rounds = rounds_of(hours, part=part)
     wanted = {
         "format": FORMAT,
@@ -80,34 +77,22 @@ def make_synthetic_corpus(
         check_finished(folder, wanted)
         return folder
     with writing(folder):
-        _make(folder, speakers, num_rounds, seed, settings, wanted)
-    return folder
-
-
-def _make(
-    folder: Path,
-    speakers: tuple[Speaker, ...],
-    num_rounds: int,
-    seed: int,
-    settings: SyntheticSettings,
-    wanted: dict[str, Any],
-) -> None:
-    """Makes the corpus beside `folder`, then gives it its name."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.making-", dir=folder.parent))
-    try:
-        manifest = write_audio(making, speakers, num_rounds, seed, settings)
-        finish(making, manifest, wanted, settings)
-        making.chmod(0o755)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.making-", dir=folder.parent))
         try:
-            os.replace(making, folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-            # Another process made the corpus meanwhile: its folder must be what we wanted.
-            check_finished(folder, wanted)
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
+            manifest = write_audio(making, part, num_rounds, seed, settings)
+            finish(making, manifest, wanted, settings)
+            making.chmod(0o755)
+            try:
+                os.replace(making, folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+                # Another process made the corpus meanwhile: its folder must be what we wanted.
+                check_finished(folder, wanted)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+    return folder
 
 
 def rounds_of(hours: float, *, part: str) -> int:
@@ -142,44 +127,35 @@ def check_finished(folder: Path, wanted: dict[str, Any]) -> None:
 
 
 def write_audio(
-    folder: Path,
-    speakers: tuple[Speaker, ...],
-    num_rounds: int,
-    seed: int,
-    settings: SyntheticSettings,
+    folder: Path, part: str, num_rounds: int, seed: int, settings: SyntheticSettings
 ) -> pd.DataFrame:
     """Speaks everything into `folder`; returns the manifest, ordered by round, then speaker."""
-    plans = plan_part(speakers[0].part, num_rounds=num_rounds, seed=seed, settings=settings)
+    speakers = speakers_of(part)
+    plans = plan_part(part, num_rounds=num_rounds, seed=seed, settings=settings)
     progress = tqdm(
         total=num_rounds * len(speakers), desc="synthetic corpus", unit="utt", disable=None
     )
+
+    def write(speaker: Speaker) -> list[dict[str, Any]]:
+        """Speaks one speaker's utterances in order and returns their manifest rows."""
+        (folder / speaker.name).mkdir()
+        rows = []
+        requests = [to_request(plan.text, plan.prosody) for plan in plans[speaker.name]]
+        spoken = speak(speaker.voice, requests)
+        for plan, sound in zip(plans[speaker.name], spoken, strict=True):
+            samples = to_16k(sound)
+            path = f"{speaker.name}/{speaker.name}-{plan.number:05d}.flac"
+            try:
+                soundfile.write(folder / path, samples, SAMPLE_RATE_HZ, subtype="PCM_16")
+            except soundfile.SoundFileError as error:
+                raise OSError(str(error)) from error  # of the disk: the samples are fine
+            rows.append(manifest_row(path, speaker, plan, len(samples)))
+            progress.update()
+        return rows
+
     with progress, ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 8)) as pool:
-        made = list(
-            pool.map(
-                lambda speaker: write_speaker(folder, speaker, plans[speaker.name], progress),
-                speakers,
-            )
-        )
+        made = list(pool.map(write, speakers))
     return pd.DataFrame([row for spoken in zip(*made, strict=True) for row in spoken])
-
-
-def write_speaker(
-    folder: Path, speaker: Speaker, plans: list[Plan], progress: "tqdm[Any]"
-) -> list[dict[str, Any]]:
-    """Speaks one speaker's utterances in order and returns their manifest rows."""
-    (folder / speaker.name).mkdir()
-    rows = []
-    requests = [to_request(plan.text, plan.prosody) for plan in plans]
-    for plan, spoken in zip(plans, speak(speaker.voice, requests), strict=True):
-        samples = to_16k(spoken)
-        path = f"{speaker.name}/{speaker.name}-{plan.number:05d}.flac"
-        try:
-            soundfile.write(folder / path, samples, SAMPLE_RATE_HZ, subtype="PCM_16")
-        except soundfile.SoundFileError as error:
-            raise OSError(str(error)) from error  # of the disk: the samples are fine
-        rows.append(manifest_row(path, speaker, plan, len(samples)))
-        progress.update()
-    return rows
 
 
 def to_16k(spoken: bytes) -> NDArray[np.int16]:
@@ -199,15 +175,15 @@ def to_16k(spoken: bytes) -> NDArray[np.int16]:
 
 def manifest_row(path: str, speaker: Speaker, plan: Plan, num_samples: int) -> dict[str, Any]:
     """Returns the line of manifest.csv of one file."""
-    labels = dict(zip(LABELS, mean_ratings(plan), strict=True))
+    arousal, valence, dominance = mean_ratings(plan)
     row: dict[str, Any] = {
         "path": path,
         "speaker": speaker.name,
         "session": speaker.session,
         "emotion": plan.emotion,
-        "valence": labels["valence"],
-        "arousal": labels["arousal"],
-        "dominance": labels["dominance"],
+        "valence": valence,
+        "arousal": arousal,
+        "dominance": dominance,
         "text": plan.text,
         "split": speaker.part,
         "word_emotion": plan.word_emotion,
@@ -224,12 +200,6 @@ def manifest_row(path: str, speaker: Speaker, plan: Plan, num_samples: int) -> d
     return row
 
 
-def agreement_of_raters(manifest: pd.DataFrame, label: str) -> float:
-    """Returns the ceiling of one label ("valence", ...) by agreement of the raters, a mean CCC."""
-    columns = [f"{label}_rater{rater + 1}" for rater in range(NUM_RATERS)]
-    return rater_ceiling(manifest[columns].to_numpy(dtype=np.float64))
-
-
 def finish(
     folder: Path, manifest: pd.DataFrame, wanted: dict[str, Any], settings: SyntheticSettings
 ) -> None:
@@ -237,7 +207,10 @@ def finish(
     text = manifest.to_csv(index=False, lineterminator="\n")
     (folder / "manifest.csv").write_text(text)
     scores = oracle(settings)
-    ceiling = {label: round(agreement_of_raters(manifest, label), 4) for label in LABELS}
+    ceiling = {}
+    for label in LABELS:
+        said = manifest[[f"{label}_rater{rater + 1}" for rater in range(NUM_RATERS)]]
+        ceiling[label] = round(rater_ceiling(said.to_numpy(dtype=np.float64)), 4)
     hours = manifest["duration_s"].sum() / 3600
     (folder / "README.txt").write_text(
         "SYNTHETIC speech, spoken by the program espeak-ng; no human voice is in it. Emotion is\n"

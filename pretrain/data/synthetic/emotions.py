@@ -64,8 +64,7 @@ def ratings(point: Array, *, noise: float, generator: np.random.Generator) -> Ar
 
     `noise` is the standard deviation of a rater on that scale.
     """
-    exact = 3 + point / 50
-    said = exact + noise * generator.standard_normal((NUM_RATERS, 3))
+    said = 3 + point / 50 + noise * generator.standard_normal((NUM_RATERS, 3))
     clipped: Array = np.clip(said, 1, 5).round(3)
     return clipped
 

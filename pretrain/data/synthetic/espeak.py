@@ -18,7 +18,6 @@ import sys
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
 
 ESPEAK_RATE_HZ = 22_050
 
@@ -68,22 +67,17 @@ def speak(voice: str, requests: list[Request]) -> Generator[bytes, None, None]:
         except BrokenPipeError:
             pass  # the child died early: the read below finds its output missing
         for request in requests:
-            yield read_samples(child.stdout, voice, request.text)
+            header = child.stdout.read(4)
+            size = 2 * struct.unpack("<I", header)[0] if len(header) == 4 else 0
+            samples = child.stdout.read(size)
+            if size == 0 or len(samples) < size:
+                raise RuntimeError(
+                    f"espeak-ng gave no speech for {request.text!r} with voice {voice!r}; its own "
+                    "message stands above. Is the package espeakng-loader installed completely?"
+                )
+            yield samples
     if child.returncode != 0:
         raise RuntimeError(f"espeak-ng ended with status {child.returncode} for voice {voice!r}.")
-
-
-def read_samples(stream: IO[bytes], voice: str, text: str) -> bytes:
-    """Reads 16-bit samples that the speaking process wrote, behind their number."""
-    header = stream.read(4)
-    size = 2 * struct.unpack("<I", header)[0] if len(header) == 4 else 0
-    samples = stream.read(size)
-    if size == 0 or len(samples) < size:
-        raise RuntimeError(
-            f"espeak-ng gave no speech for {text!r} with voice {voice!r}; its own message stands "
-            "above. Is the package espeakng-loader installed completely?"
-        )
-    return samples
 
 
 class Synthesizer:

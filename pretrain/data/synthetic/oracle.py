@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pretrain.data.synthetic.emotions import EMOTIONS, Array, sample_points
-from pretrain.data.synthetic.plan import WORDED
+from pretrain.data.synthetic.plan import WORDED, SyntheticSettings
 from pretrain.data.synthetic.prosody import noise_scale, rule_table
-from pretrain.data.synthetic.settings import SyntheticSettings
 from pretrain.shared.random_streams import generator
 
 Indices = NDArray[np.int64]

@@ -6,18 +6,38 @@ it: the plan of a smaller corpus is the beginning of a larger one's.
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from math import floor
+from typing import Annotated
 
 import numpy as np
 
 from pretrain.data.synthetic.emotions import EMOTIONS, Array, ratings, sample_points
 from pretrain.data.synthetic.prosody import noise_scale, rule_table
 from pretrain.data.synthetic.sentences import sentences_of_speaker
-from pretrain.data.synthetic.settings import SyntheticSettings
-from pretrain.data.synthetic.speakers import PARTS, Speaker, all_speakers
+from pretrain.data.synthetic.speakers import Speaker, all_speakers, speakers_of
+from pretrain.shared.checked_settings import settings as checked
+from pretrain.shared.checked_settings import within
 from pretrain.shared.random_streams import generator
 
 WORDED = tuple(emotion for emotion in EMOTIONS if emotion != "neutral")
+
+
+@checked
+class SyntheticSettings:
+    """How words, voice and labels of an utterance hang together. Not specified by the paper."""
+
+    contradicted_share: Annotated[float, within("[0, 1]")] = 0.3
+    """Share of the utterances whose words express another emotion than voice and label.
+
+    Their voice is strongly expressed, so that who hears both can tell.
+    """
+
+    neutral_words_share: Annotated[float, within("[0, 1]")] = 0.2
+    """Share of the other angry, happy and sad utterances whose words are neutral."""
+
+    rater_noise: Annotated[float, within("[0, 100]")] = 0.5
+    """Standard deviation of one rater, on the scale 1 to 5."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,18 +67,10 @@ def plan_speaker(
     """Returns the first `num_utterances` utterances of `speaker`. Raises ValueError if too many."""
     wording = plan_wording(speaker, num_utterances, seed, settings)
     needed = Counter(word_emotion for _, word_emotion, _ in wording)
-    sentences = {
-        emotion: iter(
-            sentences_of_speaker(
-                emotion,
-                place=speaker.place,
-                num_places=len(all_speakers()),
-                count=count,
-                seed=seed,
-            )
-        )
-        for emotion, count in needed.items()
-    }
+    dealt = partial(
+        sentences_of_speaker, place=speaker.place, num_places=len(all_speakers()), seed=seed
+    )
+    sentences = {emotion: iter(dealt(emotion, count=count)) for emotion, count in needed.items()}
     plans = []
     for number, (emotion, word_emotion, contradicted) in enumerate(wording):
         key = (seed, "synthetic", speaker.name, number)
@@ -99,13 +111,10 @@ def plan_wording(
     wording = []
     for number in range(num_utterances):
         block, slot = divmod(number, len(EMOTIONS))
-        order = generator(seed, "synthetic", speaker.name, block, "order").permutation(
-            len(EMOTIONS)
-        )
-        emotion = EMOTIONS[order[slot]]
+        draws = generator(seed, "synthetic", speaker.name, block, "order")
+        emotion = EMOTIONS[draws.permutation(len(EMOTIONS))[slot]]
         contradicted = is_hit(said[emotion], settings.contradicted_share, start[emotion][0])
         said[emotion] += 1
-        word_emotion = emotion
         if contradicted:
             choice = generator(seed, "synthetic", speaker.name, number, "words")
             others = [other for other in WORDED if other != emotion]
@@ -127,15 +136,13 @@ def plan_part(
     part: str, *, num_rounds: int, seed: int, settings: SyntheticSettings
 ) -> dict[str, list[Plan]]:
     """Returns the plans of all speakers of `part`, by speaker name."""
-    assert part in PARTS
     return {
         speaker.name: plan_speaker(speaker, num_utterances=num_rounds, seed=seed, settings=settings)
-        for speaker in all_speakers()
-        if speaker.part == part
+        for speaker in speakers_of(part)
     }
 
 
 def mean_ratings(plan: Plan) -> tuple[float, float, float]:
     """Returns the labels: arousal, valence, dominance, each the mean of the raters."""
-    arousal, valence, dominance = np.round(plan.ratings.mean(axis=0), 4)
-    return float(arousal), float(valence), float(dominance)
+    arousal, valence, dominance = np.round(plan.ratings.mean(axis=0), 4).tolist()
+    return arousal, valence, dominance

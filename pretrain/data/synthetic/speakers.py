@@ -33,7 +33,6 @@ class Speaker:
     part: str
     session: str
     gender: str
-    accent: str
     voice: str
     """espeak-ng's name of the voice, for example `en-us+f2`."""
     place: int
@@ -54,7 +53,6 @@ def all_speakers() -> tuple[Speaker, ...]:
                         part=part,
                         session=session,
                         gender=gender,
-                        accent=accent,
                         voice=f"{accent}+{variant}",
                         place=len(speakers),
                     )

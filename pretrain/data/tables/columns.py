@@ -36,9 +36,7 @@ def parse_columns(text: str) -> dict[str, str]:
     """Returns {known name: the manifest's own} of `path=file,emotion=label`.
 
     An own name that is empty says that the manifest has no such column, whatever looks like it.
-
-    Raises:
-        ValueError: A pair is wrong, or its known name is none or given twice.
+    Raises `ValueError` when a pair is wrong, or its known name is none or given twice.
     """
     columns: dict[str, str] = {}
     for part in text.split(","):
@@ -75,11 +73,8 @@ def put_columns(spec: str, columns: Mapping[str, str]) -> str:
 
 
 def with_columns(spec: str, text: str | None) -> str:
-    """Returns the spec with what `--columns` says of its manifest, if anything.
-
-    Raises:
-        ValueError: The text is wrong, or the spec says something else of the same column.
-    """
+    """Returns the spec with what `--columns` says of its manifest, if anything; raises `ValueError`
+    when it is wrong, or the spec says something else of the same column."""
     if text is None:
         return spec
     plain, in_spec = take_columns(spec)

@@ -1,4 +1,4 @@
-"""Tables that people made, CSV or TSV: every cell as text, every row with its line in the file.
+"""Tables in files, CSV or TSV: every cell as text, every row of others with its line in the file.
 
 A row with a field too many is what an unquoted comma leaves behind, one with too few a forgotten
 cell: both are refused, since they would put values into the wrong columns.
@@ -9,16 +9,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
-from pretrain.data.tables.identities import MISSING
+from pretrain.shared.atomic_files import replaced
 from pretrain.shared.errors import InputError
 
-SUFFIXES = (".csv", ".tsv")
-"""Endings, in lower case, of files that are read as tables."""
-
 NUM_SHOWN = 5
+
+MISSING = frozenset(
+    (
+        "nan", "NaN", "NAN", "-nan", "-NaN", "<NA>", "<na>", "NA", "N/A", "n/a", "#N/A", "#NA",
+        "#N/A N/A", "None", "none", "NONE", "null", "NULL", "Null", "NaT",
+    )
+)  # fmt: skip
+"""What programs write where nothing is known, such as Python's str(float("nan")). Words that are
+also names of people (Nan, Na) are not among them."""
 
 Row = tuple[int, list[str]]
 """The line on which a row begins, counted as editors do, and its cells."""
@@ -74,6 +79,39 @@ def header_of(path: Path) -> list[str]:
     return []
 
 
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Writes `frame` as UTF-8 CSV to the side and renames it: readers see all or nothing."""
+    # A carriage return ends a line for every reader, but is not quoted where "\n" ends the rows.
+    has_return = any(
+        "\r" in cell
+        for column in frame.columns
+        if not pd.api.types.is_numeric_dtype(frame[column])
+        for cell in frame[column]
+        if isinstance(cell, str)
+    )
+    with replaced(path) as beside:
+        frame.to_csv(
+            beside,
+            index=False,
+            # File names that are not UTF-8 reach Python as surrogates; this keeps their bytes.
+            errors="surrogateescape",
+            lineterminator="\n",
+            quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL,
+        )
+
+
+def read_csv(path: Path, *, encoding_errors: str = "strict") -> pd.DataFrame:
+    """Reads a UTF-8 CSV file of our own making, every cell as text: speaker 03 and the word NA
+    survive. What people write is read by `read_delimited`."""
+    return pd.read_csv(
+        path,
+        dtype=str,
+        keep_default_na=False,
+        encoding="utf-8-sig",
+        encoding_errors=encoding_errors,
+    )
+
+
 def numbers(column_values: pd.Series, *, column: str, path: Path) -> pd.Series:
     """Returns a text column as float64, NaN where empty or a word for it, such as `NA`.
 
@@ -82,13 +120,17 @@ def numbers(column_values: pd.Series, *, column: str, path: Path) -> pd.Series:
     text = column_values.map(str.strip)
     values = pd.to_numeric(text.where(text != ""), errors="coerce").astype("float64")
     wrong = values.isna() & (text != "") & (text.map(str.lower) != "nan") & ~text.isin(MISSING)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong.to_numpy())[0])
-        raise TableError(
-            f"{path}, line {text.index[row]}: `{column}` must be a number or empty, "
-            f"but is {text.iloc[row]!r} instead."
-        )
+    refuse_first(wrong, path, f"`{column}` must be a number or empty, but is {{!r}} instead.", text)
     return values
+
+
+def refuse_first(wrong: pd.Series, path: Path, rule: str, *shown: pd.Series) -> None:
+    """Raises `TableError` with the line of the first row that is wrong, and the rule it breaks: a
+    format of its values in the columns `shown`. The index must be as `read_delimited` gives it."""
+    if wrong.any():
+        row = int(wrong.to_numpy(dtype=bool).argmax())
+        said = rule.format(*(column.iloc[row] for column in shown)) if shown else rule
+        raise TableError(f"{path}, line {wrong.index[row]}: {said}")
 
 
 def _read(path: Path, encoding_errors: str) -> list[Row]:

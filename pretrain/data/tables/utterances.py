@@ -1,17 +1,21 @@
-"""The utterance table: one schema for every corpus, one row per utterance."""
+"""The utterance table: one schema for every corpus, one row per utterance, names in one form.
 
-import csv
+Names of people and classes that differ in Unicode form or kind of space are one. Case and spelling
+may make two people of one, so they are only told. Ids stay as they are: draws are keyed by them.
+"""
+
 import hashlib
 import os
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from pretrain.data.tables.delimited import MISSING, NUM_SHOWN, numbers, read_delimited, write_csv
 from pretrain.data.tables.delimited import TableError as TableError
-from pretrain.data.tables.delimited import numbers, read_delimited
-from pretrain.shared.atomic_files import replaced
+from pretrain.shared.normalized_text import canonical, likeness
 
 STRING_COLUMNS = (
     "id", "path", "speaker", "session", "emotion", "text", "split", "source", "audio_hash",
@@ -34,6 +38,15 @@ LABEL_LIMIT = 100.0
 
 REQUIRED_STRINGS = ("id", "path", "source", "audio_hash")
 STRIPPED_STRINGS = ("id", "speaker", "session", "emotion", "split", "source")
+
+
+IDENTITIES = ("speaker", "session", "emotion", "split")
+
+NO_TEXT = frozenset(("nan", "NaN", "NAN", "<NA>", "<na>"))
+"""The same of transcripts, where somebody may well have said "none" or "null"."""
+
+UNKNOWN = {"speaker": "an unknown speaker", "session": "no session", "emotion": "no label"}
+"""What a missing value means. Not of `split`: an empty one is trained on, so it is refused."""
 
 
 def validate_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -113,43 +126,69 @@ def load_table(path: Path) -> pd.DataFrame:
         raise TableError(f"{path}: {error}") from error
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Writes `frame` as UTF-8 CSV to the side and renames it: readers see all or nothing."""
-    # A carriage return ends a line for every reader, but is not quoted where "\n" ends the rows.
-    has_return = any(
-        "\r" in cell
-        for column in frame.columns
-        if not pd.api.types.is_numeric_dtype(frame[column])
-        for cell in frame[column]
-        if isinstance(cell, str)
-    )
-    with replaced(path) as beside:
-        frame.to_csv(
-            beside,
-            index=False,
-            # File names that are not UTF-8 reach Python as surrogates; this keeps their bytes.
-            errors="surrogateescape",
-            lineterminator="\n",
-            quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL,
-        )
+def canonical_identities(listing: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Returns the listing with canonical speakers, sessions, classes and splits, what says nothing
+    empty; and sentences: what was merged, what counts as unknown, and which names of one column
+    differ only in case, spaces or number form and are kept apart."""
+    listing = listing.copy()
+    notes: list[str] = []
+    for column in IDENTITIES:
+        counts = Counter(name for name in listing[column] if isinstance(name, str) and name)
+        forms = {name: canonical(name) for name in counts}
+        # They print alike, so their characters are spelled out.
+        if merged := _alike(forms, {name: ascii(name) for name in forms}, " = "):
+            notes.append(
+                f"`{column}` has names that differ only in Unicode form or kind of space. Each of "
+                f"these is one: {merged}."
+            )
+        if column in UNKNOWN:
+            unknown = {name: counts[name] for name, form in forms.items() if form in MISSING}
+            notes += _unknown(column, UNKNOWN[column], unknown)
+            forms |= dict.fromkeys(unknown, "")
+            totals: Counter[str] = Counter()
+            for name, form in forms.items():
+                totals[form] += counts[name] if form else 0
+            del totals[""]
+            looks = {name: likeness(name) for name in totals}
+            told = {name: f"{name!r} ({count})" for name, count in totals.items()}
+            if alike := _alike(looks, told, " and "):
+                notes.append(
+                    f"`{column}` has names that differ only in case, spaces or number form: "
+                    f"{alike}. They are kept apart; write them alike if they are the same."
+                )
+        if any(name != form for name, form in forms.items()):
+            listing[column] = listing[column].map(lambda name, forms=forms: forms.get(name, name))
+    no_text = listing["text"].isin(NO_TEXT)
+    if no_text.any():
+        notes += _unknown("text", "no transcript", Counter(listing.loc[no_text, "text"]))
+        listing["text"] = listing["text"].mask(no_text, "")
+    return listing, notes
 
 
-def read_csv(path: Path, *, encoding_errors: str = "strict") -> pd.DataFrame:
-    """Reads a UTF-8 CSV file of our own making, every cell as text: speaker 03 and the word NA
-    survive. What people write is read by `pretrain.data.tables.delimited`."""
-    return pd.read_csv(
-        path,
-        dtype=str,
-        keep_default_na=False,
-        encoding="utf-8-sig",
-        encoding_errors=encoding_errors,
-    )
+def _unknown(column: str, meaning: str, counts: Mapping[str, int]) -> list[str]:
+    if not counts:
+        return []
+    shown = ", ".join(f"{name!r} ({count})" for name, count in sorted(counts.items()))
+    return [
+        f"`{column}` counts as {meaning} where it is {shown}. Write another word where that is a "
+        "name."
+    ]
+
+
+def _alike(keys: Mapping[str, str], told: Mapping[str, str], between: str) -> str:
+    """Returns what is told of the names that share their key with others, "" if none does."""
+    by_key: dict[str, list[str]] = {}
+    for name in sorted(keys):
+        by_key.setdefault(keys[name], []).append(told[name])
+    groups = [between.join(by_key[key]) for key in sorted(by_key) if len(by_key[key]) > 1]
+    more = [f"and {len(groups) - NUM_SHOWN} more"] if len(groups) > NUM_SHOWN else []
+    return "; ".join([*groups[:NUM_SHOWN], *more])
 
 
 def _check(table: pd.DataFrame, column: str, good: pd.Series, rule: str) -> None:
     if good.all():
         return
-    row: Hashable = good.index[~good.astype(bool)][0]
+    row = good.index[~good.astype(bool)][0]
     value = table.at[row, column]
     value = value.item() if isinstance(value, np.generic) else value
     raise TableError(

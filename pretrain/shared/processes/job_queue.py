@@ -11,14 +11,14 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 from typing import Protocol, TypeVar
 
 from pretrain.shared.atomic_files import replace_text
-from pretrain.shared.file_names import file_name
+from pretrain.shared.paths import file_name
 from pretrain.shared.processes.locks import lock
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -31,12 +31,10 @@ class Unit(Protocol):
     @property
     def name(self) -> str:
         """Unlike any other job's."""
-        ...
 
     @property
     def needs(self) -> Sequence["Unit"]:
         """What must be finished before this one can begin."""
-        ...
 
     @property
     def is_finished(self) -> bool: ...
@@ -44,7 +42,6 @@ class Unit(Protocol):
     @property
     def lock_files(self) -> Sequence[Path]:
         """What its computing must have to itself."""
-        ...
 
 
 class Job(Unit, Protocol):
@@ -52,7 +49,6 @@ class Job(Unit, Protocol):
 
     def compute(self) -> None:
         """Raises an exception, or is finished after it."""
-        ...
 
 
 UnitT = TypeVar("UnitT", bound=Unit)
@@ -67,14 +63,9 @@ def take_next(
 ) -> UnitT | None:
     """Computes the first unit that is not finished, needs nothing more and has free locks.
 
-    Args:
-        units: In order of preference.
-        compute: Called while the locks are held; what it raises is raised here.
-        lock_files: Those of a unit.
-        is_left_out: Asked while the locks are held: another process may just have failed.
-
-    Returns:
-        The unit, or None where none was free.
+    `compute` is called while the locks are held, and what it raises is raised here. So is
+    `is_left_out` asked: another process may just have failed. Returns the unit, or None where none
+    was free.
     """
     for unit in units:
         if not all(need.is_finished for need in unit.needs):
@@ -129,9 +120,11 @@ class Board:
             for call, paths in left.items():
                 with lock(self._call_file(call), wait=False) as has_ended:
                     if has_ended and call != self.call:
-                        for path in paths:
-                            _remove(path)
-                        self._call_file(call).unlink(missing_ok=True)
+                        for path in (*paths, self._call_file(call)):
+                            if path.is_dir():
+                                rmtree(path, ignore_errors=True)
+                            else:
+                                path.unlink(missing_ok=True)
 
     @property
     def _calls(self) -> Path:
@@ -142,14 +135,8 @@ class Board:
 
     def failures(self) -> dict[str, str]:
         """Returns the jobs that failed in this call, and why."""
-        found = {}
-        for path in sorted((self.folder / f"failed-{self.call}").glob("[!.]*")):
-            try:  # a name with a dot is still being written, and gone in a moment
-                name, _, message = path.read_text(encoding="utf-8").partition("\n")
-            except FileNotFoundError:
-                continue
-            found[name] = message.strip()
-        return found
+        lines = [text.partition("\n") for text in self._texts("failed")]
+        return {name: message.strip() for name, _, message in lines}
 
     def clear(self) -> None:
         """Takes away what this call has left; the locks stay, others may hold them."""
@@ -172,20 +159,15 @@ class Board:
 
     def at_work(self) -> list[str]:
         """Returns what the processes of this call work on."""
+        return self._texts("now")
+
+    def _texts(self, kind: str) -> list[str]:
         texts = []
-        for path in sorted((self.folder / f"now-{self.call}").glob("[0-9]*")):
-            try:
+        # A name with a dot is still being written, and gone in a moment.
+        for path in sorted((self.folder / f"{kind}-{self.call}").glob("[!.]*")):
+            with suppress(FileNotFoundError):
                 texts.append(path.read_text(encoding="utf-8"))
-            except FileNotFoundError:
-                continue
         return texts
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def work_off(
@@ -198,11 +180,8 @@ def work_off(
     """Computes what nobody else works on, and waits for the others, until all is finished or
     cannot be.
 
-    Args:
-        jobs: All of them, those of other processes too, in order of preference.
-        board: Theirs.
-        explain: Turns an error into words for users.
-        seconds_between_looks: How long to wait when nothing is free.
+    `jobs` are all of them, those of other processes too, in order of preference; `explain` turns
+    an error into words for users.
     """
 
     def compute(job: Job) -> None:
@@ -213,7 +192,16 @@ def work_off(
                 board.note_failure(job, explain(error))
 
     left = list(jobs)
-    while left := _possible(left, board):
+    while True:
+        failed = board.failures()
+        left = [
+            job
+            for job in left
+            if not (job.name in failed or any(need.name in failed for need in job.needs))
+            and not job.is_finished
+        ]
+        if not left:
+            return
         taken = take_next(
             left,
             compute,
@@ -222,15 +210,3 @@ def work_off(
         )
         if taken is None:
             time.sleep(seconds_between_looks)
-
-
-def _possible(jobs: Sequence[Job], board: Board) -> list[Job]:
-    """Returns what is unfinished, without what has failed or needs something that has."""
-    failed = set(board.failures())
-    return [
-        job
-        for job in jobs
-        if job.name not in failed
-        and not any(need.name in failed for need in job.needs)
-        and not job.is_finished
-    ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pretrain.shared.errors import CommandLineError, InputError
-from pretrain.shared.processes.with_parent import for_child
+from pretrain.shared.processes.stopping import for_child
 
 Worker = subprocess.Popen[bytes]
 
@@ -81,15 +81,9 @@ def running_workers(
     """Starts processes of the same command, which end with this one; when an error or a signal
     leaves the block, they are stopped.
 
-    Args:
-        command: Of all of them.
-        numbers: One for each: its number among all on this machine.
-        variable: Tells it that number.
-        num_jobs: Of all on this machine: they share its cores.
-        num_gpus: See `worker_environment`.
-        told: Further variables.
-        logs: Where each writes what it says; none for this terminal.
-        descriptors: Of open files that they inherit.
+    Each has a number among all `num_jobs` on this machine, told by `variable`, and the environment
+    of `worker_environment` with the further variables in `told`. It inherits the open files of
+    `descriptors`, and writes what it says to its own of the `logs`, or to this terminal.
     """
     num_cores = len(os.sched_getaffinity(0))
     workers: list[Worker] = []
@@ -116,17 +110,10 @@ def running_workers(
                 )
         yield workers
     except BaseException:
-        _stop(workers)
+        # From a terminal they have got Ctrl-C already, and take this signal for the same.
+        for worker in workers:
+            with contextlib.suppress(ProcessLookupError):
+                worker.send_signal(signal.SIGTERM)
+        for worker in workers:
+            worker.wait()
         raise
-
-
-def _stop(workers: Sequence[Worker]) -> None:
-    """Asks processes to end, and waits until they have.
-
-    From a terminal they have got Ctrl-C already, and take this signal for the same.
-    """
-    for worker in workers:
-        with contextlib.suppress(ProcessLookupError):
-            worker.send_signal(signal.SIGTERM)
-    for worker in workers:
-        worker.wait()

@@ -189,7 +189,7 @@ def test_every_number_of_every_settings_class_has_bounds() -> None:
     from mfsn.search.settings import MfsnSettings
     from pretrain.config.finetune import FinetuneSettings
     from pretrain.config.settings import PretrainSettings
-    from pretrain.data.synthetic.settings import SyntheticSettings
+    from pretrain.data.synthetic.plan import SyntheticSettings
     from pretrain.objectives import OBJECTIVES, objective_kind
     from probe.heads.settings import HEADS, make_head
 

@@ -16,7 +16,7 @@ from pretrain.data.loader import (
     usable_utterances,
 )
 from pretrain.data.masking import MaskSettings
-from pretrain.data.readers import read_corpus
+from pretrain.data.readers.read import read_corpus
 from pretrain.data.sampler import PlanError
 
 DATA = DataSettings(crop_seconds=1.5, shard_seconds=5.0, num_shards=2)

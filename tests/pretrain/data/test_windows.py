@@ -25,8 +25,8 @@ from pretrain.data.loader import (
     usable_utterances,
 )
 from pretrain.data.masking import MaskSettings
+from pretrain.data.scan.look import look
 from pretrain.data.scan.quarantine import CorpusWarning
-from pretrain.data.scan.scan import look
 from tests.pretrain.data.voices import voice, with_flac_length
 
 FORMATS = [

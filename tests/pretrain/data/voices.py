@@ -1,10 +1,10 @@
-"""Made-up voices, and WAV headers that say what one wants."""
+"""Made-up voices, WAV headers that say what one wants, and whole files as they are decoded."""
 
 import struct
 
 import numpy as np
 
-from pretrain.data.audio.waveforms import Waveform
+from pretrain.data.audio.sound_file import AudioFile, Waveform
 
 
 def voice(seed: int, seconds: float = 2.0, rate: int = 16_000) -> Waveform:
@@ -37,3 +37,10 @@ def with_flac_length(flac: bytes, frames: int) -> bytes:
     assert flac[:4] == b"fLaC"
     length = bytes([flac[21] & 0xF0 | frames >> 32]) + (frames & 0xFFFF_FFFF).to_bytes(4, "big")
     return flac[:21] + length + flac[26:]
+
+
+def decode(path: str) -> tuple[Waveform, int]:
+    """Returns samples (F, H) and rate in Hz of a whole file."""
+    with AudioFile(path) as file:
+        none = np.empty((0, file.num_channels), np.float32)
+        return np.concatenate([none, *file.blocks()]), file.sample_rate

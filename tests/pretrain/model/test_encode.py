@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from pretrain.data.readers import read_corpus
+from pretrain.data.readers.read import read_corpus
 from pretrain.model.encode import SoundError
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.frozen import FrozenEncoder

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pretrain.data.readers import read_corpus
+from pretrain.data.readers.read import read_corpus
 from pretrain.data.tables.utterances import TableError
 from pretrain.recognition.transcribed import TranscribedParts, part_of, split_transcribed
 

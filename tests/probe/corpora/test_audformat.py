@@ -8,7 +8,7 @@ import soundfile
 
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.utterances import TableError, table_hash
-from probe.corpora import read_probe_corpus
+from probe.corpora.read import read_probe_corpus
 
 TABLE = """file,start,end,emotion,speaker,valence
 audio/a.wav,0 days 00:00:00,0 days 00:00:00.500000,anger,s1,0.25

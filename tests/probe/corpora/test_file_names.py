@@ -8,8 +8,9 @@ import pytest
 import soundfile
 
 from pretrain.data.scan.quarantine import CorpusWarning
-from pretrain.data.tables.utterances import read_csv, table_hash
-from probe.corpora import read_probe_corpus
+from pretrain.data.tables.delimited import read_csv
+from pretrain.data.tables.utterances import table_hash
+from probe.corpora.read import read_probe_corpus
 from tests.conftest import RealSpeech
 
 RAVDESS_TWINS = "ravdess/03-01-03-01-02-01-07 = ravdess/03-01-03-01-02-02-07"

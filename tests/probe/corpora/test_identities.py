@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from pretrain.data.scan.quarantine import CorpusWarning
-from probe.corpora import read_probe_corpus
+from probe.corpora.read import read_probe_corpus
 from probe.corpora.targets import find_tasks
 from probe.folds.divide import divide
 from probe.folds.protocols import SplitError

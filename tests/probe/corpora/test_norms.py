@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from pretrain.data.synthetic.emotions import LABELS, NORMS
-from probe.corpora import read_probe_corpus
 from probe.corpora.norms import norm_of, with_norms, without_norm
 from probe.corpora.options import split_options
+from probe.corpora.read import read_probe_corpus
 from probe.rows.all_rows import read_corpus
 from tests.probe.made_up import write_manifest
 

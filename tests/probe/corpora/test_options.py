@@ -13,9 +13,9 @@ import pretrain.run
 import probe.code_knowledge
 import probe.command_line
 import probe.whole_table.command_line
-from probe.corpora import read_probe_corpus
 from probe.corpora.completeness import IncompleteCorpusError
 from probe.corpora.options import allow_incomplete, specs_of, split_options
+from probe.corpora.read import read_probe_corpus
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from pretrain.shared.random_streams import generator
-from probe.corpora import read_probe_corpus
+from probe.corpora.read import read_probe_corpus
 from probe.folds.divide import Divided, divide, folds_hash
 from probe.folds.leaks import check_folds
 from probe.folds.protocols import LEAVE_OUT, PARTS, SplitError

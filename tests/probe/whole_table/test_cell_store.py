@@ -16,7 +16,7 @@ from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.encoder import build_encoder
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 from pretrain.shared.numbers_version import NUMBERS_VERSION
 from probe.features.baselines import CONSTANT, UNTRAINED
 from probe.folds.divide import folds_hash
@@ -157,7 +157,7 @@ def test_frames_of_predictions_stay_frames(cell: Cell) -> None:
 OF_A_CELL = """
 from pathlib import Path
 import probe
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 from probe.features.baselines import CONSTANT
 from probe.heads.settings import make_head
 from probe.rows.comparable import BASELINE, EncoderRun

@@ -9,16 +9,16 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pretrain.data.audio.ogg_pages import ogg_is_cut
+from pretrain.data.audio.length_faults import ogg_is_cut
 from pretrain.data.audio.waveforms import (
     AudioError,
     Waveform,
     audio_hash,
-    decode,
     num_samples_16k,
     read_waveform,
     to_16k_mono,
 )
+from tests.pretrain.data.voices import decode
 
 
 def sine(seconds: float, rate: int, hertz: float = 440.0, loudness: float = 0.5) -> Waveform:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from pretrain.data.readers import read_corpus
 from pretrain.data.readers.folder import audio_files
+from pretrain.data.readers.read import read_corpus
 from pretrain.data.scan.quarantine import CorpusWarning
-from pretrain.data.tables.utterances import read_csv
+from pretrain.data.tables.delimited import read_csv
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,11 @@ import soundfile
 
 import pretrain.data.synthetic.corpus
 from pretrain.data.audio.waveforms import num_samples_16k, read_waveform
-from pretrain.data.readers import read_corpus
 from pretrain.data.readers.manifest import list_manifest
+from pretrain.data.readers.read import read_corpus
 from pretrain.data.scan.quarantine import CorpusWarning
-from pretrain.data.tables.utterances import TableError, read_csv, table_hash
+from pretrain.data.tables.delimited import read_csv
+from pretrain.data.tables.utterances import TableError, table_hash
 from pretrain.shared.paths import runs_folder
 from tests.conftest import RealSpeech
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from pretrain.data.readers import read_corpus
+from pretrain.data.readers.read import read_corpus
 from pretrain.data.scan.other_names import find_files
 from pretrain.data.scan.quarantine import CorpusWarning, QuarantineError
-from probe.corpora import read_probe_corpus
+from probe.corpora.read import read_probe_corpus
 
 NAME = "\u00fcbung"
 

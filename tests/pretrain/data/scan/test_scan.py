@@ -13,9 +13,9 @@ import pytest
 import soundfile
 
 from pretrain.data.scan import scan as scan_module
+from pretrain.data.scan.look import FACTS, Facts, look
 from pretrain.data.scan.quarantine import CorpusWarning
-from pretrain.data.scan.scan import FACTS, Facts, cache_file, look, scan
-from pretrain.data.scan.scan_cache import KEY, ScanCache
+from pretrain.data.scan.scan import KEY, ScanCache, cache_file, scan
 from tests.conftest import PROJECT
 
 
@@ -190,9 +190,7 @@ def test_a_cut_line_does_not_spoil_the_next_one(tmp_path: Path, looked: list[str
     journal = cache_file(tmp_path).with_suffix(".journal")
     journal.parent.mkdir(parents=True)
     journal.write_text('["/x.wav", 0')
-    ScanCache(cache_file(tmp_path), FACTS).append(
-        [{**dict.fromkeys(FACTS, 0), **dict.fromkeys(KEY, 1)}]
-    )
+    ScanCache(cache_file(tmp_path)).append([{**dict.fromkeys(FACTS, 0), **dict.fromkeys(KEY, 1)}])
     lines = journal.read_text().splitlines()
     assert len(lines) == 2
     assert len(json.loads(lines[1])) == len(FACTS) + len(KEY)

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from pretrain.data.audio.waveforms import audio_hash, read_waveform
-from pretrain.data.readers import read_corpus
-from pretrain.data.scan.scan import Facts, look
+from pretrain.data.readers.read import read_corpus
+from pretrain.data.scan.look import Facts, look
 from tests.pretrain.data.voices import pcm, voice, wav_header, with_flac_length
 
 SECONDS, RATE = 3.0, 16_000

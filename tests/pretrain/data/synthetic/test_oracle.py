@@ -3,8 +3,7 @@ import pytest
 
 from pretrain.data.synthetic.emotions import EMOTIONS
 from pretrain.data.synthetic.oracle import oracle, unweighted_accuracy, word_probabilities
-from pretrain.data.synthetic.plan import plan_part
-from pretrain.data.synthetic.settings import SyntheticSettings
+from pretrain.data.synthetic.plan import SyntheticSettings, plan_part
 
 
 def test_both_streams_beat_the_better_single_one_by_ten_points() -> None:

@@ -2,9 +2,15 @@ import numpy as np
 import pytest
 
 from pretrain.data.synthetic.emotions import EMOTIONS
-from pretrain.data.synthetic.plan import WORDED, Plan, mean_ratings, plan_part, plan_speaker
+from pretrain.data.synthetic.plan import (
+    WORDED,
+    Plan,
+    SyntheticSettings,
+    mean_ratings,
+    plan_part,
+    plan_speaker,
+)
 from pretrain.data.synthetic.prosody import noise_scale, rule_table
-from pretrain.data.synthetic.settings import SyntheticSettings
 from pretrain.data.synthetic.speakers import speakers_of
 
 

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from pretrain.config.files import SettingsError, read_tree
-from pretrain.data.readers import read_corpus
 from pretrain.data.readers.column_names import meaning
 from pretrain.data.readers.manifest import list_manifest
+from pretrain.data.readers.read import read_corpus
 from pretrain.data.scan.quarantine import CorpusWarning
 from pretrain.data.tables.columns import put_columns, take_columns, with_columns
 from pretrain.data.tables.utterances import TableError, table_hash

@@ -5,7 +5,7 @@ import unicodedata
 import pandas as pd
 import pytest
 
-from pretrain.data.tables.identities import canonical_identities
+from pretrain.data.tables.utterances import canonical_identities
 from pretrain.shared.normalized_text import likeness
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pretrain.shared.processes.with_parent import PARENT
+from pretrain.shared.processes.stopping import PARENT
 from tests.conftest import PROJECT
 
 CHILD = """
 import time
-from pretrain.shared.processes.with_parent import end_with_parent
+from pretrain.shared.processes.stopping import end_with_parent
 end_with_parent()
 print("ready", flush=True)
 time.sleep(100)
@@ -22,7 +22,7 @@ time.sleep(100)
 
 STARTER = f"""
 import os, subprocess, sys, time
-from pretrain.shared.processes.with_parent import for_child
+from pretrain.shared.processes.stopping import for_child
 child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], env=for_child(os.environ))
 print(child.pid, flush=True)
 time.sleep(100)

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pretrain.shared.file_names import file_name
+from pretrain.shared.paths import file_name
 
 
 @given(st.text(min_size=1, alphabet=st.characters(codec="utf-8")))

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pretrain.data.readers import read_corpus
-from pretrain.data.scan.whole_utterances import check_whole
+from pretrain.data.audio.waveforms import check_whole
+from pretrain.data.readers.read import read_corpus
 from pretrain.recognition.transcribed import TranscribedParts, split_transcribed
 from probe.corpora.card import make_card
 from probe.features.batches import lengths_16k
