@@ -40,6 +40,8 @@ from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.frozen import FrozenEncoder
 from pretrain.model.quantizer import GumbelQuantizer
 from pretrain.objectives.ctc import CtcHead
+from pretrain.objectives.frames.logmel import LogMel
+from pretrain.objectives.frames.prosody import Prosody
 from pretrain.recognition.recognizer import Recognizer
 from pretrain.shared.numbers_version import NUMBERS_VERSION
 from pretrain.shared.random_streams import generator
@@ -292,11 +294,18 @@ def searched() -> list[float]:
     return [*[float(r["train_loss"]) for r in found.epochs], *[r["weight"] for r in found.alphas]]
 
 
+def targets() -> list[float]:
+    waveforms, _ = waves()
+    values, _ = Prosody()(waveforms)
+    return [*sampled(LogMel()(waveforms).numpy()), *sampled(values.numpy())]
+
+
 STAGES: dict[str, Callable[[], list[float]]] = {
     "audio": audio, "scan": scan, "fingerprint": fingerprints, "encoder": layers,
     "features": features, "frames": frames, "linear": linear, "superb": superb,
     "finetune": finetune, "attributes": attributes, "metrics": metrics, "codes": codes,
     "alignment": alignment, "segments": segments, "fusion": fusion, "search": searched,
+    "targets": targets,
 }  # fmt: skip
 """What computes the golden values of each stage."""
 

@@ -47,10 +47,11 @@ ORDER_IN_PROBE = {
         "results",
     ),
     "codes": ("rows", "folds", "features", "corpora", "results"),
-    "command_line": ("corpora", "folds", "heads"),
+    "command_line": ("corpora", "folds", "features", "heads"),
     "whole_table": (
         "rows", "contamination", "heads", "folds", "features", "corpora", "results", "command_line",
     ),
+    "study": ("whole_table", "rows", "results"),
 }  # fmt: skip
 """Whom of the probe each of its folders and files may import, as docs/architecture.md says."""
 

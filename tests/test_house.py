@@ -49,7 +49,7 @@ LAYERS = ("shared", "data", "model", "objectives", "config", "engine", "recognit
 """The folders of pretrain: each may import those before it, and no other. `shared` imports nothing
 of the project; the commands stand above all."""
 
-FOR_SETTINGS = ("__post_init__", "check_name", "check")
+FOR_SETTINGS = ("__post_init__", "check_name", "check", "check_names")
 """Functions whose ValueError is turned into a sentence that names where the key was set."""
 
 
@@ -200,7 +200,8 @@ def test_every_imported_library_is_declared() -> None:
 
 
 def name_of(requirement: str) -> str:
-    return re.split(r"[<>=!~ \[;]", requirement)[0].replace("-", "_").lower()
+    name = re.split(r"[<>=!~ \[;]", requirement)[0].replace("-", "_").lower()
+    return {"scikit_learn": "sklearn"}.get(name, name)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pretrain.data.sampler import PlanError
 from pretrain.shared.checked_settings import settings, within
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 
 
 @settings

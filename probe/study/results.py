@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pretrain.data.tables.utterances import read_csv
+from pretrain.data.tables.delimited import read_csv
 from pretrain.engine.provenance import command_line, git_state, package_versions
 from pretrain.engine.read_outs.held_out import FILE, NUMBERS
 from pretrain.engine.run_in_folder import TARGETS_FILE

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pretrain.shared.errors import InputError
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 from pretrain.shared.toml_files import parse_toml
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
@@ -108,7 +108,7 @@ class Study(Part):
     gate: Gate
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> "Study":
+    def check_names(self) -> "Study":
         known = {*self.rows.compared, *self.rows.controls, UNTRAINED}
         asked = [*self.primary.rows, self.gate.control]
         asked += [name for one in self.contrasts for name in (one.first, one.second)]

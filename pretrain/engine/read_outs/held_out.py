@@ -19,7 +19,7 @@ from pretrain.data.held_out import HeldOutSettings, list_hash
 from pretrain.data.loader import DataSettings, ShardReader
 from pretrain.data.masking import MaskSettings
 from pretrain.data.sampler import Shard
-from pretrain.data.tables.utterances import read_csv, write_csv
+from pretrain.data.tables.delimited import read_csv, write_csv
 from pretrain.engine.read_outs.linear_read_out import read_off
 from pretrain.objectives.frames.codebook import corpus_codebook
 from pretrain.objectives.frames.logmel import LogMel

@@ -24,7 +24,7 @@ from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.data.tables.utterances import table_hash
 from pretrain.objectives.frames.logmel import LogMel
 from pretrain.shared.errors import InputError
-from pretrain.shared.hashes import hash_of
+from pretrain.shared.json_files import hash_of
 from pretrain.shared.kept_tensors import TensorFile, Tensors
 from pretrain.shared.numbers_version import kept_as
 from pretrain.shared.paths import runs_folder
