@@ -51,6 +51,7 @@ def commands(collection: Collection) -> list[Command]:
         collection.probe,
         collection.codes,
         collection.mfsn,
+        collection.studies,
     ):
         for run in runs:
             # Later commands may have added seeds and folds.

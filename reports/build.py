@@ -23,6 +23,7 @@ from reports.read.one_class import one_class
 from reports.read.records import Collection, PretrainRun, row_words
 from reports.read.scores import Grid, grids
 from reports.section import make_section
+from reports.study.section import study_section
 from reports.sweep import sweep_table
 from reports.tables import paper_table, run_table
 from reports.uncertainty.evidence import evidence
@@ -51,6 +52,9 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         collection.pretrain,
         collection.finetune,
     )
+    studies = [
+        study_section(run, lambda drawing: save(drawing, figures)) for run in collection.studies
+    ]
     codes = merged(collection.codes)
     known = codes_section(codes, lambda drawing: save(drawing, figures))
     sections = []
@@ -78,6 +82,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         sections=sections,
         codes=known,
         fusion=searched,
+        studies=studies,
         recognition=(recognition_table(collection.finetune) if collection.finetune else None),
         training=training,
         runs=run_table(collection.pretrain),
@@ -101,6 +106,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         result.paper,
         *([result.sweep] if result.sweep else []),
         *known.tables,
+        *(table for study in studies for table in study.tables),
         *(searched.tables if searched else []),
         *([result.recognition] if result.recognition else []),
     ):

@@ -21,6 +21,7 @@ from reports.read.health import Finding
 from reports.read.records import Collection
 from reports.read.scores import Grid
 from reports.section import Section
+from reports.study.section import StudySection
 from reports.table_data import WORSE, Table
 
 TEMPLATE = "template.html.jinja"
@@ -40,6 +41,9 @@ class Page:
     codes: CodesSection
     fusion: Fusion | None
     """MFSN, where it was run."""
+
+    studies: Sequence[StudySection]
+    """Registered studies, each with questions of its own."""
 
     recognition: Table | None
     """CTC fine-tuning, where it was run."""
@@ -64,6 +68,8 @@ class Page:
     @property
     def picture(self) -> SavedFigure | None:
         """The one that the page opens with."""
+        if self.studies:
+            return self.studies[0].figure
         searched = self.fusion.sections if self.fusion else ()
         groups = [part.figures for part in self.sections] + [part.structures for part in searched]
         return next((group[0] for group in [*groups, self.training] if group), None)
@@ -83,7 +89,7 @@ class Page:
         found += [part.figure for part in self.codes.parts if part.figure]
         for part in self.fusion.sections if self.fusion else ():
             found += [*part.structures, *part.trajectories, *([part.check] if part.check else [])]
-        return [*found, *self.training]
+        return [*(study.figure for study in self.studies), *found, *self.training]
 
 
 def render(page: Page) -> str:
@@ -100,9 +106,7 @@ def render(page: Page) -> str:
     grids = [section.grid for section in page.sections]
     return environment.get_template(TEMPLATE).render(
         page=page,
-        answer=answer([(x.grid, x.evidence, x.flags) for x in page.sections])
-        if page.sections or not page.fusion
-        else ONLY_MFSN,
+        answer=_answer(page),
         design=_design(page, grids),
         conclusions={
             section.grid.slug: summary.conclusions(section.grid, section.evidence, section.flags)
@@ -115,9 +119,17 @@ def render(page: Page) -> str:
     )
 
 
+def _answer(page: Page) -> str:
+    if page.studies:
+        return " ".join(f"{one.run.study.question} {one.answer}" for one in page.studies)
+    if page.sections or not page.fusion:
+        return answer([(x.grid, x.evidence, x.flags) for x in page.sections])
+    return ONLY_MFSN
+
+
 def _design(page: Page, grids: Sequence[Grid]) -> str:
     parts = []
-    if page.collection.pretrain or grids or not page.fusion:
+    if page.collection.pretrain or grids or not (page.fusion or page.studies):
         parts.append(summary.design(page.collection.pretrain, grids))
     if page.fusion:
         parts.append(fusion_design([part.grid for part in page.fusion.sections]))

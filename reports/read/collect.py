@@ -19,6 +19,8 @@ from reports.fusion.read.collect import read_mfsn
 from reports.fusion.read.runs import FinetuneRun, MfsnRun
 from reports.read.ends import check_end
 from reports.read.records import Collection, PretrainRun, ProbeRun, Row, row_from
+from reports.study.read import KIND as STUDY
+from reports.study.read import StudyRun, read_study_run
 
 FORMAT = 1
 """Format of run.json that is read, for all kinds."""
@@ -66,6 +68,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
     mfsn: list[MfsnRun] = []
     finetune: list[FinetuneRun] = []
     codes: list[CodesRun] = []
+    studies: list[StudyRun] = []
     folders = find_folders(paths, skip=skip)
     for folder in folders:
         record = _read_record(folder, notices)
@@ -89,6 +92,8 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
                 mfsn += [searched] if searched else []
             elif kind == "finetune":
                 finetune.append(FinetuneRun(folder=folder, record=record))
+            elif kind == STUDY:
+                studies.append(read_study_run(folder, record))
             elif kind == "codes":
                 measured = read_codes(folder, record, notices)
                 for entry in record["rows"] if measured else ():
@@ -100,16 +105,16 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
             notices.append(f"{folder}: left out, run.json lacks or garbles {error}.")
         except ValueError as error:
             notices.append(f"{folder}: left out, {error}.")
-    if not pretrain and not probe and not mfsn:
+    if not pretrain and not probe and not mfsn and not studies:
         notices += [f"{run.folder}: kind codes (shown beside a probe only)." for run in codes]
         seen = "\n  ".join(notices) or "no folder at all"
         raise InputError(
-            "`--runs` must name at least one folder with a run.json of kind pretrain, probe or "
-            "mfsn (kind codes is shown only beside a probe of the same rows), but there is none "
-            f"instead:\n  {seen}"
+            "`--runs` must name at least one folder with a run.json of kind pretrain, probe, "
+            "mfsn or study (kind codes is shown only beside a probe of the same rows), but there "
+            f"is none instead:\n  {seen}"
         )
     _refuse_repeats(run.row for run in pretrain)
-    if not probe and not mfsn:
+    if not probe and not mfsn and not studies:
         notices.append("No probe run was given: the report has training curves, but no tables.")
     notices += _unmatched(pretrain, probe)
     notices += _other_codes(codes, probe)
@@ -120,6 +125,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
         mfsn=tuple(mfsn),
         finetune=tuple(finetune),
         codes=tuple(codes),
+        studies=tuple(studies),
     )
 
 

@@ -11,6 +11,7 @@ from pretrain.objectives.known_rows import OTHER, presentation_in
 from pretrain.objectives.presentation import Family, Presentation
 from reports.codes.runs import CodesRun
 from reports.fusion.read.runs import FinetuneRun, MfsnRun
+from reports.study.read import StudyRun
 
 HASHES = ("comparison", "initial_weights", "sample_order", "masks", "corpus")
 """Hashes that a row needs to stand among the controlled rows of a table."""
@@ -112,6 +113,7 @@ class Collection:
     mfsn: tuple[MfsnRun, ...] = ()
     finetune: tuple[FinetuneRun, ...] = ()
     codes: tuple[CodesRun, ...] = ()
+    studies: tuple[StudyRun, ...] = ()
 
 
 def row_from(record: Mapping[str, Any], *, source: str, group: str | None = None) -> Row:

@@ -1,0 +1,76 @@
+"""A study as one picture: its contrasts with intervals, and UA over what targets keep."""
+
+from functools import partial
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from reports.figures.drawing import Drawing
+from reports.figures.palette import GREYS, LINES
+from reports.study.questions import POINTS, Outcome
+from reports.study.read import BASELINES
+from reports.uncertainty.planned import DIFFERS, EQUAL, NOT_LEARNED
+
+COLOURS = {DIFFERS: "#a94400", EQUAL: "#1f7a6d", NOT_LEARNED: "#bbbbbb"}
+UNDECIDED_COLOUR = "#5c5c70"
+
+
+def study_figure(found: Outcome) -> Drawing:
+    """Returns the picture that the page opens with."""
+    study = found.run.study
+    return Drawing(
+        name=f"study-{study.name}",
+        title=f"Registered study: {study.name}",
+        caption="Left: every registered question with its 95 % interval over speakers and seeds "
+        f"(orange: differs; green: equal within {study.decision.equivalence_margin:g} points, the "
+        "shaded width; grey: undecided). Right: UA over the share of the frames' variance that the "
+        "target keeps, squares for rows under cross entropy.",
+        runs=(str(found.run.folder),),
+        width=12.0,
+        height=max(3.6, 1.4 + 0.45 * len(found.findings)),
+        draw=partial(_draw, found=found),
+    )
+
+
+def _draw(figure: Figure, *, found: Outcome) -> None:
+    left: Any
+    right: Any
+    left, right = figure.subplots(1, 2)
+    margin = found.run.study.decision.equivalence_margin
+    left.axvspan(-margin, margin, color="#e8f2ef", zorder=0)
+    left.axvline(0, color="#888888", linewidth=1)
+    findings = found.findings[::-1]
+    for place, one in enumerate(findings):
+        colour = COLOURS.get(one.verdict, UNDECIDED_COLOUR)
+        left.plot([POINTS * one.low, POINTS * one.high], [place, place], color=colour, linewidth=2)
+        left.plot(POINTS * one.value, place, "o", color=colour, markersize=7)
+    left.set_yticks(range(len(findings)), [one.name for one in findings])
+    left.set_ylim(-0.6, len(findings) - 0.4)
+    left.set_xlabel("difference of UA, points")
+
+    for name in BASELINES:
+        if name in found.scores and name != "constant":
+            value = POINTS * found.scores[name].value
+            right.axhline(value, color=GREYS[name], linestyle=LINES[name], linewidth=1.4)
+            right.annotate(
+                name, (1.0, value), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                fontsize=9, color=GREYS[name],
+            )  # fmt: skip
+    slope = set(found.run.study.primary.rows)
+    for name, score in found.scores.items():
+        kept = found.run.kept_variance(name)
+        if kept != kept or name == found.run.study.gate.control:
+            continue
+        regressed = name in slope
+        right.errorbar(
+            kept, POINTS * score.value,
+            yerr=[[POINTS * (score.value - score.low)], [POINTS * (score.high - score.value)]],
+            fmt="o" if regressed else "s", color="#1f7a6d" if regressed else "#7dbbe8",
+            markersize=7, linewidth=1.2, alpha=1.0 if regressed else 0.8,
+        )  # fmt: skip
+        right.annotate(
+            name, (kept, POINTS * score.value), xytext=(6, 5), textcoords="offset points",
+            fontsize=9,
+        )  # fmt: skip
+    right.set_xlabel("share of the frames' variance that the target keeps")
+    right.set_ylabel("UA, %")

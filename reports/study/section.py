@@ -1,0 +1,39 @@
+"""What the page shows of a registered study."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reports.figures.drawing import Drawing, SavedFigure
+from reports.study.figure import study_figure
+from reports.study.questions import in_words, outcome, sentence
+from reports.study.read import StudyRun
+from reports.study.tables import contrast_table, resolution_table, row_table
+from reports.table_data import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySection:
+    """One study."""
+
+    run: StudyRun
+    answer: str
+    sentences: list[str]
+    """Verdicts on the planned contrasts."""
+
+    figure: SavedFigure
+    tables: list[Table]
+
+
+def study_section(run: StudyRun, draw: Callable[[Drawing], SavedFigure]) -> StudySection:
+    """Asks the study's questions and draws the answers."""
+    found = outcome(run)
+    isolates = {one.name: one.isolates for one in run.study.contrasts}
+    return StudySection(
+        run=run,
+        answer=sentence(found),
+        sentences=[
+            f"{one.name} ({isolates[one.name]}): {in_words(one)}." for one in found.contrasts
+        ],
+        figure=draw(study_figure(found)),
+        tables=[contrast_table(found), row_table(found), resolution_table(found)],
+    )
