@@ -24,6 +24,7 @@ MAY_IMPORT = {
         "probe.results",
         "probe.metrics",
         "probe.codes.results",
+        "probe.study.study_file",
         "mfsn.experiment.results",
         "mfsn.roles",
         "pretrain.shared.command_line",
@@ -142,7 +143,7 @@ def test_reports_run_without_torch() -> None:
         "assert {name for name in sys.modules if name.startswith('pretrain.')}"
         " == {'pretrain.shared', *('pretrain.shared.' + name for name in ('atomic_files',"
         " 'command_line', 'concordance', 'errors', 'json_files', 'processes',"
-        " 'processes.stopping', 'processes.terminal', 'run_record')),"
+        " 'processes.stopping', 'processes.terminal', 'run_record', 'toml_files')),"
         " 'pretrain.objectives',"
         " 'pretrain.objectives.known_rows', 'pretrain.objectives.presentation'}"
     )
