@@ -14,6 +14,7 @@ from pretrain import finetune, grid
 from pretrain import run as pretrain_run
 from probe import check_corpora, code_knowledge
 from probe.command_line import parse_arguments as parse_probe
+from probe.study.command import parse as parse_study
 from probe.whole_table.command_line import ROWS as TABLE4_ROWS
 from probe.whole_table.command_line import parse as parse_table4
 from reports import run as reports_run
@@ -27,7 +28,7 @@ PARSERS: dict[str, Callable[[list[str]], object]] = {
     "pretrain/finetune.py": finetune.parse,
     "mfsn/run.py": parse_mfsn,
     "probe/run.py": parse_probe,
-    "probe/table4.py": parse_table4,
+    "probe/table4.py": lambda words: (parse_study if "--study" in words else parse_table4)(words),
     "probe/code_knowledge.py": code_knowledge.parse_arguments,
     "probe/check_corpora.py": check_corpora.parse_arguments,
     "reports/run.py": lambda arguments: reports_run.parser().parse_args(arguments),
