@@ -69,7 +69,15 @@ def batch_layout(num_frames: list[int], width: int, device: torch.device) -> Bat
 
 
 def run_position_encoder(encoder: nn.Module, x: Tensor, layout: BatchLayout) -> Tensor:
-    """Returns `x` (B, T, D) plus its positional encodings; zeroes the padding frames first."""
+    """Returns `x` (B, T, D) plus its positional encodings; zeroes the padding frames first.
+
+    Always in fp32 on CPUs: with AMX, oneDNN's grouped convolution in bf16 is wrong by more than its
+    result (torch 2.9.1, Xeon of 2023).
+    """
+    if x.device.type == "cpu":
+        with torch.autocast("cpu", enabled=False):
+            exact: Tensor = encoder(x.float(), layout)
+        return exact
     out: Tensor = encoder(x, layout)
     return out
 

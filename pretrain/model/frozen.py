@@ -14,6 +14,10 @@ from pretrain.model.weights import weights_hash
 from pretrain.shared.json_files import hash_of
 
 
+EXACT_POSITIONS = "bf16-fp32positions"
+"""In keys: what was kept as `bf16` is of positions in bf16, which some CPUs compute wrongly."""
+
+
 class FrozenEncoder:
     """An encoder of any kind as it was trained, which computes layers and learns nothing.
 
@@ -36,7 +40,7 @@ class FrozenEncoder:
         self.bf16 = bf16
         self.dim, self.num_layers = module.dim, module.num_layers
         self.prepare, self.num_frames = module.prepare, module.num_frames
-        sizes, precision = hash_of(module.beside_weights())[:8], "bf16" if bf16 else "fp32"
+        sizes, precision = hash_of(module.beside_weights())[:8], EXACT_POSITIONS if bf16 else "fp32"
         self.key = f"{weights_hash(module)[:16]}-{sizes}-{precision}-{self.device.type}"
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:

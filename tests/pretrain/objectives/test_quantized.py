@@ -1,10 +1,12 @@
 from dataclasses import replace
+from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from pretrain.data.loader import DataSettings, usable_utterances
+from pretrain.data.readers.read import read_corpus
 from pretrain.model.encoder import Encoder, build_encoder
 from pretrain.model.weights import weights_hash
 from pretrain.objectives import OBJECTIVES, objective_kind, quantized
@@ -161,12 +163,16 @@ def test_unusable_settings_are_refused_by_name(key: str, value: object) -> None:
         QuantizedSettings(**{key: value})  # type: ignore[arg-type]
 
 
-def test_the_encoder_is_the_same_to_the_bit_in_every_mode() -> None:
+def test_the_encoder_is_the_same_to_the_bit_in_every_mode(
+    noise_corpus: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RUNS", str(tmp_path))
+    utterances = usable_utterances(read_corpus(noise_corpus), DataSettings())
     hashes = set()
     for name in OBJECTIVES:
         kind = objective_kind(name)
         settings = kind.settings_class(**({"top_k": 1} if name == "continuous" else {}))
-        objective = kind.build(build_encoder(SETTINGS, seed=4), settings, 4, pd.DataFrame())
+        objective = kind.build(build_encoder(SETTINGS, seed=4), settings, 4, utterances)
         assert isinstance(objective.encoder, Encoder)
         hashes.add(weights_hash(objective.encoder))
     assert len(hashes) == 1
