@@ -13,7 +13,6 @@ from pretrain.model.kinds.registry import find_kind
 from pretrain.model.weights import weights_hash
 from pretrain.shared.json_files import hash_of
 
-
 EXACT_POSITIONS = "bf16-fp32positions"
 """In keys: what was kept as `bf16` is of positions in bf16, which some CPUs compute wrongly."""
 
