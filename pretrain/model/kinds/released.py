@@ -5,6 +5,7 @@ Needs the extra `released` (transformers). Nothing is downloaded and nothing is 
 Shapes: B batch, S samples, T frames (S / 320 rounded up), D model dim, L layers.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,11 @@ class ReleasedEncoder(SoundEncoder):
         return [self.model.feature_extractor, self.model.feature_projection.layer_norm]
 
     def _encode(self, waveforms: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
-        output = self.model(waveforms, attention_mask=mask, output_hidden_states=True)
+        # In bf16 a CPU with AMX computes the positional convolution wrongly, see
+        # `pretrain.model.fairseq2_parts.run_position_encoder`; it cannot be singled out here.
+        on_cpu = waveforms.device.type == "cpu"
+        with torch.autocast("cpu", enabled=False) if on_cpu else nullcontext():
+            output = self.model(waveforms, attention_mask=mask, output_hidden_states=True)
         states: tuple[Tensor, ...] = output.hidden_states
         return states
 
