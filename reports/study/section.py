@@ -32,7 +32,9 @@ def study_section(run: StudyRun, draw: Callable[[Drawing], SavedFigure]) -> Stud
         run=run,
         answer=sentence(found),
         sentences=[
-            f"{one.name} ({isolates[one.name]}): {in_words(one)}." for one in found.contrasts
+            f"{one.name} ({isolates[one.name]}): {in_words(one)}."
+            for one in found.findings
+            if one.name in isolates
         ],
         figure=draw(study_figure(found)),
         tables=[contrast_table(found), row_table(found), resolution_table(found)],
