@@ -97,7 +97,8 @@ class Page:
         found += [part.figure for part in self.codes.parts if part.figure]
         for part in self.fusion.sections if self.fusion else ():
             found += [*part.structures, *part.trajectories, *([part.check] if part.check else [])]
-        return [*(study.figure for study in self.studies), *found, *self.training]
+        studied = [one for study in self.studies for one in (study.figure, study.curves) if one]
+        return [*studied, *found, *self.training]
 
 
 def render(page: Page) -> str:

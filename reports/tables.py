@@ -10,6 +10,7 @@ from reports.read.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_
 from reports.read.records import PretrainRun, row_order
 from reports.read.scores import ATTRIBUTES, CCC, MSE, Grid
 from reports.table_data import Cell, Column, Line, Table
+from reports.uncertainty.held_out import Explained
 
 TITLES = {
     "mse_valence": "V",
@@ -43,10 +44,13 @@ def number(metric: str, value: float | None) -> str:
     return f"{100 * value:.1f}" if metric in PERCENT + ATTRIBUTES else f"{value:.3f}"
 
 
-def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
+def table_4(
+    grid: Grid, flags: Mapping[str, str], held_out: Mapping[str, Explained] | None = None
+) -> Table:
     """Returns the paper's grid for one corpus, protocol and head.
 
     :param flags: Row name -> word of warning, for rows that collapsed.
+    :param held_out: Row name -> what it explains of held-out speech, for rows that held some out.
     """
     ours = [metric for metric in MSE + CCC + PERCENT if (grid.scores["metric"] == metric).any()]
     setups = setups_for(grid.protocol, with_dimensions=grid.has_dimensions)
@@ -58,7 +62,10 @@ def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
     for metric in ours:
         kind = "MSE" if metric in MSE else "CCC" if metric in CCC else "classes, %"
         columns.append(Column(key=metric, title=TITLES[metric], group=f"ours: {kind}"))
+    learned = {name: one for name, one in (held_out or {}).items() if name in grid.names}
     columns.append(Column(key="seeds", title="seeds", group="ours"))
+    if learned:
+        columns.append(Column(key="explained", title="explained", group="ours: held-out speech"))
     for setup in setups:
         for metric in TABLE_4[0].scores[setup]:
             if grid.has_dimensions or metric not in MSE:
@@ -76,6 +83,9 @@ def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
             **_paper_cells(setups, paper_row(row.mode, row.setting), name),
             "seeds": Cell(text=str(grid.seeds(name) or "none")),
         }
+        if one := learned.get(name):
+            low, high = f"{one.low:.3f}", f"{one.high:.3f}"
+            cells["explained"] = Cell(text=f"{one.value:.3f}", low=low, high=high)
         for metric in ours:
             value = grid.value(name, metric)
             limit = constants.get(metric)
@@ -95,7 +105,7 @@ def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
         title=f"Table 4 on {grid.title}",
         columns=columns,
         lines=lines,
-        notes=_notes(grid, setups, constants, flags),
+        notes=[*_notes(grid, setups, constants, flags), *_learned_notes(learned)],
     )
 
 
@@ -348,3 +358,14 @@ def _notes(
         )
     )
     return notes
+
+
+def _learned_notes(learned: Mapping[str, Explained]) -> list[str]:
+    limits = {(one.control, f"{one.limit:.3f}") for one in learned.values()}
+    return [
+        "Explained: share of an uninformed predictor's loss that a row saves on speakers that no "
+        f"row was trained on. It has learned above {limit}"
+        + (f", the upper limit of {control}, whose targets cannot be learned." if control else ".")
+        + " Verdicts leave out rows that have not."
+        for control, limit in sorted(limits)
+    ]

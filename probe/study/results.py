@@ -46,6 +46,7 @@ COLUMNS = {
         "row", "seed", "kept_variance", "label", "updates", "audio_hours", "explained",
         "r2_logmel", "nearest_64", "final_weights",
     ),
+    "read_outs": ("row", "seed", "update", "explained", "r2_logmel", "nearest_64"),
 }  # fmt: skip
 """Columns of the CSV files, by the name of the file. `explained` of `held_out` is a sum over the
 masked frames of a speaker, that of `rows` a mean."""
@@ -79,6 +80,7 @@ def write_study(folder: Path, study: Study, plans: Sequence["TablePlan"]) -> Non
         ),
         "held_out": pd.concat([_held_out(row) for row in rows]),
         "rows": pd.DataFrame([_row(row) for row in rows]),
+        "read_outs": pd.DataFrame([one for row in rows for one in _read_outs(row)]),
     }
     first = rows[0].settings
     run: dict[str, Any] = {
@@ -163,6 +165,13 @@ def _row(row: "PretrainedRow") -> dict[str, object]:
         "final_weights": record["hashes"]["final_weights"],
         **{name: last[name] for name in ("explained", "r2_logmel", "nearest_64")},
     }
+
+
+def _read_outs(row: "PretrainedRow") -> list[dict[str, object]]:
+    record = read_record(row.folder, StudiedRecord)
+    return [
+        {"row": row.row, "seed": row.seed, **values} for values in record["held_out"]["read_outs"]
+    ]
 
 
 class StudiedRecord(Schema):

@@ -76,6 +76,9 @@ class PretrainRun:
     metrics: pd.DataFrame
     """metrics.jsonl, one line per logged update; empty when the file is missing."""
 
+    held_out: pd.DataFrame
+    """held_out.csv, one line per utterance that was held out; empty where none was."""
+
     @property
     def finished(self) -> bool:
         return self.record.get("status") == "finished"

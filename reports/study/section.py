@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+
 from reports.figures.drawing import Drawing, SavedFigure
+from reports.figures.read_outs import read_outs_figure
 from reports.study.figure import study_figure
 from reports.study.questions import in_words, outcome, sentence
 from reports.study.read import StudyRun
@@ -21,6 +26,9 @@ class StudySection:
     """Verdicts on the planned contrasts."""
 
     figure: SavedFigure
+    curves: SavedFigure | None
+    """Read-outs by update, where they were kept."""
+
     tables: list[Table]
 
 
@@ -37,5 +45,13 @@ def study_section(run: StudyRun, draw: Callable[[Drawing], SavedFigure]) -> Stud
             if one.name in isolates
         ],
         figure=draw(study_figure(found)),
+        curves=None if run.read_outs.empty else draw(_curves(run)),
         tables=[contrast_table(found), row_table(found), resolution_table(found)],
     )
+
+
+def _curves(run: StudyRun) -> Drawing:
+    stops = colormaps["viridis"](np.linspace(0.0, 0.9, len(run.trained)))
+    palette = {name: to_hex(stop) for name, stop in zip(run.trained, stops, strict=True)}
+    name = f"study-{run.study.name}-read-outs"
+    return read_outs_figure(name, run.read_outs, palette, (str(run.folder),))

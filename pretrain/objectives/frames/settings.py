@@ -108,7 +108,13 @@ class FramesSettings:
         """Returns how such a row is shown."""
         if self.shuffled or self.space == "prosody":
             words = f"shuffled codes, k={self.num_centroids}" if self.shuffled else "F0, energy"
-            return Presentation(family=CONTROL, label=words, loss=self._loss, curves=(EXPLAINED,))
+            return Presentation(
+                family=CONTROL,
+                label=words,
+                loss=self._loss,
+                curves=(EXPLAINED,),
+                control=self.shuffled,
+            )
         if not self.num_codes:
             return Presentation(family=VALUES, label="frame", loss=self._loss, curves=(EXPLAINED,))
         kind = list(HEADS_OF).index(self.target) + (self.head == "cosine") / 2
