@@ -1,6 +1,7 @@
 """The tables of the report: Table 4 with the paper's numbers beside ours, layers, runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pretrain.objectives.known_rows import presentation_in
 from pretrain.objectives.presentation import Presentation
@@ -214,11 +215,12 @@ def run_table(runs: Sequence[PretrainRun]) -> Table:
         "train_minutes": "time, min",
         "parameters": "encoder, M",
         "loss": "last loss",
+        "tuned": "tuned",
         "settings": "settings",
         "weights": "final weights",
         "folder": "folder",
     }
-    words = ("row", "status", "settings", "weights", "folder")
+    words = ("row", "status", "tuned", "settings", "weights", "folder")
     columns = [
         Column(key=key, title=titles[key], text=key in words, in_files_only=key == "folder")
         for key in titles
@@ -237,6 +239,7 @@ def run_table(runs: Sequence[PretrainRun]) -> Table:
             "train_minutes": _scaled(record.get("train_seconds"), 60, 1),
             "parameters": _scaled((record.get("parameters") or {}).get("encoder"), 1e6, 2),
             "loss": _scaled(loss, 1, 3),
+            "tuned": ", ".join(_tuned(record.get("settings") or {})),
             "settings": run.row.hashes.get("settings", "")[:12],
             "weights": run.row.hashes.get("final_weights", "")[:12],
             "folder": str(run.folder),
@@ -244,6 +247,13 @@ def run_table(runs: Sequence[PretrainRun]) -> Table:
         cells = {key: Cell(text=text) for key, text in texts.items()}
         lines.append(Line(part="Runs", cells=cells, colour=palette[run.row.name]))
     return Table(name="runs", title="Pre-training runs", columns=columns, lines=lines)
+
+
+def _tuned(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what an equal sweep chose for this row alone, such as "lr = 0.001"."""
+    for name in settings.get("tuned") or ():
+        table, _, key = name.partition(".")
+        yield f"{key} = {settings[table][key]:g}"
 
 
 def _scaled(value: object, unit: float, digits: int) -> str:
