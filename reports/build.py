@@ -23,10 +23,10 @@ from reports.read.health import findings, flags
 from reports.read.one_class import one_class
 from reports.read.records import Collection, PretrainRun, row_words
 from reports.read.scores import Grid, grids
+from reports.run_tables import run_table, sweep_table
 from reports.section import make_section
 from reports.study.section import study_section
-from reports.sweep import sweep_table
-from reports.tables import paper_table, run_table
+from reports.tables import paper_table
 from reports.uncertainty.evidence import evidence
 from reports.uncertainty.held_out import held_out_rows, not_learned
 

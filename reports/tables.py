@@ -1,14 +1,12 @@
 """The tables of the report: Table 4 with the paper's numbers beside ours, layers, runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from pretrain.objectives.known_rows import presentation_in
 from pretrain.objectives.presentation import Presentation
 from reports.figures.palette import colours
 from reports.read.health import COLLAPSED, is_flagged
 from reports.read.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
-from reports.read.records import PretrainRun, row_order
 from reports.read.scores import ATTRIBUTES, CCC, MSE, Grid
 from reports.table_data import Cell, Column, Line, Table
 from reports.uncertainty.held_out import Explained
@@ -202,62 +200,6 @@ def _attribute_notes(grid: Grid, metric: str) -> list[str]:
     chance = grid.chance(metric)
     notes = ["No part of Table 4: " + str(grid.attributes.get(metric, {}).get("folds", "")) + "."]
     return notes if chance is None else [*notes, f"Any one answer gets {100 * chance:.1f} %."]
-
-
-def run_table(runs: Sequence[PretrainRun]) -> Table:
-    """Returns the list of pre-training runs."""
-    titles = {
-        "row": "row",
-        "seed": "seed",
-        "status": "status",
-        "updates": "updates",
-        "audio_hours": "audio, h",
-        "train_minutes": "time, min",
-        "parameters": "encoder, M",
-        "loss": "last loss",
-        "tuned": "tuned",
-        "settings": "settings",
-        "weights": "final weights",
-        "folder": "folder",
-    }
-    words = ("row", "status", "tuned", "settings", "weights", "folder")
-    columns = [
-        Column(key=key, title=titles[key], text=key in words, in_files_only=key == "folder")
-        for key in titles
-    ]
-    palette = colours([run.row for run in runs])
-    lines = []
-    for run in sorted(runs, key=lambda run: (row_order(run.row), run.row.seed or 0)):
-        record = run.record
-        loss = run.metrics["loss"].iloc[-1] if "loss" in run.metrics and len(run.metrics) else None
-        texts = {
-            "row": run.row.name,
-            "seed": "" if run.row.seed is None else str(run.row.seed),
-            "status": str(record.get("status", "")),
-            "updates": str(record.get("updates", "")),
-            "audio_hours": _scaled(record.get("audio_hours"), 1, 2),
-            "train_minutes": _scaled(record.get("train_seconds"), 60, 1),
-            "parameters": _scaled((record.get("parameters") or {}).get("encoder"), 1e6, 2),
-            "loss": _scaled(loss, 1, 3),
-            "tuned": ", ".join(_tuned(record.get("settings") or {})),
-            "settings": run.row.hashes.get("settings", "")[:12],
-            "weights": run.row.hashes.get("final_weights", "")[:12],
-            "folder": str(run.folder),
-        }
-        cells = {key: Cell(text=text) for key, text in texts.items()}
-        lines.append(Line(part="Runs", cells=cells, colour=palette[run.row.name]))
-    return Table(name="runs", title="Pre-training runs", columns=columns, lines=lines)
-
-
-def _tuned(settings: Mapping[str, Any]) -> Iterator[str]:
-    """Yields what an equal sweep chose for this row alone, such as "lr = 0.001"."""
-    for name in settings.get("tuned") or ():
-        table, _, key = name.partition(".")
-        yield f"{key} = {settings[table][key]:g}"
-
-
-def _scaled(value: object, unit: float, digits: int) -> str:
-    return f"{value / unit:.{digits}f}" if isinstance(value, int | float) else ""
 
 
 def _setting_cells(target: str, shown: Presentation, label: str, flag: str = "") -> dict[str, Cell]:

@@ -38,7 +38,7 @@ def gates(run: StudyRun) -> dict[str, Gate]:
             low=one.low,
             high=one.high,
             limit=limit,
-            learned=name != control and one.value > max(limit, 0.0),
+            learned=name != control and one.value > (limit if control in found else 0.0),
             **_read_off(tables[name]),
         )
         for name, one in found.items()

@@ -32,6 +32,9 @@ class StudyRun:
     read_outs: pd.DataFrame
     """By update; empty in folders that were written before it was kept."""
 
+    secondary: pd.DataFrame
+    """Further endpoints by speaker; empty where none were asked for."""
+
     @property
     def names(self) -> list[str]:
         """Rows and baselines in the order of the study."""
@@ -100,8 +103,8 @@ def read_study_run(folder: Path, record: Mapping[str, Any]) -> StudyRun:
     """
     if changed := changed_files(folder, dict(record)):
         raise InputError(f"{', '.join(changed)} changed since the study wrote it")
-    tables = {"read_outs": pd.DataFrame()}
-    for name in ("counts", "held_out", "rows", "read_outs"):
+    tables = {"read_outs": pd.DataFrame(), "secondary": pd.DataFrame()}
+    for name in ("counts", "held_out", "rows", "read_outs", "secondary"):
         if name in tables and not (folder / f"{name}.csv").exists():
             continue
         try:

@@ -12,6 +12,7 @@ from reports.figures.read_outs import read_outs_figure
 from reports.study.figure import study_figure
 from reports.study.questions import in_words, outcome, sentence
 from reports.study.read import StudyRun
+from reports.study.secondary import secondary_tables
 from reports.study.tables import contrast_table, resolution_table, row_table
 from reports.table_data import Table
 
@@ -46,7 +47,12 @@ def study_section(run: StudyRun, draw: Callable[[Drawing], SavedFigure]) -> Stud
         ],
         figure=draw(study_figure(found)),
         curves=None if run.read_outs.empty else draw(_curves(run)),
-        tables=[contrast_table(found), row_table(found), resolution_table(found)],
+        tables=[
+            contrast_table(found),
+            row_table(found),
+            *secondary_tables(run),
+            resolution_table(found),
+        ],
     )
 
 

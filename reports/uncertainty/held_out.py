@@ -45,7 +45,7 @@ class Explained:
             value=self.value,
             low=self.low,
             high=self.high,
-            limit=max(limit, 0.0) if control else MIN_EXPLAINED,
+            limit=limit if control else MIN_EXPLAINED,
             control=control,
         )
 

@@ -17,7 +17,7 @@ from tests.conftest import PROJECT
 
 pytestmark = pytest.mark.slow
 
-ROWS = ["quantized-g4v8", "continuous-k4", "shuffled", "h256"]
+ROWS = ["quantized-g4v8", "continuous-k4", "shuffled", "h256", "tc"]
 
 
 def settings_of(row: str, tree: SettingsTree, seed: int = 0) -> ResolvedSettings:
