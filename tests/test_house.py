@@ -23,6 +23,7 @@ MAY_IMPORT = {
         "reports",
         "probe.results",
         "probe.metrics",
+        "probe.heads.shown",
         "probe.codes.results",
         "probe.study.study_file",
         "mfsn.experiment.results",

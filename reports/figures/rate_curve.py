@@ -18,13 +18,6 @@ TITLES = {
     "mse_dominance": "MSE, dominance",
     "ua": "1 - UA, %",
 }
-LAYERS = {
-    "linear": "at the layer that the dev part chose",
-    "superb": "from a learned mixture of all layers",
-    "finetune": "from the last layer of the fine-tuned encoder",
-}
-"""Where a head of this name takes its scores from."""
-
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 
 
@@ -45,7 +38,7 @@ def rate_figure(grid: Grid, found: Evidence, bits: BitsPerFrame) -> Drawing | No
         title=f"Table 4 as a curve: {grid.title}",
         caption=f"Lower is better in every panel. Across: {bits.words}. Points: "
         f"{_families(grid, bits, points=True)} rows, mean over seeds, "
-        f"{LAYERS.get(grid.head, LAYERS['linear'])}. {whiskers}{_lines(grid, bits)}Grey lines: "
+        f"{grid.head_shown.scores_from}. {whiskers}{_lines(grid, bits)}Grey lines: "
         f"{_baselines(grid)}.",
         runs=(*grid.folders, *bits.folders),
         width=11.5 if columns == 2 else 8.5,
@@ -71,7 +64,7 @@ def _baselines(grid: Grid) -> str:
     """Names the baselines that the grid has."""
     words = {
         "untrained": "untrained encoder",
-        "log-mel": "log-mel frames" if grid.head == "superb" else "log-mel statistics",
+        "log-mel": "log-mel frames" if grid.head_shown.hears_frames else "log-mel statistics",
         "constant": "constant predictor",
     }
     return ", ".join(text for name, text in words.items() if name in grid.names) or "baselines"
