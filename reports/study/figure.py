@@ -26,7 +26,7 @@ def study_figure(found: Outcome) -> Drawing:
         caption="Left: every registered question with its 95 % interval over speakers and seeds "
         f"(orange: differs; green: equal within {study.decision.equivalence_margin:g} points, the "
         "shaded width; grey: undecided). Right: UA over the share of the frames' variance that the "
-        "target keeps, squares for rows under cross entropy.",
+        "target keeps" + ("; squares: rows beside the slope." if study.primary else "."),
         runs=(str(found.run.folder),),
         width=12.0,
         height=max(3.6, 1.4 + 0.45 * len(found.findings)),
@@ -59,7 +59,7 @@ def _draw(figure: Figure, *, found: Outcome) -> None:
                 fontsize=9, color=GREYS[name],
             )  # fmt: skip
     primary = found.run.study.primary
-    slope = set(primary.rows if primary else ())
+    slope = set(primary.rows if primary else found.scores)
     for kept, names in _by_kept_variance(found).items():
         for place, name in enumerate(names):
             score, regressed = found.scores[name], name in slope

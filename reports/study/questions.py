@@ -116,8 +116,9 @@ def sentence(found: Outcome) -> str:
         if study.primary
         else f"between {study.contrasts[0].first} and {study.contrasts[0].second}"
     )
+    found_words = in_words(one).removeprefix("undecided: ")
+    verb = {EQUAL: "is ", UNDECIDED: "differs by ", NOT_LEARNED: "is "}.get(one.verdict, "")
     return (
-        f"{heads[one.verdict]}: {along}, UA "
-        f"{in_words(one) if one.verdict != EQUAL else 'is ' + in_words(one)} "
+        f"{heads[one.verdict]}: {along}, UA {verb}{found_words} "
         f"({one.num_speakers} speakers, {seeds})."
     )
