@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mfsn.command_line import parse as parse_mfsn
-from pretrain import finetune, grid
+from pretrain import export, finetune, grid
 from pretrain import run as pretrain_run
 from probe import check_corpora, code_knowledge
 from probe.command_line import parse_arguments as parse_probe
@@ -27,6 +27,7 @@ PARSERS: dict[str, Callable[[list[str]], object]] = {
     "pretrain/run.py": pretrain_run.parse,
     "pretrain/grid.py": grid.parse,
     "pretrain/finetune.py": finetune.parse,
+    "pretrain/export.py": export.parse,
     "mfsn/run.py": parse_mfsn,
     "probe/run.py": parse_probe,
     "probe/table4.py": lambda words: (parse_study if "--study" in words else parse_table4)(words),

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from pretrain.data.frames import CONV_KERNELS, CONV_STRIDES, SAMPLES_PER_FRAME
 from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.kinds.registry import Described
+from pretrain.model.transformers_format import PRETRAINING
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema, read_object
 
@@ -50,6 +51,8 @@ class _Config(Schema):
 
     model_type: str | None = None
     architectures: list[str] | None = None
+    quantized_or_continuous: dict[str, Any] | None = None
+    """What an export of ours says of its pre-training."""
 
 
 class _Index(Schema):
@@ -201,10 +204,12 @@ class ReleasedKind:
     def describe(self, folder: Path) -> Described:
         config = _read_config(folder)
         names = config.get("architectures")
+        exported = config.get(PRETRAINING) or {}
+        mode = str(exported.get("mode") or "") if exported else MODES.get(str(config["model_type"]))
         return Described(
-            name=folder.name,
+            name=str(exported.get("name") or folder.name),
             made_by="released" if config else "",
-            mode=MODES.get(str(config.get("model_type")), ""),
+            mode=mode or "",
             finetuned=None if names is None else any("CTC" in name for name in names),
         )
 
