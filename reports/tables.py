@@ -32,6 +32,7 @@ PERCENT = ("ua", "wa", "macro_f1")
 PARTS = {
     "row": "Pre-trained: same weights, samples, masks and settings, other target",
     "baseline": "Baselines",
+    "released": "Released: other data, sizes and budgets; not a controlled comparison",
     "uncontrolled": "Uncontrolled: no hashes, so nothing says that only the target differs",
 }
 

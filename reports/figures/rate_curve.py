@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from reports.codes.bits import BitsPerFrame
 from reports.figures.drawing import Drawing
 from reports.figures.palette import LINES, colours
-from reports.read.records import families, row_words
+from reports.read.records import NOT_CONTROLLED, families, row_words
 from reports.read.scores import MSE, Grid
 from reports.uncertainty.evidence import Evidence
 
@@ -92,7 +92,7 @@ def _draw(
     for axes, metric in zip(all_axes, metrics, strict=False):
         for name in grid.names:
             row, value = grid.row(name), grid.value(name, metric)
-            if value is None or name in bits.of or row.group == "uncontrolled":
+            if value is None or name in bits.of or row.group in NOT_CONTROLLED:
                 continue
             baseline = row.group == "baseline"
             handles[row_words(row)] = axes.axhline(
