@@ -1,6 +1,7 @@
 # make demo   the project's question on the embedded synthetic corpus, from nothing to a report
 # make demo-table4   the six rows of the paper's Table 4 alone, for as long as the demo
 # make test   the whole test suite
+# make test-fast   its quick part
 # make check  what CI runs: formatter, linter, types, tests
 # Each first installs into .venv, with Python 3.11 or 3.12: make PYTHON=python3.12 names another one.
 # JOBS=N      processes that share the demo's work (2); they share the cores among them, and a row of
@@ -28,7 +29,7 @@ ifeq ($(SIZE),tiny)
 export OMP_NUM_THREADS ?= 1
 endif
 
-.PHONY: demo demo-table4 test check clean-demo
+.PHONY: demo demo-table4 test test-fast check clean-demo
 
 demo: $(VENV)/installed
 	@echo "== 1 of 5: rows in which one thing changes, $(JOBS) at a time (SIZE=$(SIZE))$(if $(STUDY),, (left out at this size))"
@@ -48,6 +49,9 @@ demo-table4: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(RUN) -m pytest
+
+test-fast: $(VENV)/installed
+	$(RUN) -m pytest -q -m 'not slow and not real_speech'
 
 check: $(VENV)/installed
 	$(RUN) -m ruff format --check .

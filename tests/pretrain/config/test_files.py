@@ -234,7 +234,9 @@ def test_all_faults_are_listed_at_once() -> None:
 def test_a_misspelt_mode_names_the_known_ones() -> None:
     tree = read_tree([DEFAULT_CONFIG], [])
     use_mode(tree, "quantised")
-    with pytest.raises(SettingsError, match=r"--mode quantised.*continuous, frames, quantized"):
+    with pytest.raises(
+        SettingsError, match=r"--mode quantised.*continuous, frames, online_codes, quantized"
+    ):
         resolve(tree)
 
 

@@ -171,7 +171,9 @@ def test_the_encoder_is_the_same_to_the_bit_in_every_mode(
     hashes = set()
     for name in OBJECTIVES:
         kind = objective_kind(name)
-        settings = kind.settings_class(**({"top_k": 1} if name == "continuous" else {}))
+        settings = kind.settings_class(
+            **({"top_k": 1} if name in ("continuous", "online_codes") else {})
+        )
         objective = kind.build(build_encoder(SETTINGS, seed=4), settings, 4, utterances)
         assert isinstance(objective.encoder, Encoder)
         hashes.add(weights_hash(objective.encoder))

@@ -21,7 +21,7 @@ def call(
 @pytest.mark.parametrize(
     ("arguments", "expected", "status"),
     [
-        (["--mode", "quantised"], "must be one of continuous, frames, quantized", 1),
+        (["--mode", "quantised"], "must be one of continuous, frames, online_codes, quantized", 1),
         ([], "Give --mode, or a --config that sets it", 1),
         (["--mode", "quantized", "--set", "mode=continuous"], "--mode quantized: contradicts", 2),
         (["--mode", "quantized", "--set", "continuous.top_k=2"], "has no effect, since", 2),
