@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from mfsn.command_line import parse
-from mfsn.experiment.workers import WORKER
+from mfsn.experiment.tasks import WORKER
 from pretrain.shared.command_line import run_main
 
 

@@ -13,14 +13,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mfsn.data.faults import FaultSettings
-from mfsn.data.head_inputs import InputSettings
-from mfsn.data.normalization import BinRange, fit_range, valid_frames
-from mfsn.data.segment_batch import SegmentBatch
-from mfsn.data.segment_cache import SegmentSource, kept_tensors
-from mfsn.data.segments import IntArray, Segments, make_segments
-from mfsn.data.states import EncoderStates, EncoderWaveforms, SpectralInputs, layer_name
-from mfsn.data.streams import StreamPair
+from mfsn.data.fold_data import SegmentBatch
+from mfsn.data.head_inputs import FaultSettings, InputSettings
+from mfsn.data.segments import IntArray, Segments, SegmentSource, kept_tensors, make_segments
+from mfsn.data.spectra import BinRange, SpectralInputs, fit_range, valid_frames
+from mfsn.data.streams import EncoderStates, EncoderWaveforms, StreamPair, layer_name
 from pretrain.data.audio.waveforms import num_samples_16k
 from pretrain.data.frames import num_frames_of
 from pretrain.shared.errors import InputError

@@ -9,17 +9,17 @@ import pandas as pd
 
 from mfsn.command_line import FusionRequest
 from mfsn.data.corpus import EmotionCorpus, as_whole, read_emotion_corpus
-from mfsn.data.streams import levels_of, load_frame_encoder
-from mfsn.experiment.description import (
-    Place,
-    note_on_segments,
-    origin,
-    said_doubts,
-    structure_space,
-)
+from mfsn.experiment.compute_task import load_network
 from mfsn.experiment.encoders import describe_encoder
-from mfsn.experiment.experiment import Experiment
-from mfsn.experiment.prepare import note_contamination
+from mfsn.experiment.experiment import Experiment, VariantOnFold
+from mfsn.experiment.prepare import (
+    Place,
+    describe,
+    load_encoders,
+    note_contamination,
+    note_on_segments,
+    said_doubts,
+)
 from mfsn.experiment.results import (
     FINISHED,
     CompleteRecord,
@@ -29,17 +29,13 @@ from mfsn.experiment.results import (
     read_table,
 )
 from mfsn.experiment.run_folder import FusionRunFolder
-from mfsn.experiment.saved_network import load_network
 from mfsn.experiment.tasks import FusionTask, list_tasks
-from mfsn.experiment.variant_on_fold import VariantOnFold
-from mfsn.model.build import make_network
 from mfsn.model.genotype import Genotype
-from mfsn.model.variants import make_variant
+from mfsn.model.variants import make_network, make_variant
 from mfsn.search.settings import settings_of
 from pretrain.data.tables.utterances import table_hash
 from pretrain.shared.json_files import changed_files
 from pretrain.shared.normalized_text import canonical
-from pretrain.shared.paths import runs_folder
 from probe.corpora.read import read_probe_corpus
 from probe.folds.divide import divide, folds_hash
 from probe.heads.linear import Part
@@ -53,12 +49,8 @@ def prepare_evaluation(
     On the run's own corpus, unchanged, every network is tested on the test part of its fold. Any
     other corpus is tested as a whole, by the network of every fold.
 
-    Returns:
-        What `mfsn.experiment.prepare.prepare` returns
-
-    Raises:
-        ValueError: Something that the user has to correct, such as a corpus that shares speakers
-            or recordings with what was trained on.
+    Returns what `mfsn.experiment.prepare.prepare` returns. Raises `ValueError` for what the user
+    has to correct, such as a corpus that shares speakers or recordings with the training.
     """
     assert request.run is not None, "evaluate needs --run"
     trained_in = request.run
@@ -92,12 +84,8 @@ def prepare_evaluation(
         variants={
             entry["name"]: make_variant(entry["name"], entry["sec"]) for entry in run["variants"]
         },
-        encoders={
-            role: load_frame_encoder(Path(entry["folder"]), device=place.device)
-            for role, entry in described.items()
-        },
+        encoders=load_encoders(described, place),
         settings=settings,
-        states_folder=runs_folder() / "states",
         device=place.device,
         trained=trained_in,
     )
@@ -107,20 +95,13 @@ def prepare_evaluation(
         "run": run["inputs"],
         "corpus": corpus.described["table_hash"],
     }
-    sec = next((v.sec for v in reversed(list(experiment.variants.values())) if v.sec), "")
     kept = ("protocol", "settings", "faults", "variants", "seeds", "folds", "trained_parts")
     since = ("protocol_folds",)  # which runs of before do not have
     description = {
         **{key: run[key] for key in (*kept, "selection")},
         **{key: run[key] for key in since if key in run},
-        "action": request.action,
-        "name": request.out.resolve().name,
-        **origin(place),
+        **describe(request, place, experiment, described),
         "run": str(trained_in.resolve()),
-        "corpus": corpus.described,
-        "encoders": described,
-        "levels": list(levels_of(experiment.encoders[sec].num_layers)) if sec else [],
-        **structure_space(settings),
         "optimistic": False,
         "notes": [
             f"Networks of {trained_in.resolve()}, trained on {run['corpus']['name']}; each "
@@ -131,7 +112,7 @@ def prepare_evaluation(
     }
     folder = FusionRunFolder(request.out)
     is_finished = folder.open(inputs, description)
-    note_contamination(folder, corpus, described, fingerprints=request.fingerprints)
+    note_contamination(request, folder, corpus, described)
     return experiment, tasks, folder, is_finished
 
 
@@ -147,17 +128,9 @@ def evaluate_saved(task: FusionTask, experiment: Experiment) -> TaskOutput:
     streams = experiment.streams_of(variant)
     bins = load_network(source.folder, network, streams)
     fold = VariantOnFold(task, experiment, streams=streams, bins=bins)
-    scores = fold.tested(network.to(experiment.device))
-    tested = fold.score(scores)
-    return TaskOutput(
-        result={
-            "test_ua": tested.ua,
-            "test_wa": tested.wa,
-            "constant_answer": fold.constant_answer(tested),
-            "seconds": round(time.monotonic() - started, 2),
-        },
-        tables={"predictions": fold.predictions(fold.selection, scores.argmax(axis=1))},
-    )
+    output = fold.outcome(network.to(experiment.device))
+    output.result["seconds"] = round(time.monotonic() - started, 2)
+    return output
 
 
 def corpus_to_test(spec: str, trained_in: Path, run: dict[str, Any]) -> EmotionCorpus:

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,23 +12,17 @@ from accelerate import PartialState
 
 from mfsn.command_line import FusionRequest
 from mfsn.experiment.compute_task import compute_task
-from mfsn.experiment.description import Place
 from mfsn.experiment.evaluation import evaluate_saved, prepare_evaluation
 from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.precision import check_precision, matmul_precision_in
-from mfsn.experiment.prepare import prepare
+from mfsn.experiment.prepare import Place, prepare
 from mfsn.experiment.results import KEY, read_run
 from mfsn.experiment.run_folder import FusionRunFolder
-from mfsn.experiment.tasks import FusionTask, work
-from mfsn.experiment.workers import (
-    WORKER,
-    WorkerError,
-    refuse_jobs_of_a_launcher,
-    run_workers,
-    speaks_for_all,
-)
+from mfsn.experiment.tasks import WORKER, FusionTask, run_workers, speaks_for_all, work
+from pretrain.engine.arithmetic.kept_precision import say_at_once
 from pretrain.engine.arithmetic.processor_tuning import tune_machine
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
+from pretrain.shared.processes.workers import WorkerError, refuse_jobs_of_a_launcher
 from probe.corpora.options import specs_of
 
 
@@ -59,10 +52,8 @@ def _execute(request: FusionRequest, arguments: Sequence[str], place: Place) -> 
     (corpus,) = specs_of([request.corpus], request.columns)
     request = replace(request, corpus=corpus)
     with _quiet_unless_first():
-        if request.action == "evaluate":
-            experiment, tasks, folder, is_finished = prepare_evaluation(request, place)
-        else:
-            experiment, tasks, folder, is_finished = prepare(request, place)
+        prepare_it = prepare_evaluation if request.action == "evaluate" else prepare
+        experiment, tasks, folder, is_finished = prepare_it(request, place)
     if is_finished:
         print(f"Already finished with these settings: {request.out.resolve()}", flush=True)
         return
@@ -71,12 +62,16 @@ def _execute(request: FusionRequest, arguments: Sequence[str], place: Place) -> 
             check_precision(experiment.settings, place.device)
         _work(request, arguments, place, experiment, tasks)
         is_merged = _finish(experiment, folder)
-    if WORKER not in os.environ:
+    if WORKER in os.environ:
+        return
+    if is_merged:
+        run = read_run(request.out)
+        done, there = len(run["folds"]), len(run.get("protocol_folds", run["folds"]))
+        share = f" of {done} of {there} folds" if done < there else ""
+        print(f"Results{share}: {request.out.resolve()}", flush=True)
+    else:
         print(
-            f"Results{_which_folds(request.out)}: {request.out.resolve()}"
-            if is_merged
-            else "Other processes work on what is left; the last of them writes the results.",
-            flush=True,
+            "Other processes work on what is left; the last of them writes the results.", flush=True
         )
 
 
@@ -104,7 +99,7 @@ def _work(
             print("A process failed, but all tasks are finished: others did its work.", flush=True)
     else:
         one = evaluate_saved if request.action == "evaluate" else compute_task
-        work(tasks, partial(one, experiment=experiment), experiment.say)
+        work(tasks, partial(one, experiment=experiment), say_at_once)
 
 
 def _finish(experiment: Experiment, folder: FusionRunFolder) -> bool:
@@ -127,13 +122,6 @@ def _finish(experiment: Experiment, folder: FusionRunFolder) -> bool:
         }
 
     return folder.finish(list(experiment.variants), experiment.corpus, summary)
-
-
-def _which_folds(out: Path) -> str:
-    """Returns which share of the protocol the scores are of, where it is not all of it."""
-    run = read_run(out)
-    done, there = len(run["folds"]), len(run.get("protocol_folds", run["folds"]))
-    return f" of {done} of {there} folds" if done < there else ""
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """A structure that a search can find: a level of speech and one operation per Fusion Cell."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -120,9 +121,7 @@ class Genotype:
         return "\n".join(lines)
 
 
-def all_structures(
-    num_cells: int, layers: tuple[int, int, int] = (UNKNOWN_LAYER,) * 3
-) -> list[Genotype]:
+def all_structures(num_cells: int, layers: Sequence[int] = (UNKNOWN_LAYER,) * 3) -> list[Genotype]:
     """Returns the whole search space of `num_cells` Fusion Cells; `layers` are the SEC
     encoder's early, middle and last.
 

@@ -1,4 +1,5 @@
-"""The loop over epochs that training and search share: train, score on the dev part, keep the best.
+"""What a training is given, and the loop over epochs that training and search share: train, score
+on the dev part, keep the best.
 
 A resumed loop equals the straight one to the bit: the order of the segments, the levels and dropout
 are drawn from the seed and the number of the epoch, everything else is in the checkpoint that is
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,16 +19,46 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from mfsn.data.fold_data import FoldData, IntArray, labels_of
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import FoldData, IntArray, SegmentBatch, labels_of
 from mfsn.search.predict import NetworkFunction, Scores, predict_each, score
-from mfsn.search.training import Training
-from mfsn.search.training_settings import FitSettings
+from mfsn.search.settings import FitSettings
 from mfsn.search.training_state import TrainingState
 from pretrain.engine.interrupts import StopRequest
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import hash_of
 from pretrain.shared.random_streams import generator
+
+OnEpoch = Callable[[int, NetworkFunction], Any]
+"""Called after every epoch with its number (from 1) and the network as the dev part would choose
+it, in evaluation mode. It may score what training must not see: neither weights nor random numbers
+nor the choice depend on it. What it returns (plain values) is kept by epoch in `observed`, through
+a resume too."""
+
+OnRow = Callable[[dict[str, Any]], None]
+"""Called with every new row of a table, to show it or to write it down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Everything but the network that `fit`, `search` and `train_every_structure` depend on."""
+
+    streams: nn.Module
+    """Fills a batch with the encoders' states; what takes gradients in it is trained too."""
+
+    fold: FoldData
+    """Training part and dev part."""
+
+    settings: FitSettings
+    seed: int
+    """Of order, levels and dropout."""
+
+    checkpoint: Path | None = None
+    """A folder of this training alone; the same call continues what is there."""
+
+    device: torch.device | str = "cpu"
+    on_epoch: OnEpoch | None = None
+    on_row: OnRow | None = None
+    """Gets the rows of epochs.csv."""
 
 
 class TrainingDivergedError(InputError):

@@ -11,8 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from mfsn.data.fold_data import IntArray, ReadableSegments, in_batches
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import IntArray, ReadableSegments, SegmentBatch, in_batches
 from probe.metrics import ua, wa
 
 FloatArray = npt.NDArray[np.float64]

@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from mfsn.data.fold_data import IntArray, halves_of, in_batches, labels_of, shuffled
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import IntArray, SegmentBatch, halves_of, in_batches, labels_of, shuffled
 from mfsn.model.genotype import Genotype
+from mfsn.model.network import Supernet
 from mfsn.model.operations import OPERATIONS
-from mfsn.model.supernet import Supernet
 from mfsn.search.epochs import (
     Epochs,
     LossMeter,
+    Training,
     epoch_noise,
     fingerprint_of,
     make_weight_optimizer,
@@ -30,8 +30,7 @@ from mfsn.search.epochs import (
     step,
 )
 from mfsn.search.fit import FitResult, fit
-from mfsn.search.training import Training
-from mfsn.search.training_settings import SearchSettings
+from mfsn.search.settings import SearchSettings
 from mfsn.search.training_state import TrainingState, copy_of_trained_state, restore
 from pretrain.shared.random_streams import generator
 

@@ -10,8 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from mfsn.data.dataset import make_segment_data
-from mfsn.data.faults import FaultSettings
-from mfsn.data.head_inputs import InputSettings
+from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.streams import LiveStreams, StreamPair, load_frame_encoder
 from mfsn.experiment.encoders import describe_encoder
 from pretrain.model.frozen import load_frozen

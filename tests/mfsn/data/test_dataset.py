@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from mfsn.data.dataset import SegmentData, make_segment_data
-from mfsn.data.faults import FaultSettings
-from mfsn.data.head_inputs import InputSettings
+from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.spectra import Spectra
 from mfsn.data.streams import StreamPair
 from pretrain.data.loader import normalize_waveform

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from mfsn.data.dataset import make_segment_data
-from mfsn.data.faults import FaultSettings
-from mfsn.data.head_inputs import InputSettings
+from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.streams import (
     CachedStreams,
     LiveStreams,
