@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mfsn.roles import CONTINUOUS, QUANTIZED, SEC, SEC_CONTENT, TEC, TEC_CONTENT
 from pretrain.data.tables.columns import add_columns_argument
@@ -138,30 +137,23 @@ def parse(arguments: Sequence[str]) -> FusionRequest:
                 description=f"{does[0].upper()}{does[1:]}.",
                 epilog=f"example:\n  {example}\n\n{EPILOG}",
                 formatter_class=argparse.RawDescriptionHelpFormatter,
+                argument_default=argparse.SUPPRESS,
             ),
             action,
         )
-    parsed = parser.parse_args(arguments)
-    _check(parsed, parser)
-    roles = {role: getattr(parsed, role.replace("-", "_")) for role in OF_ACTION[parsed.action]}
-    named = {field.name for field in fields(FusionRequest)}
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in vars(parsed).items()
-        if name in named and value is not None
-    }
-    encoders = {role: folder for role, folder in roles.items() if folder is not None}
-    return FusionRequest(encoders=encoders, **given)
+    given = vars(parser.parse_args(arguments))
+    roles = {role: role.replace("-", "_") for role in OF_ACTION[given["action"]]}
+    encoders = {role: given.pop(name) for role, name in roles.items() if name in given}
+    given = {key: tuple(x) if isinstance(x, list) else x for key, x in given.items()}
+    request = FusionRequest(encoders=encoders, **given)
+    _check(request, parser)
+    return request
 
 
 def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
     for role in OF_ACTION[action]:
         parser.add_argument(
-            f"--{role}",
-            type=Path,
-            metavar="DIR",
-            required=action != "train",
-            help=ENCODERS[role],
+            f"--{role}", type=Path, metavar="DIR", required=action != "train", help=ENCODERS[role]
         )
     if action == "train":
         what = parser.add_mutually_exclusive_group(required=True)
@@ -182,12 +174,7 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
             metavar="DIR",
             help="run folder of a search: mark what it found in the same fold and seed",
         )
-    parser.add_argument(
-        "--corpus",
-        required=True,
-        metavar="SPEC",
-        help=corpus_help(),
-    )
+    parser.add_argument("--corpus", required=True, metavar="SPEC", help=corpus_help())
     add_columns_argument(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="run folder")
     parser.add_argument(
@@ -200,7 +187,6 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
         return
     parser.add_argument(
         "--protocol",
-        default="speaker",
         metavar="PROTOCOL",
         help="who is tested: speaker (default: one after the other), session, random10 (the "
         "speakers are in training too), official (the column `split` of the corpus), or emobox=DIR "
@@ -240,7 +226,6 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
     parser.add_argument(
         "--jobs",
         type=int,
-        default=1,
         metavar="N",
         help="processes that share the folds on this machine (default: 1)",
     )
@@ -254,25 +239,22 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
     )
 
 
-def _check(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+def _check(request: FusionRequest, parser: argparse.ArgumentParser) -> None:
     """Reports what argparse cannot know."""
-    if parsed.action == "evaluate":
-        return
     try:
-        parse_protocol(parsed.protocol)
+        parse_protocol(request.protocol)
     except SplitError as error:
         parser.error(f"--protocol: {error}")
-    if not 1 <= parsed.jobs <= MOST_JOBS:
-        parser.error(f"`--jobs` must be in 1 .. {MOST_JOBS}, but is {parsed.jobs} instead.")
-    for seed in parsed.seeds or ():
+    if not 1 <= request.jobs <= MOST_JOBS:
+        parser.error(f"`--jobs` must be in 1 .. {MOST_JOBS}, but is {request.jobs} instead.")
+    for seed in request.seeds:
         if not 0 <= seed < 2**32:
             parser.error(f"`--seed` must be in 0 .. 2^32 - 1, but is {seed} instead.")
-    if parsed.action != "train":
+    if request.action != "train":
         return
-    needed = {TEC: (TEC,), SEC: (SEC,)}.get(parsed.variant or "", (TEC, SEC))
+    needed = {TEC: (TEC,), SEC: (SEC,)}.get(request.variant, (TEC, SEC))
     for role in (TEC, SEC):
-        given = getattr(parsed, role) is not None
-        if given != (role in needed):
-            what = f"--variant {parsed.variant}" if parsed.variant else "--genotype"
+        if (role in request.encoders) != (role in needed):
+            what = f"--variant {request.variant}" if request.variant else "--genotype"
             verb = "needs" if role in needed else "does not take"
             parser.error(f"{what} {verb} --{role}.")

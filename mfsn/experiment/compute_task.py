@@ -16,8 +16,10 @@ from mfsn.experiment.experiment import Experiment, VariantOnFold
 from mfsn.experiment.results import OPTIMISTIC, FusionRunError, TaskOutput, append_line, read_lines
 from mfsn.experiment.tasks import FusionTask, shares_terminal
 from mfsn.model.genotype import Genotype, all_structures
-from mfsn.model.variants import DERIVED, EXHAUST, make_supernet
-from mfsn.search.fit import Row, fit, train_every_structure
+from mfsn.model.network import Supernet
+from mfsn.model.variants import DERIVED, EXHAUST
+from mfsn.search.epochs import Row
+from mfsn.search.fit import fit, train_every_structure
 from mfsn.search.predict import NetworkFunction, Scores
 from mfsn.search.search import SearchResult, search
 from mfsn.search.shown_epochs import search_lines, updated_line
@@ -63,7 +65,8 @@ def _train(fold: VariantOnFold, genotype: Genotype | None) -> TaskOutput:
 def _search(fold: VariantOnFold) -> TaskOutput:
     """Searches a structure."""
     experiment = fold.experiment
-    supernet = make_supernet(fold.variant, experiment.sizes, fold.task.seed)
+    supernet = fold.make_network()
+    assert isinstance(supernet, Supernet), fold.variant
     found = search(
         supernet,
         fold.training(search_lines(str(fold.task), fold.settings.fit.max_epochs)),

@@ -31,14 +31,13 @@ from mfsn.experiment.results import (
 from mfsn.experiment.run_folder import FusionRunFolder
 from mfsn.experiment.tasks import FusionTask, list_tasks
 from mfsn.model.genotype import Genotype
-from mfsn.model.variants import make_network, make_variant
+from mfsn.model.variants import make_variant
 from mfsn.search.settings import settings_of
 from pretrain.data.tables.utterances import table_hash
 from pretrain.shared.json_files import changed_files
 from pretrain.shared.normalized_text import canonical
 from probe.corpora.read import read_probe_corpus
 from probe.folds.divide import divide, folds_hash
-from probe.heads.linear import Part
 
 
 def prepare_evaluation(
@@ -124,7 +123,7 @@ def evaluate_saved(task: FusionTask, experiment: Experiment) -> TaskOutput:
     variant = experiment.variants[task.variant]
     genotype_file = source.folder / "genotype.json"
     genotype = Genotype.load(genotype_file) if genotype_file.is_file() else None
-    network = make_network(variant, experiment.sizes, task.seed, genotype)
+    network = experiment.networks.make(variant, task.seed, genotype)
     streams = experiment.streams_of(variant)
     bins = load_network(source.folder, network, streams)
     fold = VariantOnFold(task, experiment, streams=streams, bins=bins)
@@ -134,16 +133,8 @@ def evaluate_saved(task: FusionTask, experiment: Experiment) -> TaskOutput:
 
 
 def corpus_to_test(spec: str, trained_in: Path, run: dict[str, Any]) -> EmotionCorpus:
-    """Returns what each fold's network is to be tested on.
-
-    Args:
-        spec: As given to `--corpus`.
-        trained_in: Run folder of the networks.
-        run: Its run.json.
-
-    Raises:
-        ValueError: The corpus shares speakers or recordings with what was trained on.
-    """
+    """Returns what each fold's network of the `run` in the folder `trained_in` is to be tested on.
+    Raises `ValueError` when it shares speakers or recordings with what was trained on."""
     protocol = run.get("protocol_spec", run["protocol"])
     table = read_probe_corpus(spec)
     lists = protocol.partition("=")[2]
@@ -159,7 +150,7 @@ def corpus_to_test(spec: str, trained_in: Path, run: dict[str, Any]) -> EmotionC
         own = read_emotion_corpus(spec, protocol, run["folds"])
         _check_same_folds(spec, trained_in, run, own)
         return own
-    whole = as_whole(table, spec)
+    whole = as_whole(table, spec, run["folds"])
     trained_classes = run["corpus"]["classes"]
     if unknown := sorted(set(whole.classes) - set(trained_classes)):
         raise FusionRunError(
@@ -168,16 +159,7 @@ def corpus_to_test(spec: str, trained_in: Path, run: dict[str, Any]) -> EmotionC
             "classes, or leave such utterances without emotion."
         )
     _refuse_known(spec, trained_in, run, whole.table, known_as)
-    rows = whole.parts["all"].test
-    none = rows[:0]
-    return dataclasses.replace(
-        whole,
-        classes=tuple(trained_classes),
-        parts={name: Part(fold=name, train=none, dev=none, test=rows) for name in run["folds"]},
-        folds=pd.concat(
-            [whole.folds.assign(fold=name) for name in run["folds"]], ignore_index=True
-        ),
-    )
+    return dataclasses.replace(whole, classes=tuple(trained_classes))
 
 
 def _check_same_folds(spec: str, trained_in: Path, run: dict[str, Any], own: EmotionCorpus) -> None:
@@ -213,13 +195,12 @@ def _refuse_known(
             f"{trained_in} was trained on (the first is {shared['id'].iloc[0]!r}). Give a corpus "
             f"without them, or {known_as}."
         )
-    if str(table["source"].iloc[0]) == run["corpus"]["name"]:
-        # Those of runs from before may have another Unicode form.
-        names = set(map(canonical, known["speaker"]))
-        speakers = sorted(set(table["speaker"]) & names - {""})
-        if speakers:
-            raise FusionRunError(
-                f"--corpus {spec}: its speaker {speakers[0]!r} was in the corpus of the "
-                f"same name that {trained_in} was trained on. Give a corpus without these "
-                f"speakers ({len(speakers)} in all), or another NAME if they are other people."
-            )
+    # Names in runs from before may have another Unicode form.
+    names = set(map(canonical, known["speaker"])) - {""}
+    speakers = sorted(set(table["speaker"]) & names)
+    if speakers and str(table["source"].iloc[0]) == run["corpus"]["name"]:
+        raise FusionRunError(
+            f"--corpus {spec}: its speaker {speakers[0]!r} was in the corpus of the same name that "
+            f"{trained_in} was trained on. Give a corpus without these speakers ({len(speakers)} "
+            "in all), or another NAME if they are other people."
+        )

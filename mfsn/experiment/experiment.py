@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from mfsn.data.corpus import EmotionCorpus
-from mfsn.data.dataset import SegmentData, make_segment_data
+from mfsn.data.dataset import SegmentData
 from mfsn.data.fold_data import FoldData, IntArray, labels_of
 from mfsn.data.spectra import BinRange
 from mfsn.data.streams import CachedStreams, LiveStreams, StreamPair, levels_of
 from mfsn.experiment.results import DEV, OPTIMISTIC, TaskOutput
 from mfsn.experiment.tasks import FusionTask
 from mfsn.model.genotype import Genotype
-from mfsn.model.variants import NetworkSizes, Variant, make_network
+from mfsn.model.variants import Networks, Variant
 from mfsn.search.epochs import OnRow, Training
 from mfsn.search.predict import FloatArray, NetworkFunction, Scores, predict, score
 from mfsn.search.settings import MfsnSettings
@@ -53,9 +53,9 @@ class Experiment:
     _data: dict[tuple[str, str], SegmentData] = field(default_factory=dict)
 
     @property
-    def sizes(self) -> NetworkSizes:
-        """What its networks have in common."""
-        return NetworkSizes(
+    def networks(self) -> Networks:
+        """What builds its networks."""
+        return Networks(
             num_classes=len(self.corpus.classes),
             dims={role: encoder.dim for role, encoder in self.encoders.items()},
             head=self.settings.head,
@@ -71,7 +71,7 @@ class Experiment:
         fitting = [p for p in pairs if variant.tec in ("", p[0]) and variant.sec in ("", p[1])]
         tec, sec = max(fitting, key=lambda pair: sum(map(bool, pair)))
         if (tec, sec) not in self._data:
-            self._data[tec, sec] = make_segment_data(
+            self._data[tec, sec] = SegmentData(
                 self.corpus.table,
                 self.corpus.classes,
                 self._pair(tec, sec),
@@ -143,9 +143,9 @@ class VariantOnFold:
             on_row=on_row,
         )
 
-    def make_network(self, genotype: Genotype | None) -> nn.Module:
+    def make_network(self, genotype: Genotype | None = None) -> nn.Module:
         """Returns the variant's network with its initial weights."""
-        return make_network(self.variant, self.experiment.sizes, self.task.seed, genotype)
+        return self.experiment.networks.make(self.variant, self.task.seed, genotype)
 
     def tested(self, network: NetworkFunction) -> FloatArray:
         """Returns the scores (U, C) of the test part."""

@@ -27,7 +27,6 @@ from mfsn.model.variants import (
     EXHAUST,
     MFSN,
     Variant,
-    check_networks,
     make_variant,
 )
 from mfsn.roles import CONTINUOUS, SEC
@@ -212,7 +211,7 @@ def prepare(
         inputs["found"] = {
             f"{seed}/{fold}": g.to_json() for (seed, fold), g in experiment.found.items()
         }
-    check_networks(variants, experiment.sizes, genotype)
+    experiment.networks.check(variants, genotype)
     tasks = list_tasks(request.out, list(experiment.variants), seeds, list(corpus.parts))
     description = {
         **describe(request, place, experiment, described),

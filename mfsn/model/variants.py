@@ -78,8 +78,8 @@ def make_variant(name: str, sec: str = SEC) -> Variant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkSizes:
-    """What the networks of a command have in common."""
+class Networks:
+    """Builds the networks of a command, of what they have in common."""
 
     num_classes: int
     dims: Mapping[str, int]
@@ -88,42 +88,25 @@ class NetworkSizes:
     head: HeadSettings
     fusion: FusionSettings
 
+    def make(self, variant: Variant, seed: int, genotype: Genotype | None = None) -> nn.Module:
+        """Returns a variant's network with the initial weights of `seed`: the supernet where a
+        structure is searched and none is given."""
+        common: dict[str, Any] = {"num_classes": self.num_classes, "head": self.head, "seed": seed}
+        dims = [self.dims[role] for role in variant.streams]
+        if len(dims) == 1:
+            return SingleStream(which="tec" if variant.tec else "sec", dim=dims[0], **common)
+        common |= {"tec_dim": dims[0], "sec_dim": dims[1]}
+        if variant.name == BOTH:
+            return DualStream(**common)
+        if variant.search and genotype is None:
+            return Supernet(fusion=self.fusion, **common)
+        assert genotype is not None, variant
+        return DerivedNetwork(genotype, fusion=self.fusion, **common)
 
-def make_network(
-    variant: Variant, sizes: NetworkSizes, seed: int, genotype: Genotype | None
-) -> nn.Module:
-    """Returns a variant's network of fixed structure with the initial weights of `seed`."""
-    chosen = _sizes_of(variant, sizes, seed)
-    if len(variant.streams) == 1:
-        dim = sizes.dims[variant.streams[0]]
-        return SingleStream(which="tec" if variant.tec else "sec", dim=dim, **chosen)
-    if variant.name == BOTH:
-        return DualStream(**chosen)
-    assert genotype is not None, variant
-    return DerivedNetwork(genotype, fusion=sizes.fusion, **chosen)
-
-
-def make_supernet(variant: Variant, sizes: NetworkSizes, seed: int) -> Supernet:
-    """Returns the supernet of a variant that is searched, with the initial weights of `seed`."""
-    return Supernet(fusion=sizes.fusion, **_sizes_of(variant, sizes, seed))
-
-
-def check_networks(
-    variants: Iterable[Variant], sizes: NetworkSizes, genotype: Genotype | None
-) -> None:
-    """Builds every network once; raises the ValueError of sizes that do not fit together,
-    or of more structures than can be trained."""
-    for variant in variants:
-        if variant.search:
-            make_supernet(variant, sizes, seed=0)
-        else:
+    def check(self, variants: Iterable[Variant], genotype: Genotype | None) -> None:
+        """Builds every network once; raises the ValueError of sizes that do not fit together, or of
+        more structures than can be trained."""
+        for variant in variants:
             if variant.name == EXHAUST:
-                all_structures(sizes.fusion.num_cells)
-            make_network(variant, sizes, 0, genotype or all_structures(num_cells=1)[0])
-
-
-def _sizes_of(variant: Variant, sizes: NetworkSizes, seed: int) -> dict[str, Any]:
-    chosen: dict[str, Any] = {"num_classes": sizes.num_classes, "head": sizes.head, "seed": seed}
-    if len(variant.streams) == 2:
-        chosen |= {"tec_dim": sizes.dims[variant.tec], "sec_dim": sizes.dims[variant.sec]}
-    return chosen
+                genotype = all_structures(self.fusion.num_cells)[0]
+            self.make(variant, 0, genotype)

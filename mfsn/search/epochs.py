@@ -34,7 +34,10 @@ it, in evaluation mode. It may score what training must not see: neither weights
 nor the choice depend on it. What it returns (plain values) is kept by epoch in `observed`, through
 a resume too."""
 
-OnRow = Callable[[dict[str, Any]], None]
+Row = dict[str, Any]
+"""Of a table."""
+
+OnRow = Callable[[Row], None]
 """Called with every new row of a table, to show it or to write it down."""
 
 
@@ -75,10 +78,10 @@ class Epochs:
     candidates: Callable[[], Sequence[NetworkFunction]]
     """Networks (functions of the present weights) among which the dev part chooses."""
 
-    describe: Callable[[], dict[str, Any]]
+    describe: Callable[[], dict[str, Any]] = dict
     """Further columns of epochs.csv."""
 
-    trajectory: Callable[[int], list[dict[str, Any]]]
+    trajectory: Callable[[int], list[dict[str, Any]]] = lambda epoch: []
     """Rows to remember after an epoch, and at 0 those before the first."""
 
 
@@ -154,13 +157,9 @@ def run_epochs(
             state.network.eval()
             state.streams.eval()
             candidates = epochs.candidates()
+            size = settings.batch_size
             outputs = predict_each(
-                candidates,
-                state.streams,
-                data,
-                selection,
-                training.device,
-                batch_size=settings.batch_size,
+                candidates, state.streams, data, selection, training.device, batch_size=size
             )
             scores = [score(output, labels) for output in outputs]
             choice = max(range(len(scores)), key=lambda place: scores[place].rank())

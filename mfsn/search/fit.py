@@ -14,6 +14,7 @@ from mfsn.search.epochs import (
     Epochs,
     LossMeter,
     OnRow,
+    Row,
     Training,
     epoch_noise,
     fingerprint_of,
@@ -23,7 +24,7 @@ from mfsn.search.epochs import (
     step,
 )
 from mfsn.search.predict import NetworkFunction, Scores
-from mfsn.search.training_state import TrainingState, copy_of_trained_state, restore
+from mfsn.search.training_state import History, TrainingState, copy_of_trained_state, restore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,17 @@ class FitResult:
 
     observed: dict[str, Any]
     """What `on_epoch` returned, by epoch."""
+
+
+def kept_in(history: History) -> dict[str, Any]:
+    """Returns the fields of a `FitResult`."""
+    scores = {f"dev_{name}": history.best[name] for name in ("ua", "wa", "loss")}
+    return {
+        "best_epoch": history.best_epoch,
+        **scores,
+        "epochs": history.epochs,
+        "observed": history.observed,
+    }
 
 
 def fit(network: nn.Module, training: Training) -> FitResult:
@@ -77,25 +89,12 @@ def fit(network: nn.Module, training: Training) -> FitResult:
 
     run_epochs(
         state,
-        Epochs(
-            train=train, candidates=lambda: [network], describe=dict, trajectory=lambda epoch: []
-        ),
+        Epochs(train=train, candidates=lambda: [network]),
         training,
         selection=fold.dev,
         fingerprint=fingerprint_of(fold, settings, seed),
     )
-    history = state.history
-    return FitResult(
-        best_epoch=history.best_epoch,
-        dev_ua=history.best["ua"],
-        dev_wa=history.best["wa"],
-        dev_loss=history.best["loss"],
-        epochs=history.epochs,
-        observed=history.observed,
-    )
-
-
-Row = dict[str, Any]
+    return FitResult(**kept_in(state.history))
 
 
 def train_every_structure(
@@ -112,7 +111,6 @@ def train_every_structure(
     order of segments, and from the same streams.
 
     Args:
-        make_network: Builds a structure with its initial weights.
         training: The structure in training has a checkpoint of its own in its folder, until its
             row is written down.
         evaluate: Scores the finished network on the test part. Nothing is chosen by it.
@@ -120,9 +118,7 @@ def train_every_structure(
         done: Rows of an earlier, interrupted call; their structures are not trained again.
         on_structure: Called with every new row, to write it down.
 
-    Returns:
-        A row of exhaustive.csv per structure, without the fold's name: seed, level, layer,
-        operations, dev_ua, dev_wa, dev_loss, test_ua, test_wa, seconds, found
+    Returns a row of exhaustive.csv per structure, without the fold's name.
     """
     streams, checkpoint = training.streams, training.checkpoint
     initial = copy_of_trained_state(streams)
@@ -151,7 +147,7 @@ def train_every_structure(
             "test_ua": None if test is None else test.ua,
             "test_wa": None if test is None else test.wa,
             "seconds": seconds,
-            "found": found is not None and is_same(genotype, found),
+            "found": found is not None and replace(found, layer=genotype.layer) == genotype,
         }
         rows.append(row)
         if on_structure is not None:
@@ -159,8 +155,3 @@ def train_every_structure(
         if place is not None:
             rmtree(place, ignore_errors=True)
     return rows
-
-
-def is_same(one: Genotype, other: Genotype) -> bool:
-    """Whether two genotypes are the same structure of the search space."""
-    return (one.level, one.operations) == (other.level, other.operations)

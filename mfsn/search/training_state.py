@@ -54,8 +54,8 @@ class TrainingState:
     def keep_as_best(self) -> None:
         """Copies the present weights."""
         self.best = {
-            "best_network": _copy(trained_state(self.network)),
-            "best_streams": _copy(trained_state(self.streams)),
+            "best_network": copy_of_trained_state(self.network),
+            "best_streams": copy_of_trained_state(self.streams),
         }
 
     def restore_best(self) -> None:
@@ -104,7 +104,8 @@ def trained_state(module: nn.Module) -> Tensors:
 
 def copy_of_trained_state(module: nn.Module) -> Tensors:
     """Returns a copy of `trained_state` that further training does not touch."""
-    return _copy(trained_state(module))
+    state = trained_state(module)
+    return {name: value.detach().clone() for name, value in state.items()}
 
 
 def restore(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
@@ -112,10 +113,6 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     expected = trained_state(module).keys()
     assert tensors.keys() == expected, sorted(tensors.keys() ^ expected)
     module.load_state_dict(dict(tensors), strict=False)
-
-
-def _copy(tensors: Tensors) -> Tensors:
-    return {name: value.detach().clone() for name, value in tensors.items()}
 
 
 def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:

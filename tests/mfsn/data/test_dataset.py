@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mfsn.data.dataset import SegmentData, make_segment_data
+from mfsn.data.dataset import SegmentData
 from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.spectra import Spectra
 from mfsn.data.streams import StreamPair
@@ -33,9 +33,7 @@ def make(
 ) -> SegmentData:
     table = corpus(folder / "audio", LENGTHS) if table is None else table
     settings = FaultSettings(**faults)
-    return make_segment_data(
-        table, CLASSES, pair, InputSettings(), settings, folder / "kept", live=live
-    )
+    return SegmentData(table, CLASSES, pair, InputSettings(), settings, folder / "kept", live=live)
 
 
 def rows(*numbers: int) -> np.ndarray:
