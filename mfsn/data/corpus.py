@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pretrain.data.tables.utterances import table_hash
@@ -32,20 +31,13 @@ class EmotionCorpus:
     described: dict[str, Any]
     """`corpus` in run.json."""
 
-    def targets(self, rows: npt.NDArray[Any]) -> list[str]:
-        """Returns the class names of these utterances."""
-        return [str(name) for name in self.table["emotion"].iloc[rows]]
-
 
 def read_emotion_corpus(
     spec: str, protocol: str, folds: Sequence[str] | None = None
 ) -> EmotionCorpus:
     """Reads a corpus, as given to `--corpus`, and keeps the utterances with a class, of these folds
-    or of all.
-
-    Raises:
-        ValueError: The corpus has no classes, a fold is unknown, or a part of a fold is empty.
-    """
+    or of all. Raises `ValueError`: the corpus has no classes, a fold is unknown, or a part of a
+    fold is empty."""
     corpus = read_corpus(spec, protocol, with_attributes=False)
     task = _emotion_of(corpus.tasks, f"{corpus.name} ({spec})")
     table = corpus.table[task.labelled].reset_index(drop=True)

@@ -13,9 +13,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mfsn.data.fold_data import SegmentBatch
+from mfsn.data.fold_data import IntArray, SegmentBatch, in_batches
 from mfsn.data.head_inputs import FaultSettings, InputSettings
-from mfsn.data.segments import IntArray, Segments, SegmentSource, kept_tensors, make_segments
+from mfsn.data.segments import Segments, SegmentSource, kept_tensors, make_segments
 from mfsn.data.spectra import BinRange, SpectralInputs, fit_range, valid_frames
 from mfsn.data.streams import EncoderStates, EncoderWaveforms, StreamPair, layer_name
 from pretrain.data.audio.waveforms import num_samples_16k
@@ -49,9 +49,6 @@ class SegmentData:
             table: Utterances; rows are counted in its order.
             classes: Names in order of their number. An utterance without emotion gets label -1.
             streams: The encoders; their states are computed in advance.
-            inputs: Segments and spectral inputs.
-            faults: Which faults are put back.
-            folder: Where it is kept.
             live: The SEC encoder will be trained: batches have waveforms instead of its states.
 
         Raises:
@@ -110,11 +107,11 @@ class SegmentData:
         """
         if len(rows) == 0:
             raise InputError("The normalisation must be fitted on some utterance, but has none.")
-        segments = torch.from_numpy(self.segments_of(rows))
+        batches = in_batches(self.segments_of(rows), FIT_SEGMENTS)
         fitted = self.with_bins(
             fit_range(
                 (self._spectrogram[chosen], self._num_spectral_frames[chosen])
-                for chosen in segments.split(FIT_SEGMENTS)
+                for chosen in map(torch.from_numpy, batches)
             )
         )
         fitted.seen.update(rows.tolist())

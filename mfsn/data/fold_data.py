@@ -4,8 +4,8 @@ U utterances, B segments, S samples, T frames of the encoders, D dimensions of a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -57,14 +57,9 @@ class SegmentBatch:
 
     def to(self, device: torch.device | str) -> "SegmentBatch":
         """The same batch on `device`."""
-        moved: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, tuple):
-                moved[field.name] = tuple(level.to(device) for level in value)
-            else:
-                moved[field.name] = value.to(device)
-        return SegmentBatch(**moved)
+        sec = tuple(level.to(device) for level in self.sec)
+        others = {name: value for name, value in vars(self).items() if name != "sec"}
+        return SegmentBatch(sec=sec, **{name: value.to(device) for name, value in others.items()})
 
 
 IntArray = npt.NDArray[np.int64]

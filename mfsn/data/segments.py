@@ -83,11 +83,8 @@ def cut(num_samples: int, inputs: InputSettings, faults: FaultSettings) -> list[
 def make_segments(
     lengths: Sequence[int], ids: Sequence[str], inputs: InputSettings, faults: FaultSettings
 ) -> Segments:
-    """Cuts utterances of `lengths` samples at 16 kHz.
-
-    Raises:
-        ValueError: An utterance is shorter than one frame of the encoders.
-    """
+    """Cuts utterances of `lengths` samples at 16 kHz. Raises `ValueError`: an utterance is shorter
+    than one frame of the encoders."""
     for length, utterance in zip(lengths, ids, strict=True):
         if length < RECEPTIVE_FIELD_SAMPLES:
             raise InputError(

@@ -28,10 +28,8 @@ from pretrain.shared.errors import InputError
 
 def load_frame_encoder(folder: Path | str, *, device: torch.device | None = None) -> FrozenEncoder:
     """Loads an encoder of any kind, on the GPU if there is one and no other `device` is given.
-
-    Raises:
-        ValueError: The folder holds none that can be loaded, or its frames are not 20 ms apart.
-    """
+    Raises `ValueError`: the folder holds none that can be loaded, or its frames are not 20 ms
+    apart."""
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder = load_frozen(folder, device=device)
     if (samples := encoder.module.samples_per_frame) != SAMPLES_PER_FRAME:

@@ -65,7 +65,7 @@ def _train(fold: VariantOnFold, genotype: Genotype | None) -> TaskOutput:
 def _search(fold: VariantOnFold) -> TaskOutput:
     """Searches a structure."""
     experiment = fold.experiment
-    supernet = fold.make_network()
+    supernet = experiment.networks.make(fold.variant, fold.task.seed)
     assert isinstance(supernet, Supernet), fold.variant
     found = search(
         supernet,
@@ -174,11 +174,8 @@ def save_network(folder: Path, network: nn.Module, streams: nn.Module, bins: Bin
 
 
 def load_network(folder: Path, network: nn.Module, streams: nn.Module) -> BinRange:
-    """Puts the saved weights into the modules and returns the normalisation.
-
-    Raises:
-        FusionRunError: The file is missing, damaged, or of another network.
-    """
+    """Puts the saved weights into the modules and returns the normalisation. Raises
+    `FusionRunError`: the file is missing, damaged, or of another network."""
     path = folder / FILE
     try:
         saved = load_file(path)

@@ -15,22 +15,15 @@ OF_BASE = ("folder", "name", "mode", "row", "health")
 
 
 def describe_encoder(folder: Path, role: str, *, given_as: str = "") -> dict[str, Any]:
-    """Returns the entry of `encoders` in run.json for an encoder.
+    """Returns the entry of `encoders` in run.json for an encoder in its run folder, or in that of a
+    released model; errors call it `given_as`, or `--ROLE`.
 
-    Args:
-        folder: Its run folder, or that of a released model.
-        role: What it is for.
-        given_as: What errors call it; `--ROLE` if empty.
-
-    Returns:
-        Plain values. `kind` is what made it (pretrain, finetune, released, ...; empty if its folder
-        does not say); `mode` the targets that it was trained on; `finetuned` whether it was
-        fine-tuned on transcripts (None if unknown), and then `cer` and `constant_cer` are its error
-        rate and that of the best constant answer; `health` the findings of its training; `base`,
-        where it was fine-tuned, the same of the encoder that it began with.
-
-    Raises:
-        EncoderFolderError: The folder is missing, holds no weights, or its run is not finished.
+    In these plain values `kind` is what made it (pretrain, finetune, released, ...; empty if its
+    folder does not say); `mode` the targets that it was trained on; `finetuned` whether it was
+    fine-tuned on transcripts (None if unknown), and then `cer` and `constant_cer` are its error
+    rate and that of the best constant answer; `health` the findings of its training; `base`, where
+    it was fine-tuned, the same of the encoder that it began with. Raises `EncoderFolderError`: the
+    folder is missing, holds no weights, or its run is not finished.
     """
     held = read_encoder_folder(folder, called=given_as or f"`--{role}`")
     said, run = held.described, held.described.record
@@ -59,12 +52,9 @@ MODES = {QUANTIZED: "quantized", CONTINUOUS: "continuous"}
 
 
 def check_modes(described: Described) -> None:
-    """Compares what encoders were trained on with what their roles say.
-
-    Raises:
-        EncoderFolderError: An encoder has another mode than its option is for. One that does not
-            say its mode is taken, see `doubts`.
-    """
+    """Compares what encoders were trained on with what their roles say. Raises
+    `EncoderFolderError`: an encoder has another mode than its option is for. One that does not say
+    its mode is taken, see `doubts`."""
     for role, wanted in MODES.items():
         entry = described.get(role)
         if entry is None or entry["mode"] in ("", wanted):
@@ -79,26 +69,31 @@ def check_modes(described: Described) -> None:
 
 
 def doubts(described: Described) -> list[str]:
-    """Returns what a reader of the numbers has to know about the encoders, one sentence each.
-
-    It is `warnings` in run.json.
-    """
-    found = list(_same_weights(described))
-    for role, entry in described.items():
-        who = f"The encoder {role} ({entry['folder']})"
-        if role in MODES and not entry["mode"]:
-            found.append(f"{who} does not say what its targets were; it is taken as {MODES[role]}.")
-        found += _of_text(who, entry) if role == TEC else _of_speech(who, entry)
-        found += _of_health(who, entry)
-    return found
-
-
-def _same_weights(described: Described) -> Iterator[str]:
+    """Returns, and prints, what a reader of the numbers has to know about the encoders, one
+    sentence each. It is `warnings` in run.json."""
+    found: list[str] = []
     role_of: dict[str, str] = {}
     for role, entry in described.items():
         other = role_of.setdefault(entry["hashes"]["files"], role)
         if other != role:
-            yield f"The encoders {other} and {role} are the same: two streams with one content."
+            found.append(
+                f"The encoders {other} and {role} are the same: two streams with one content."
+            )
+    for role, entry in described.items():
+        who = f"The encoder {role} ({entry['folder']})"
+        if role in MODES and not entry["mode"]:
+            found.append(f"{who} does not say what its targets were; it is taken as {MODES[role]}.")
+        if role == TEC:
+            found += _of_text(who, entry)
+        elif entry["finetuned"]:
+            found.append(
+                f"{who} was fine-tuned on transcripts: it is no SEC encoder as it was pre-trained, "
+                "and says nothing about its targets."
+            )
+        found += _of_health(who, entry)
+    for sentence in found:
+        print(f"warning: {sentence}", flush=True)
+    return found
 
 
 def _of_text(who: str, entry: Mapping[str, Any]) -> Iterator[str]:
@@ -121,14 +116,6 @@ def _of_text(who: str, entry: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"{who} has a CER of {cer:.1%}, as if it answered nothing: it has not learned to read "
             "speech, so that it brings no text."
-        )
-
-
-def _of_speech(who: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    if entry["finetuned"]:
-        yield (
-            f"{who} was fine-tuned on transcripts: it is no SEC encoder as it was "
-            "pre-trained, and says nothing about its targets."
         )
 
 

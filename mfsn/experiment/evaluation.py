@@ -10,7 +10,7 @@ import pandas as pd
 from mfsn.command_line import FusionRequest
 from mfsn.data.corpus import EmotionCorpus, as_whole, read_emotion_corpus
 from mfsn.experiment.compute_task import load_network
-from mfsn.experiment.encoders import describe_encoder
+from mfsn.experiment.encoders import describe_encoder, doubts
 from mfsn.experiment.experiment import Experiment, VariantOnFold
 from mfsn.experiment.prepare import (
     Place,
@@ -18,7 +18,6 @@ from mfsn.experiment.prepare import (
     load_encoders,
     note_contamination,
     note_on_segments,
-    said_doubts,
 )
 from mfsn.experiment.results import (
     FINISHED,
@@ -76,7 +75,7 @@ def prepare_evaluation(
                 f"--run {trained_in}: its encoder {role}, {entry['folder']}, has changed since. "
                 "Restore it, or train again."
             )
-    warnings = said_doubts(described)
+    warnings = doubts(described)
     corpus = corpus_to_test(request.corpus, trained_in, run)
     experiment = Experiment(
         corpus=corpus,

@@ -2,10 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -16,8 +15,7 @@ from mfsn.experiment.evaluation import evaluate_saved, prepare_evaluation
 from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.precision import check_precision, matmul_precision_in
 from mfsn.experiment.prepare import Place, prepare
-from mfsn.experiment.results import KEY, read_run
-from mfsn.experiment.run_folder import FusionRunFolder
+from mfsn.experiment.results import read_run
 from mfsn.experiment.tasks import WORKER, FusionTask, run_workers, speaks_for_all, work
 from pretrain.engine.arithmetic.kept_precision import say_at_once
 from pretrain.engine.arithmetic.processor_tuning import tune_machine
@@ -51,7 +49,10 @@ def _execute(request: FusionRequest, arguments: Sequence[str], place: Place) -> 
     tune_machine(path=matmul_precision_in(request.out))
     (corpus,) = specs_of([request.corpus], request.columns)
     request = replace(request, corpus=corpus)
-    with _quiet_unless_first():
+    with contextlib.ExitStack() as quiet:
+        if not speaks_for_all(os.environ):
+            nowhere = quiet.enter_context(open(os.devnull, "w"))
+            quiet.enter_context(contextlib.redirect_stdout(nowhere))
         prepare_it = prepare_evaluation if request.action == "evaluate" else prepare
         experiment, tasks, folder, is_finished = prepare_it(request, place)
     if is_finished:
@@ -61,7 +62,7 @@ def _execute(request: FusionRequest, arguments: Sequence[str], place: Place) -> 
         if request.action != "evaluate":
             check_precision(experiment.settings, place.device)
         _work(request, arguments, place, experiment, tasks)
-        is_merged = _finish(experiment, folder)
+        is_merged = folder.finish(experiment.variants, experiment.corpus)
     if WORKER in os.environ:
         return
     if is_merged:
@@ -100,35 +101,3 @@ def _work(
     else:
         one = evaluate_saved if request.action == "evaluate" else compute_task
         work(tasks, partial(one, experiment=experiment), say_at_once)
-
-
-def _finish(experiment: Experiment, folder: FusionRunFolder) -> bool:
-    """Writes the tables of the run, if all its tasks are finished; returns whether they are."""
-
-    def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
-        parameters = {result["variant"]: result.get("parameters", 0) for result in results}
-        return {
-            "variants": [
-                {**variant.described(), "parameters": parameters[name]}
-                for name, variant in experiment.variants.items()
-            ],
-            "constant_networks": [
-                {key: result[key] for key in (*KEY, "constant_answer")}
-                for result in results
-                if result.get("constant_answer")
-            ],
-            "seconds": round(sum(result["seconds"] for result in results), 1),
-            "tasks": results,
-        }
-
-    return folder.finish(list(experiment.variants), experiment.corpus, summary)
-
-
-@contextlib.contextmanager
-def _quiet_unless_first() -> Iterator[None]:
-    """Keeps processes from repeating what the first one says."""
-    if speaks_for_all(os.environ):
-        yield
-    else:
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-            yield

@@ -6,7 +6,7 @@ U utterances of the test part, C classes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -84,9 +84,8 @@ class Experiment:
 
     def streams_of(self, variant: Variant) -> nn.Module:
         """Returns what fills a batch with states: nothing to do, or a SEC encoder to train."""
-        if not (self.settings.train_sec_encoder and variant.sec):
-            return CachedStreams()
-        return LiveStreams(self._pair(variant.tec, variant.sec))
+        is_live = self.settings.train_sec_encoder and variant.sec
+        return LiveStreams(self._pair(variant.tec, variant.sec)) if is_live else CachedStreams()
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -143,7 +142,7 @@ class VariantOnFold:
             on_row=on_row,
         )
 
-    def make_network(self, genotype: Genotype | None = None) -> nn.Module:
+    def make_network(self, genotype: Genotype | None) -> nn.Module:
         """Returns the variant's network with its initial weights."""
         return self.experiment.networks.make(self.variant, self.task.seed, genotype)
 
@@ -189,16 +188,10 @@ class VariantOnFold:
 
     def predictions(self, selection: str, answers: IntArray) -> list[dict[str, Any]]:
         """Returns lines of predictions.csv."""
-        table, classes = self.experiment.corpus.table, self.experiment.corpus.classes
-        targets = self.experiment.corpus.targets(self.test)
-        return [
-            {
-                "selection": selection,
-                "id": table["id"].iloc[row],
-                "speaker": table["speaker"].iloc[row],
-                "session": table["session"].iloc[row],
-                "target": target,
-                "prediction": classes[int(answer)],
-            }
-            for row, target, answer in zip(self.test, targets, answers, strict=True)
-        ]
+        corpus = self.experiment.corpus
+        lines = corpus.table.iloc[self.test][["id", "speaker", "session"]].assign(
+            selection=selection,
+            target=corpus.table["emotion"],
+            prediction=[corpus.classes[int(answer)] for answer in answers],
+        )
+        return cast(list[dict[str, Any]], lines.to_dict("records"))

@@ -13,11 +13,8 @@ from mfsn.roles import CONTINUOUS, SEC, TEC
 
 
 def read_given(path: Path | None, levels: Sequence[int]) -> Genotype | None:
-    """Reads the structure to train; its layer is that of its level in the given SEC encoder.
-
-    Raises:
-        GenotypeError: The file is none, or of an encoder whose level is another layer.
-    """
+    """Reads the structure to train; its layer is that of its level in the given SEC encoder. Raises
+    `GenotypeError`: the file is none, or of an encoder whose level is another layer."""
     if path is None:
         return None
     if path.is_dir():
@@ -34,12 +31,9 @@ def read_given(path: Path | None, levels: Sequence[int]) -> Genotype | None:
 
 
 def read_found(folder: Path, inputs: Mapping[str, Any]) -> dict[tuple[int, str], Genotype]:
-    """Reads what a search found, by seed and fold, for a command with these `inputs`.
-
-    Raises:
-        FusionRunError: The search was on another corpus, protocol or encoder, under other settings,
-            or lacks a fold.
-    """
+    """Reads what a search found, by seed and fold, for a command with these `inputs`. Raises
+    `FusionRunError`: the search was on another corpus, protocol or encoder, under other settings,
+    or lacks a fold."""
     run = read_run(folder, CompleteRecord)
     ours, theirs = as_read(inputs), dict(run["inputs"])
     if run["action"] == "ablate":

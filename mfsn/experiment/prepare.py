@@ -143,14 +143,6 @@ def from_anywhere(protocol: str) -> str:
     return f"{chosen.name}={chosen.folder.resolve()}" if chosen.folder else protocol
 
 
-def said_doubts(described: Described) -> list[str]:
-    """Returns, and prints, what there is to know about the encoders."""
-    found = doubts(described)
-    for sentence in found:
-        print(f"warning: {sentence}", flush=True)
-    return found
-
-
 def note_on_segments(corpus: EmotionCorpus, settings: MfsnSettings) -> str:
     """Returns, and prints, how the corpus is cut and what is left out of it."""
     segments = segments_of_table(corpus.table, settings.inputs, settings.faults)
@@ -186,7 +178,7 @@ def prepare(
     variants = [make_variant(name, sec) for name in names]
     described = {role: describe_encoder(path, role) for role, path in request.encoders.items()}
     check_modes(described)
-    warnings = said_doubts(described)
+    warnings = doubts(described)
     encoders = load_encoders(described, place)
     dim = max(encoder.dim for encoder in encoders.values())
     choice = choose_for_fit(settings, request.out, request.search, dim, place.device)

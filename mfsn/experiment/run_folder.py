@@ -14,6 +14,7 @@ from mfsn.experiment.results import (
     FAILED,
     FINISHED,
     FORMAT,
+    KEY,
     KIND,
     RUNNING,
     STOPPED,
@@ -25,6 +26,7 @@ from mfsn.experiment.results import (
     write_table,
 )
 from mfsn.experiment.tasks import list_tasks
+from mfsn.model.variants import Variant
 from pretrain.shared.json_files import FILES, digests_of, parse_object
 from pretrain.shared.processes.locks import lock
 from pretrain.shared.run_record import has_record
@@ -156,20 +158,12 @@ class FusionRunFolder:
                 self._at_work.close()
                 self._at_work = None
 
-    def finish(
-        self,
-        variants: Sequence[str],
-        corpus: EmotionCorpus,
-        summary: Callable[[list[dict[str, Any]]], dict[str, Any]],
-    ) -> bool:
-        """Joins the tables of all tasks; one process does it, later ones find it done. The
-        `summary` makes further entries of run.json of the tasks' results.
-
-        Returns whether all tasks are finished, those too that other commands have added.
-        """
+    def finish(self, variants: Mapping[str, Variant], corpus: EmotionCorpus) -> bool:
+        """Joins the tables of all tasks; one process does it, later ones find it done. Returns
+        whether all tasks are finished, those too that other commands have added."""
         with lock(self._lock, wait=True):
             run = read_run(self.path)
-            tasks = list_tasks(self.path, variants, run["seeds"], run["folds"])
+            tasks = list_tasks(self.path, list(variants), run["seeds"], run["folds"])
             if not all(task.is_finished for task in tasks):
                 return False
             if run["status"] != FINISHED:
@@ -178,8 +172,23 @@ class FusionRunFolder:
                 write_table(self.path / "utterances.csv", corpus.table[list(UTTERANCES)])
                 written = [f"{name}.csv" for name in (*COLUMNS, "utterances")]
                 there = [name for name in written if (self.path / name).is_file()]
-                run |= {**summary(results), FILES: digests_of(self.path, there)}
-                self._write({**run, "status": FINISHED})
+                parameters = {result["variant"]: result.get("parameters", 0) for result in results}
+                run |= {
+                    "variants": [
+                        {**variant.described(), "parameters": parameters[name]}
+                        for name, variant in variants.items()
+                    ],
+                    "constant_networks": [
+                        {key: result[key] for key in (*KEY, "constant_answer")}
+                        for result in results
+                        if result.get("constant_answer")
+                    ],
+                    "seconds": round(sum(result["seconds"] for result in results), 1),
+                    "tasks": results,
+                    FILES: digests_of(self.path, there),
+                    "status": FINISHED,
+                }
+                self._write(run)
                 for task in tasks:
                     # Left by a process that was killed just behind its result.
                     rmtree(task.checkpoints, ignore_errors=True)

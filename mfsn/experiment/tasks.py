@@ -54,7 +54,7 @@ class FusionTask:
 
     @property
     def name(self) -> str:
-        return f"{self.variant}, seed {self.seed}, fold {self.fold}"
+        return str(self)
 
     @property
     def needs(self) -> Sequence["FusionTask"]:
@@ -66,7 +66,7 @@ class FusionTask:
         return (self.folder / ".lock",)
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.variant}, seed {self.seed}, fold {self.fold}"
 
 
 def list_tasks(

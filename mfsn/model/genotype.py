@@ -114,12 +114,8 @@ class Genotype:
 
 
 def all_structures(num_cells: int, layers: Sequence[int] = (UNKNOWN_LAYER,) * 3) -> list[Genotype]:
-    """Returns the whole search space of `num_cells` Fusion Cells; `layers` are the SEC
-    encoder's early, middle and last.
-
-    Raises:
-        ValueError: There are more than anyone can train.
-    """
+    """Returns the whole search space of `num_cells` Fusion Cells; `layers` are the SEC encoder's
+    early, middle and last. Raises `ValueError`: there are more than anyone can train."""
     num_structures = len(LEVELS) * len(OPERATIONS) ** num_cells
     if num_structures > MOST_STRUCTURES:
         raise InputError(

@@ -4,7 +4,7 @@ Shapes: B batch, T frames, D dimensions of a state, M Fusion Cells, C classes.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Literal, TypedDict, Unpack, cast
+from typing import TypedDict, Unpack, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,6 @@ from mfsn.model.fusion_cells import (
 from mfsn.model.genotype import Genotype
 from pretrain.model.encoder import seeded_weights
 
-Stream = Literal["tec", "sec"]
-
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Adjusts text (B, T, D) by speech, given which frames are valid (B, T)."""
 
@@ -31,15 +29,10 @@ class SingleStream(nn.Module):
     """The Co-attention baseline: the last layer of one encoder straight to the head."""
 
     def __init__(
-        self,
-        *,
-        which: Literal["tec", "sec"],
-        dim: int,
-        num_classes: int,
-        head: HeadSettings,
-        seed: int,
+        self, *, which: str, dim: int, num_classes: int, head: HeadSettings, seed: int
     ) -> None:
         super().__init__()
+        assert which in ("tec", "sec"), which
         self._which = which
         self.head = CoAttentionHead(
             num_streams=1, dim=dim, num_classes=num_classes, settings=head, seed=seed

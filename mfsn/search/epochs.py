@@ -68,23 +68,6 @@ class TrainingDivergedError(InputError):
     """A loss that is not a finite number."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Epochs:
-    """What is done in every epoch."""
-
-    train: Callable[[int, "LossMeter"], None]
-    """Trains one epoch, given its number and where to report every batch's loss."""
-
-    candidates: Callable[[], Sequence[NetworkFunction]]
-    """Networks (functions of the present weights) among which the dev part chooses."""
-
-    describe: Callable[[], dict[str, Any]] = dict
-    """Further columns of epochs.csv."""
-
-    trajectory: Callable[[int], list[dict[str, Any]]] = lambda epoch: []
-    """Rows to remember after an epoch, and at 0 those before the first."""
-
-
 class LossMeter:
     """Adds up the losses of an epoch; ends training at one that is not finite, or on a signal."""
 
@@ -124,21 +107,32 @@ def require_finite(value: float, what: str) -> None:
 
 def run_epochs(
     state: TrainingState,
-    epochs: Epochs,
     training: Training,
     *,
+    train: Callable[[int, LossMeter], None],
+    candidates: Callable[[], Sequence[NetworkFunction]],
     selection: IntArray,
     fingerprint: str,
+    describe: Callable[[], Row] = dict,
+    trajectory: Callable[[int], list[Row]] = lambda epoch: [],
 ) -> None:
-    """Trains until the patience is out, chooses on the dev utterances `selection`, and leaves the
-    weights of the best epoch in the state's modules, in evaluation mode.
+    """Trains until the patience is out, and leaves the weights of the best epoch in the state's
+    modules, in evaluation mode.
+
+    Args:
+        train: Trains one epoch, given its number and where to report every batch's loss.
+        candidates: Networks (functions of the present weights) among which the dev part chooses.
+        selection: The dev utterances by which it does.
+        fingerprint: Of what a checkpoint must agree on.
+        describe: Further columns of epochs.csv.
+        trajectory: Rows to remember after an epoch, and at 0 those before the first.
 
     Raises `KeyboardInterrupt` on SIGINT or SIGTERM, after the current batch; with a checkpoint the
-    same call then continues after the last complete epoch, if `fingerprint` is the same.
+    same call then continues after the last complete epoch.
     """
     data, settings, checkpoint = training.fold.data, training.settings, training.checkpoint
     history = state.history
-    history.trajectory.extend(epochs.trajectory(0))
+    history.trajectory.extend(trajectory(0))
     if checkpoint is not None:
         state.resume(checkpoint, fingerprint)
         history = state.history
@@ -151,50 +145,45 @@ def run_epochs(
             started = time.perf_counter()
             epoch = history.epoch + 1
             meter = LossMeter(epoch, stop)
-            state.network.train()
-            state.streams.train()
-            epochs.train(epoch, meter)
-            state.network.eval()
-            state.streams.eval()
-            candidates = epochs.candidates()
-            size = settings.batch_size
+            state.train(True)
+            train(epoch, meter)
+            state.train(False)
+            networks = candidates()
             outputs = predict_each(
-                candidates, state.streams, data, selection, training.device, batch_size=size
+                networks,
+                state.streams,
+                data,
+                selection,
+                training.device,
+                batch_size=settings.batch_size,
             )
             scores = [score(output, labels) for output in outputs]
             choice = max(range(len(scores)), key=lambda place: scores[place].rank())
-            _record(state, epoch, meter.mean(), scores, choice, epochs)
-            history.epochs[-1]["seconds"] = time.perf_counter() - started
+            row = {"epoch": epoch, "train_loss": meter.mean(), **describe()}
+            _record(state, row, scores, choice)
+            history.trajectory.extend(trajectory(epoch))
+            row["seconds"] = time.perf_counter() - started
             if training.on_epoch is not None:
-                history.observed[str(epoch)] = training.on_epoch(epoch, candidates[choice])
+                history.observed[str(epoch)] = training.on_epoch(epoch, networks[choice])
             if checkpoint is not None:
                 state.save(checkpoint, fingerprint)
             if training.on_row is not None:
-                training.on_row(history.epochs[-1])
+                training.on_row(row)
             meter.stop_if_asked()
     state.restore_best()
-    state.network.eval()
-    state.streams.eval()
+    state.train(False)
 
 
-def _record(
-    state: TrainingState,
-    epoch: int,
-    train_loss: float,
-    scores: Sequence[Scores],
-    choice: int,
-    epochs: Epochs,
-) -> None:
+def _record(state: TrainingState, row: Row, scores: Sequence[Scores], choice: int) -> None:
     """Writes an epoch down and keeps its weights if it is the best so far."""
     history, chosen = state.history, scores[choice]
-    require_finite(chosen.loss, f"epoch {epoch}: the dev loss")
-    on_dev = {f"dev_{name}": value for name, value in asdict(chosen).items()}
-    history.epoch = epoch
-    history.epochs.append({"epoch": epoch, "train_loss": train_loss, **on_dev, **epochs.describe()})
-    history.trajectory.extend(epochs.trajectory(epoch))
+    history.epoch = row["epoch"]
+    require_finite(chosen.loss, f"epoch {history.epoch}: the dev loss")
+    row |= {f"dev_{name}": value for name, value in asdict(chosen).items()}
+    history.epochs.append(row)
     best = history.best
     if not best or chosen.rank() > Scores(ua=best["ua"], wa=best["wa"], loss=best["loss"]).rank():
-        history.best_epoch = epoch
+        history.best_epoch = history.epoch
         candidates = [asdict(candidate) for candidate in scores]
         history.best = {**asdict(chosen), "choice": choice, "candidates": candidates}
         state.keep_as_best()

@@ -11,7 +11,6 @@ from torch import nn
 from mfsn.data.fold_data import in_batches, shuffled
 from mfsn.model.genotype import Genotype
 from mfsn.search.epochs import (
-    Epochs,
     LossMeter,
     OnRow,
     Row,
@@ -89,8 +88,9 @@ def fit(network: nn.Module, training: Training) -> FitResult:
 
     run_epochs(
         state,
-        Epochs(train=train, candidates=lambda: [network]),
         training,
+        train=train,
+        candidates=lambda: [network],
         selection=fold.dev,
         fingerprint=fingerprint_of(fold, settings, seed),
     )

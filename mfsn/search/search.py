@@ -5,7 +5,7 @@ mini-batch the Choice Cell's level is drawn uniformly; after every epoch the lea
 are scored on the dev part as a structure of their own, at each of the three levels.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
@@ -20,7 +20,6 @@ from mfsn.model.genotype import Genotype
 from mfsn.model.network import Supernet
 from mfsn.model.operations import OPERATIONS
 from mfsn.search.epochs import (
-    Epochs,
     LossMeter,
     Training,
     epoch_noise,
@@ -65,14 +64,11 @@ def search(
     layers: Sequence[int],
     make_network: Callable[[Genotype], nn.Module] | None = None,
 ) -> SearchResult:
-    """Finds a structure and its weights.
+    """Finds a structure and its weights; raises what `mfsn.search.fit.fit` raises.
 
     Args:
         layers: Which layers of the SEC encoder the levels early, middle and last are.
         make_network: Builds a structure with initial weights; needed for `after` = 'retrain' only.
-
-    Raises:
-        What `mfsn.search.fit.fit` raises.
     """
     streams, fold, settings = training.streams, training.fold, training.settings
     seed = training.seed
@@ -93,10 +89,6 @@ def search(
         alpha_rows, selection = halves_of(fold.dev, labels_of(fold.data, fold.dev), seed)
         alpha_segments = fold.data.segments_of(alpha_rows)
 
-    def alpha_batches(epoch: int) -> Iterator[IntArray]:
-        order = shuffled(alpha_segments, seed, "alpha order", epoch)
-        return cycle(list(in_batches(order, settings.batch_size)))
-
     def step_alpha_alone(chosen: IntArray, level: int) -> None:
         """One first-order step of alpha on dev segments; nothing else gets a gradient."""
         loss = segment_loss(partial(supernet, level=level), fold.data.batch(chosen), training)
@@ -107,10 +99,12 @@ def search(
 
     def train(epoch: int, meter: LossMeter) -> None:
         order = shuffled(segments, seed, "order", epoch)
-        held_out = alpha_batches(epoch) if bilevel else None
+        if bilevel:
+            alpha_order = shuffled(alpha_segments, seed, "alpha order", epoch)
+            held_out = cycle(list(in_batches(alpha_order, settings.batch_size)))
         with epoch_noise(seed, epoch, training.device):
             for number, chosen in enumerate(in_batches(order, settings.batch_size)):
-                if held_out is not None:
+                if bilevel:
                     level = drawn_level(seed, epoch, number, "alpha level")
                     step_alpha_alone(next(held_out), level)
                 network = partial(supernet, level=drawn_level(seed, epoch, number))
@@ -132,18 +126,16 @@ def search(
 
     run_epochs(
         state,
-        Epochs(
-            train=train,
-            candidates=lambda: [
-                partial(supernet.forward_structure, genotype=structure(level))
-                for level in range(len(LEVELS))
-            ],
-            describe=lambda: {"entropy": supernet.entropy(), "leading": "+".join(leading())},
-            trajectory=lambda epoch: _weights_at(supernet, epoch),
-        ),
         training if not retrains else replace(training, on_epoch=None),
+        train=train,
+        candidates=lambda: [
+            partial(supernet.forward_structure, genotype=structure(level))
+            for level in range(len(LEVELS))
+        ],
         selection=selection,
         fingerprint=fingerprint_of(fold, settings, search_settings, seed),
+        describe=lambda: {"entropy": supernet.entropy(), "leading": "+".join(leading())},
+        trajectory=lambda epoch: _weights_at(supernet, epoch),
     )
     history = state.history
     # The supernet has the weights of the best epoch again, alpha among them.

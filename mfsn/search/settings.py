@@ -104,10 +104,8 @@ class MfsnSettings:
 
 
 def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MfsnSettings:
-    """Reads the settings of a command: --config files, then --set.
-
-    Raises `SettingsError` that lists every fault with its place.
-    """
+    """Reads the settings of a command: --config files, then --set. Raises `SettingsError` that
+    lists every fault with its place."""
     return read_tree(files, overrides).build(MfsnSettings)
 
 

@@ -51,6 +51,11 @@ class TrainingState:
     best: dict[str, Tensors] = field(default_factory=dict)
     """The weights of the best epoch, by `network` and `streams`."""
 
+    def train(self, is_training: bool) -> None:
+        """Puts the modules into the mode of training, or of evaluation."""
+        self.network.train(is_training)
+        self.streams.train(is_training)
+
     def keep_as_best(self) -> None:
         """Copies the present weights."""
         self.best = {
