@@ -15,6 +15,8 @@ from torch import Tensor
 from pretrain.shared.errors import InputError
 from pretrain.shared.random_streams import generator
 
+IntArray = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentBatch:
@@ -60,9 +62,6 @@ class SegmentBatch:
         sec = tuple(level.to(device) for level in self.sec)
         others = {name: value for name, value in vars(self).items() if name != "sec"}
         return SegmentBatch(sec=sec, **{name: value.to(device) for name, value in others.items()})
-
-
-IntArray = npt.NDArray[np.int64]
 
 
 class ReadableSegments(Protocol):

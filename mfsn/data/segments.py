@@ -26,6 +26,14 @@ from pretrain.shared.kept_tensors import Parts, TensorFile, Tensors
 from pretrain.shared.numbers_version import kept_as
 from probe.features.utterance_features import ids_hash
 
+BATCH_SEGMENTS = 20
+"""Segments that are computed together: one minute of audio."""
+
+FORMAT = kept_as("audio", "encoder", "segments")
+"""Part of every file name: numbers of another way of computing are not reused."""
+
+LARGEST_HALF = torch.finfo(torch.float16).max
+
 
 @dataclass(frozen=True, kw_only=True)
 class Segments:
@@ -114,15 +122,6 @@ def make_segments(
         num_left_out=int(np.count_nonzero(tails)),
         seconds_left_out=sum(tails) / SAMPLE_RATE_HZ,
     )
-
-
-BATCH_SEGMENTS = 20
-"""Segments that are computed together: one minute of audio."""
-
-FORMAT = kept_as("audio", "encoder", "segments")
-"""Part of every file name: numbers of another way of computing are not reused."""
-
-LARGEST_HALF = torch.finfo(torch.float16).max
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,10 +138,8 @@ class EncoderWaveforms:
 
     def __call__(self, utterances: list[CutUtterance]) -> dict[str, Tensor]:
         pieces = [piece for utterance in utterances for piece in self.valid_samples(utterance)]
-        waveforms = torch.zeros(len(pieces), self._inputs.segment_samples)
-        for row, piece in zip(waveforms, pieces, strict=True):
-            row[: len(piece)] = torch.from_numpy(piece)
-        return {"waveforms": waveforms}
+        padded, _ = pad_waveforms(pieces)
+        return {"waveforms": F.pad(padded, (0, self._inputs.segment_samples - padded.shape[1]))}
 
 
 class EncoderStates:

@@ -13,6 +13,12 @@ OF_FINETUNING = ("cer", "wer", "constant_cer", "constant_wer", "finetuned_on", "
 OF_BASE = ("folder", "name", "mode", "row", "health")
 """What it says about the pre-trained encoder that it began with."""
 
+Described = Mapping[str, Mapping[str, Any]]
+"""Entries of `describe_encoder` by role."""
+
+MODES = {QUANTIZED: "quantized", CONTINUOUS: "continuous"}
+"""What the targets of an encoder must have been, where its role says so."""
+
 
 def describe_encoder(folder: Path, role: str, *, given_as: str = "") -> dict[str, Any]:
     """Returns the entry of `encoders` in run.json for an encoder in its run folder, or in that of a
@@ -42,13 +48,6 @@ def describe_encoder(folder: Path, role: str, *, given_as: str = "") -> dict[str
     if said.made_by == "finetune" and isinstance(base := run.get("encoder"), dict):
         described["base"] = {key: base.get(key) for key in OF_BASE}
     return described
-
-
-Described = Mapping[str, Mapping[str, Any]]
-"""Entries of `describe_encoder` by role."""
-
-MODES = {QUANTIZED: "quantized", CONTINUOUS: "continuous"}
-"""What the targets of an encoder must have been, where its role says so."""
 
 
 def check_modes(described: Described) -> None:

@@ -9,14 +9,14 @@ from functools import partial
 import torch
 from accelerate import PartialState
 
-from mfsn.command_line import FusionRequest
+from mfsn.command_line import WORKER, FusionRequest
 from mfsn.experiment.compute_task import compute_task
 from mfsn.experiment.evaluation import evaluate_saved, prepare_evaluation
 from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.precision import check_precision, matmul_precision_in
 from mfsn.experiment.prepare import Place, prepare
 from mfsn.experiment.results import read_run
-from mfsn.experiment.tasks import WORKER, FusionTask, run_workers, speaks_for_all, work
+from mfsn.experiment.tasks import FusionTask, run_workers, speaks_for_all, work
 from pretrain.engine.arithmetic.kept_precision import say_at_once
 from pretrain.engine.arithmetic.processor_tuning import tune_machine
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone

@@ -12,15 +12,13 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+from mfsn.command_line import WORKER
 from mfsn.experiment.results import RESULT_FILE, TaskOutput, write_output
 from pretrain.shared.command_line import STOPPED
 from pretrain.shared.durations import in_words
 from pretrain.shared.paths import file_name
 from pretrain.shared.processes.job_queue import take_next
 from pretrain.shared.processes.workers import WorkerError, running_workers
-
-WORKER = "MFSN_WORKER"
-"""Set for these processes: their number, from 0. Only who started them speaks of what all do."""
 
 
 @dataclass(frozen=True, kw_only=True)
