@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mfsn.roles import CONTINUOUS, QUANTIZED, SEC, SEC_CONTENT, TEC, TEC_CONTENT
 from pretrain.data.tables.columns import add_columns_argument
@@ -14,6 +13,10 @@ from probe.corpora.registry import corpus_help
 from probe.folds.protocols import SplitError, parse_protocol
 
 DEFAULT_CONFIG = PROJECT / "configs" / "mfsn" / "reduced.toml"
+
+WORKER = "MFSN_WORKER"
+"""Set for the processes that --jobs starts: their number, from 0. Only who started them speaks of
+what all do."""
 
 DESCRIPTION = f"""\
 MFSN: emotion from two frozen or trained encoders, one of {TEC_CONTENT} (TEC)
@@ -60,12 +63,31 @@ ACTIONS = {
 }
 """What each action does, and an example."""
 
-ENCODERS = {
+HELP = {
     TEC: f"encoder of {TEC_CONTENT}: a CTC-fine-tuned run folder, or a released one",
     SEC: f"encoder of {SEC_CONTENT}: a pre-training run folder, or a released one",
     QUANTIZED: "the SEC encoder with quantized targets",
     CONTINUOUS: "the SEC encoder with continuous targets, also used with TEC",
+    "variant": "Co-attention on one encoder alone, or both encoders straight to the head",
+    "genotype": "a structure, as JSON",
+    "run": "a finished run folder of MFSN",
+    "search": "run folder of a search: mark what it found in the same fold and seed",
+    "out": "run folder",
+    "heard": "look for test recordings in the encoders' training corpora by hash only",
+    "protocol": "who is tested: speaker (default: one after the other), session, random10 (the "
+    "speakers are in training too), official (the column `split` of the corpus), or emobox=DIR "
+    "(EmoBox's folds from a checkout of its repository)",
+    "seed": "seed of weights and draws; may be given several times (default: 0); a later command "
+    "may add seeds, and folds, to the same --out",
+    "fold": "only this fold, named after whom it tests; may be given several times",
+    "config": "TOML file of settings; may be given several times, a later one wins (default: "
+    "configs/mfsn/reduced.toml; the paper's setting for a GPU is configs/mfsn/paper.toml)",
+    "set": "one setting, for example fit.lr=1e-3; may be given several times",
+    "jobs": "processes that share the folds on this machine (default: 1)",
+    "optimistic": "also note the score at the epoch that the test part would choose, in rows of "
+    "their own; training and selection do not see it",
 }
+"""What each option means; encoders by their role."""
 
 OF_ACTION = {
     "search": (TEC, SEC),
@@ -138,141 +160,63 @@ def parse(arguments: Sequence[str]) -> FusionRequest:
                 description=f"{does[0].upper()}{does[1:]}.",
                 epilog=f"example:\n  {example}\n\n{EPILOG}",
                 formatter_class=argparse.RawDescriptionHelpFormatter,
+                argument_default=argparse.SUPPRESS,
             ),
             action,
         )
-    parsed = parser.parse_args(arguments)
-    _check(parsed, parser)
-    roles = {role: getattr(parsed, role.replace("-", "_")) for role in OF_ACTION[parsed.action]}
-    named = {field.name for field in fields(FusionRequest)}
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in vars(parsed).items()
-        if name in named and value is not None
-    }
-    encoders = {role: folder for role, folder in roles.items() if folder is not None}
-    return FusionRequest(encoders=encoders, **given)
+    given = vars(parser.parse_args(arguments))
+    roles = {role: role.replace("-", "_") for role in OF_ACTION[given["action"]]}
+    encoders = {role: given.pop(name) for role, name in roles.items() if name in given}
+    given = {key: tuple(x) if isinstance(x, list) else x for key, x in given.items()}
+    request = FusionRequest(encoders=encoders, **given)
+    _check(request, parser)
+    return request
 
 
 def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
+    add = parser.add_argument
     for role in OF_ACTION[action]:
-        parser.add_argument(
-            f"--{role}",
-            type=Path,
-            metavar="DIR",
-            required=action != "train",
-            help=ENCODERS[role],
-        )
+        add(f"--{role}", type=Path, metavar="DIR", required=action != "train", help=HELP[role])
     if action == "train":
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument(
-            "--variant",
-            choices=(TEC, SEC, "both"),
-            help="Co-attention on one encoder alone, or both encoders straight to the head",
-        )
-        what.add_argument("--genotype", type=Path, metavar="FILE", help="a structure, as JSON")
+        what.add_argument("--variant", choices=(TEC, SEC, "both"), help=HELP["variant"])
+        what.add_argument("--genotype", type=Path, metavar="FILE", help=HELP["genotype"])
     if action == "evaluate":
-        parser.add_argument(
-            "--run", type=Path, required=True, metavar="DIR", help="a finished run folder of MFSN"
-        )
+        add("--run", type=Path, required=True, metavar="DIR", help=HELP["run"])
     if action == "exhaust":
-        parser.add_argument(
-            "--search",
-            type=Path,
-            metavar="DIR",
-            help="run folder of a search: mark what it found in the same fold and seed",
-        )
-    parser.add_argument(
-        "--corpus",
-        required=True,
-        metavar="SPEC",
-        help=corpus_help(),
-    )
+        add("--search", type=Path, metavar="DIR", help=HELP["search"])
+    add("--corpus", required=True, metavar="SPEC", help=corpus_help())
     add_columns_argument(parser)
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="run folder")
-    parser.add_argument(
-        "--no-fingerprints",
-        dest="fingerprints",
-        action="store_false",
-        help="look for test recordings in the encoders' training corpora by hash only",
-    )
+    add("--out", required=True, type=Path, metavar="DIR", help=HELP["out"])
+    add("--no-fingerprints", dest="fingerprints", action="store_false", help=HELP["heard"])
     if action == "evaluate":
         return
-    parser.add_argument(
-        "--protocol",
-        default="speaker",
-        metavar="PROTOCOL",
-        help="who is tested: speaker (default: one after the other), session, random10 (the "
-        "speakers are in training too), official (the column `split` of the corpus), or emobox=DIR "
-        "(EmoBox's folds from a checkout of its repository)",
-    )
-    parser.add_argument(
-        "--seed",
-        dest="seeds",
-        action="append",
-        type=int,
-        metavar="N",
-        help="seed of weights and draws; may be given several times (default: 0); a later command "
-        "may add seeds, and folds, to the same --out",
-    )
-    parser.add_argument(
-        "--fold",
-        dest="folds",
-        action="append",
-        metavar="NAME",
-        help="only this fold, named after whom it tests; may be given several times",
-    )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        action="append",
-        metavar="FILE",
-        help="TOML file of settings; may be given several times, a later one wins (default: "
-        "configs/mfsn/reduced.toml; the paper's setting for a GPU is configs/mfsn/paper.toml)",
-    )
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        metavar="KEY=VALUE",
-        help="one setting, for example fit.lr=1e-3; may be given several times",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes that share the folds on this machine (default: 1)",
-    )
-    if action == "exhaust":
-        return  # its rows are scored at the epoch that the dev part chose, and at no other
-    parser.add_argument(
-        "--optimistic",
-        action="store_true",
-        help="also note the score at the epoch that the test part would choose, in rows of their "
-        "own; training and selection do not see it",
-    )
+    add("--protocol", metavar="PROTOCOL", help=HELP["protocol"])
+    add("--seed", dest="seeds", action="append", type=int, metavar="N", help=HELP["seed"])
+    add("--fold", dest="folds", action="append", metavar="NAME", help=HELP["fold"])
+    add("--config", type=Path, action="append", metavar="FILE", help=HELP["config"])
+    add("--set", dest="overrides", action="append", metavar="KEY=VALUE", help=HELP["set"])
+    add("--jobs", type=int, metavar="N", help=HELP["jobs"])
+    if action != "exhaust":  # whose rows are scored at the epoch that the dev part chose only
+        add("--optimistic", action="store_true", help=HELP["optimistic"])
 
 
-def _check(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+def _check(request: FusionRequest, parser: argparse.ArgumentParser) -> None:
     """Reports what argparse cannot know."""
-    if parsed.action == "evaluate":
-        return
     try:
-        parse_protocol(parsed.protocol)
+        parse_protocol(request.protocol)
     except SplitError as error:
         parser.error(f"--protocol: {error}")
-    if not 1 <= parsed.jobs <= MOST_JOBS:
-        parser.error(f"`--jobs` must be in 1 .. {MOST_JOBS}, but is {parsed.jobs} instead.")
-    for seed in parsed.seeds or ():
+    if not 1 <= request.jobs <= MOST_JOBS:
+        parser.error(f"`--jobs` must be in 1 .. {MOST_JOBS}, but is {request.jobs} instead.")
+    for seed in request.seeds:
         if not 0 <= seed < 2**32:
             parser.error(f"`--seed` must be in 0 .. 2^32 - 1, but is {seed} instead.")
-    if parsed.action != "train":
+    if request.action != "train":
         return
-    needed = {TEC: (TEC,), SEC: (SEC,)}.get(parsed.variant or "", (TEC, SEC))
+    needed = {TEC: (TEC,), SEC: (SEC,)}.get(request.variant, (TEC, SEC))
     for role in (TEC, SEC):
-        given = getattr(parsed, role) is not None
-        if given != (role in needed):
-            what = f"--variant {parsed.variant}" if parsed.variant else "--genotype"
+        if (role in request.encoders) != (role in needed):
+            what = f"--variant {request.variant}" if request.variant else "--genotype"
             verb = "needs" if role in needed else "does not take"
             parser.error(f"{what} {verb} --{role}.")

@@ -4,8 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mfsn.command_line import parse
-from mfsn.experiment.workers import WORKER
+from mfsn.command_line import WORKER, parse
 from pretrain.shared.command_line import run_main
 
 

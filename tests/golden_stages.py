@@ -17,20 +17,18 @@ import soundfile
 import torch
 from torch import nn
 
-from mfsn.data.faults import FaultSettings
 from mfsn.data.fold_data import FoldData
-from mfsn.data.head_inputs import InputSettings
+from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.segments import cut
 from mfsn.data.spectra import Spectra
 from mfsn.model.coattention import HeadSettings
 from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype
-from mfsn.model.network import DerivedNetwork
-from mfsn.model.supernet import Supernet
+from mfsn.model.network import DerivedNetwork, Supernet
+from mfsn.search.epochs import Training
 from mfsn.search.fit import fit
 from mfsn.search.search import search
-from mfsn.search.training import Training
-from mfsn.search.training_settings import FitSettings, SearchSettings
+from mfsn.search.settings import FitSettings, SearchSettings
 from pretrain.data.audio.waveforms import read_waveform
 from pretrain.data.loader import normalize_waveform
 from pretrain.data.scan.look import look

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pretrain.data.tables.utterances import table_hash
@@ -15,9 +14,6 @@ from probe.folds.leaks import Overlap, drop_duplicates
 from probe.folds.protocols import PARTS
 from probe.heads.linear import Part, parts_of
 from probe.rows.all_rows import describe, read_corpus
-
-WHOLE = "all"
-"""Name of the only fold of a corpus that is tested as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,24 +31,13 @@ class EmotionCorpus:
     described: dict[str, Any]
     """`corpus` in run.json."""
 
-    def targets(self, rows: npt.NDArray[Any]) -> list[str]:
-        """Returns the class names of these utterances."""
-        return [str(name) for name in self.table["emotion"].iloc[rows]]
-
 
 def read_emotion_corpus(
     spec: str, protocol: str, folds: Sequence[str] | None = None
 ) -> EmotionCorpus:
-    """Reads a corpus and keeps the utterances with a class.
-
-    Args:
-        spec: As given to `--corpus`.
-        protocol: As `probe.folds.protocols.parse_protocol` reads it.
-        folds: Only these, or all.
-
-    Raises:
-        ValueError: The corpus has no classes, a fold is unknown, or a part of a fold is empty.
-    """
+    """Reads a corpus, as given to `--corpus`, and keeps the utterances with a class, of these folds
+    or of all. Raises `ValueError`: the corpus has no classes, a fold is unknown, or a part of a
+    fold is empty."""
     corpus = read_corpus(spec, protocol, with_attributes=False)
     task = _emotion_of(corpus.tasks, f"{corpus.name} ({spec})")
     table = corpus.table[task.labelled].reset_index(drop=True)
@@ -74,15 +59,8 @@ def read_emotion_corpus(
 
 
 def with_folds(corpus: EmotionCorpus, wanted: Sequence[str] | None) -> EmotionCorpus:
-    """Returns the corpus with the parts of the folds that are wanted, in the protocol's order.
-
-    Args:
-        corpus: With a table of all folds.
-        wanted: Names of known folds, or all.
-
-    Raises:
-        ValueError: A part of such a fold is empty.
-    """
+    """Returns the corpus with the parts of the known folds that are wanted, or of all, in the
+    protocol's order. Raises `ValueError` when a part of such a fold is empty."""
     parts = {
         part.fold: part
         for part in parts_of(corpus.table, corpus.folds)
@@ -98,15 +76,11 @@ def with_folds(corpus: EmotionCorpus, wanted: Sequence[str] | None) -> EmotionCo
     return replace(corpus, parts=parts)
 
 
-def as_whole(table: pd.DataFrame, spec: str) -> EmotionCorpus:
-    """Returns a corpus that is only tested: one fold, all of it the test part.
+def as_whole(table: pd.DataFrame, spec: str, folds: Sequence[str]) -> EmotionCorpus:
+    """Returns a corpus that is only tested, as a whole by the network of each of these folds.
 
-    Args:
-        table: As `probe.corpora.read_probe_corpus` reads it.
-        spec: From where.
-
-    Raises:
-        ValueError: The corpus has no classes.
+    The table is as `probe.corpora.read_probe_corpus` has read it from `spec`. Raises `ValueError`
+    for a corpus without classes.
     """
     everything, notes = drop_duplicates(table)
     name = str(everything["source"].iloc[0])
@@ -116,8 +90,11 @@ def as_whole(table: pd.DataFrame, spec: str) -> EmotionCorpus:
     return EmotionCorpus(
         table=table,
         classes=task.classes,
-        folds=pd.DataFrame({"fold": WHOLE, "id": table["id"], "part": "test"}),
-        parts={WHOLE: Part(fold=WHOLE, train=rows[:0], dev=rows[:0], test=rows)},
+        folds=pd.concat(
+            [pd.DataFrame({"fold": name, "id": table["id"], "part": "test"}) for name in folds],
+            ignore_index=True,
+        ),
+        parts={name: Part(fold=name, train=rows[:0], dev=rows[:0], test=rows) for name in folds},
         described={
             **describe(table, spec),
             "table_hash": table_hash(everything),

@@ -5,7 +5,7 @@ encoders, D dim.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mfsn.data.faults import FaultSettings
-from mfsn.data.head_inputs import InputSettings
-from mfsn.data.normalization import BinRange, fit_range, valid_frames
-from mfsn.data.segment_batch import SegmentBatch
-from mfsn.data.segment_cache import SegmentSource, kept_tensors
-from mfsn.data.segments import IntArray, Segments, make_segments
-from mfsn.data.states import EncoderStates, EncoderWaveforms, SpectralInputs, layer_name
-from mfsn.data.streams import StreamPair
+from mfsn.data.fold_data import IntArray, SegmentBatch, in_batches
+from mfsn.data.head_inputs import FaultSettings, InputSettings
+from mfsn.data.segments import Segments, SegmentSource, kept_tensors, make_segments
+from mfsn.data.spectra import BinRange, SpectralInputs, fit_range, valid_frames
+from mfsn.data.streams import EncoderStates, EncoderWaveforms, StreamPair, layer_name
 from pretrain.data.audio.waveforms import num_samples_16k
 from pretrain.data.frames import num_frames_of
 from pretrain.shared.errors import InputError
@@ -32,30 +29,60 @@ UNLABELLED = -1
 
 
 class SegmentData:
-    """Segments by number, 0 to N - 1, of utterances by row of the corpus table.
-
-    Build it with `make_segment_data`, then take `fitted_on(training rows)`.
-    """
+    """Segments by number, 0 to N - 1, of utterances by row of the corpus table; take
+    `fitted_on(training rows)` before the first batch."""
 
     def __init__(
         self,
+        table: pd.DataFrame,
+        classes: Sequence[str],
+        streams: StreamPair,
+        inputs: InputSettings,
+        faults: FaultSettings,
+        folder: Path,
         *,
-        classes: tuple[str, ...],
-        segments: Segments,
-        rows: IntArray,
-        labels: IntArray,
-        spectral: dict[str, Tensor],
-        waveforms: Tensor | None,
-        tec: Tensor | None,
-        sec: tuple[Tensor, ...],
-        num_frames: int,
+        live: bool = False,
     ) -> None:
-        """Args are in order of id: `rows` (U,) says which row of the table an utterance is."""
-        self.classes = classes
-        self.num_classes = len(classes)
+        """Computes, or maps from `folder`, everything about the segments of a corpus.
+
+        Args:
+            table: Utterances; rows are counted in its order.
+            classes: Names in order of their number. An utterance without emotion gets label -1.
+            streams: The encoders; their states are computed in advance.
+            live: The SEC encoder will be trained: batches have waveforms instead of its states.
+
+        Raises:
+            ValueError: An utterance is too short or has an emotion that is not among the classes,
+                or an encoder's states are not finite.
+        """
+        labels = _labels_of(table, classes)
+        # What is kept is in order of id: `rows` (U,) says which row of the table an utterance is.
+        rows = np.argsort(table["id"].astype(str).to_numpy(), kind="stable").astype(np.int64)
+        by_id = table.iloc[rows]
+        segments = segments_of_table(by_id, inputs, faults)
+
+        def kept(source: SegmentSource) -> dict[str, Tensor]:
+            return kept_tensors(by_id, segments, source, inputs, faults, folder)
+
         self.num_segments = len(segments)
         self.seen: set[int] = set()
         """Rows of the utterances that were asked for, by `batch` or to fit the normalisation."""
+
+        self._num_frames = inputs.num_frames
+        self._tec = torch.empty(len(segments), inputs.num_frames, 0)
+        self._sec: tuple[Tensor, ...] = ()
+        self._waveforms = torch.empty(len(segments), 0)
+        if streams.tec is not None:
+            last = streams.tec.num_layers
+            self._tec = kept(EncoderStates(streams.tec, [last], inputs, faults))[layer_name(last)]
+        if live:
+            assert streams.sec is not None, "there is no SEC encoder to train"
+            self._waveforms = kept(EncoderWaveforms(streams.sec, inputs, faults))["waveforms"]
+        elif streams.sec is not None:
+            states = kept(EncoderStates(streams.sec, streams.levels, inputs, faults))
+            self._sec = tuple(states[layer_name(layer)] for layer in streams.levels)
+        spectral = kept(SpectralInputs(inputs, faults))
+        self._spectrogram, self._mfcc = spectral["spectrogram"], spectral["mfcc"]
 
         places = np.empty_like(rows)
         places[rows] = np.arange(len(rows))
@@ -66,9 +93,6 @@ class SegmentData:
         self._labels = torch.from_numpy(labels[utterance])
         self._num_samples = torch.from_numpy(segments.num_samples)
         self._num_spectral_frames = torch.from_numpy(segments.num_spectral_frames)
-        self._spectrogram, self._mfcc = spectral["spectrogram"], spectral["mfcc"]
-        self._waveforms, self._tec, self._sec = waveforms, tec, sec
-        self._num_frames = num_frames
         self._range: BinRange | None = None
 
     def segments_of(self, rows: IntArray) -> IntArray:
@@ -83,9 +107,14 @@ class SegmentData:
         """
         if len(rows) == 0:
             raise InputError("The normalisation must be fitted on some utterance, but has none.")
-        fitted = copy.copy(self)
-        fitted.seen = set()
-        fitted._range = fit_range(fitted._levels(self.segments_of(rows)))
+        batches = in_batches(self.segments_of(rows), FIT_SEGMENTS)
+        fitted = self.with_bins(
+            fit_range(
+                (self._spectrogram[chosen], self._num_spectral_frames[chosen])
+                for chosen in map(torch.from_numpy, batches)
+            )
+        )
+        fitted.seen.update(rows.tolist())
         return fitted
 
     @property
@@ -101,102 +130,32 @@ class SegmentData:
         fitted._range = bins
         return fitted
 
-    def _levels(self, segments: IntArray) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, len(segments), FIT_SEGMENTS):
-            chosen = torch.from_numpy(segments[start : start + FIT_SEGMENTS])
-            self.seen.update(self._utterance[chosen].tolist())
-            yield self._spectrogram[chosen], self._num_spectral_frames[chosen]
-
     def batch(self, segments: IntArray) -> SegmentBatch:
         """Returns these segments, in their order."""
-        bins = self.bins
         chosen = torch.from_numpy(np.asarray(segments, dtype=np.int64))
         utterance = self._utterance[chosen]
         self.seen.update(utterance.tolist())
         num_samples = self._num_samples[chosen]
         num_spectral_frames = self._num_spectral_frames[chosen]
-        none = torch.empty(len(chosen), 0)
-        without = torch.empty(len(chosen), self._num_frames, 0)
         return SegmentBatch(
-            spectrogram=bins.normalized(self._spectrogram[chosen], num_spectral_frames),
+            spectrogram=self.bins.normalized(self._spectrogram[chosen], num_spectral_frames),
             mfcc=self._mfcc[chosen],
             num_spectral_frames=num_spectral_frames,
-            waveforms=none if self._waveforms is None else self._waveforms[chosen],
+            waveforms=self._waveforms[chosen],
             num_samples=num_samples,
             valid=valid_frames(num_frames_of(num_samples), self._num_frames),
-            tec=without if self._tec is None else self._tec[chosen].float(),
+            tec=self._tec[chosen].float(),
             sec=tuple(level[chosen].float() for level in self._sec),
             labels=self._labels[chosen],
             utterance=utterance,
         )
 
 
-def make_segment_data(
-    table: pd.DataFrame,
-    classes: Sequence[str],
-    streams: StreamPair,
-    inputs: InputSettings,
-    faults: FaultSettings,
-    folder: Path,
-    *,
-    live: bool = False,
-) -> SegmentData:
-    """Computes, or maps from `folder`, everything about the segments of a corpus.
-
-    Args:
-        table: Utterances; rows are counted in its order.
-        classes: Names in order of their number. An utterance without emotion gets label -1.
-        streams: The encoders; their states are computed in advance.
-        inputs: Segments and spectral inputs.
-        faults: Which faults are put back.
-        folder: Where it is kept.
-        live: The SEC encoder will be trained: batches have waveforms instead of its states.
-
-    Raises:
-        ValueError: An utterance is too short or has an emotion that is not among the classes, or
-            an encoder's states are not finite.
-    """
-    labels = _labels_of(table, classes)
-    rows = np.argsort(table["id"].astype(str).to_numpy(), kind="stable").astype(np.int64)
-    by_id = table.iloc[rows]
-    segments = segments_of_table(by_id, inputs, faults)
-
-    def kept(source: SegmentSource) -> dict[str, Tensor]:
-        return kept_tensors(by_id, segments, source, inputs, faults, folder)
-
-    tec: Tensor | None = None
-    sec: tuple[Tensor, ...] = ()
-    waveforms: Tensor | None = None
-    if streams.tec is not None:
-        last = streams.tec.num_layers
-        tec = kept(EncoderStates(streams.tec, [last], inputs, faults))[layer_name(last)]
-    if streams.sec is not None and not live:
-        states = kept(EncoderStates(streams.sec, streams.levels, inputs, faults))
-        sec = tuple(states[layer_name(layer)] for layer in streams.levels)
-    if live:
-        assert streams.sec is not None, "there is no SEC encoder to train"
-        waveforms = kept(EncoderWaveforms(streams.sec, inputs, faults))["waveforms"]
-    return SegmentData(
-        classes=tuple(classes),
-        segments=segments,
-        rows=rows,
-        labels=labels,
-        spectral=kept(SpectralInputs(inputs, faults)),
-        waveforms=waveforms,
-        tec=tec,
-        sec=sec,
-        num_frames=inputs.num_frames,
-    )
-
-
 def segments_of_table(
     table: pd.DataFrame, inputs: InputSettings, faults: FaultSettings
 ) -> Segments:
-    """Cuts the utterances of a table, in its order; no audio is read.
-
-    Raises:
-        ValueError: An utterance is too short.
-    """
+    """Cuts the utterances of a table, in its order; no audio is read. Raises `ValueError` for an
+    utterance that is too short."""
     lengths = [
         num_samples_16k(int(frames), int(rate))
         for frames, rate in zip(table["frames"], table["sample_rate"], strict=True)

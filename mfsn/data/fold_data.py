@@ -1,6 +1,6 @@
-"""What training may see of a fold: the training part and the dev part, never the test part.
+"""What training may see of a fold, batch by batch: training part and dev part, never the test part.
 
-U utterances.
+U utterances, B segments, S samples, T frames of the encoders, D dimensions of a state.
 """
 
 from collections.abc import Iterator
@@ -9,12 +9,59 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
-from mfsn.data.segment_batch import SegmentBatch
 from pretrain.shared.errors import InputError
 from pretrain.shared.random_streams import generator
 
 IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentBatch:
+    """B segments of at most three seconds. Nothing beyond the valid frames or samples carries
+    meaning, and no network may let it change an output.
+    """
+
+    spectrogram: Tensor
+    """(B, 300, 200) in 0..1: normalised per frequency bin by the training part, clipped, and 0
+    beyond the valid frames."""
+
+    mfcc: Tensor
+    """(B, 300, 40) float32, L2-normalised per frame, 0 beyond the valid frames."""
+
+    num_spectral_frames: Tensor
+    """(B,) int64: how many frames of `spectrogram` and `mfcc` are valid."""
+
+    waveforms: Tensor
+    """(B, S) normalised over the valid samples, 0 beyond; (B, 0) where the states are cached."""
+
+    num_samples: Tensor
+    """(B,) int64: valid samples at 16 kHz."""
+
+    valid: Tensor
+    """(B, T) bool: which frames of `tec` and `sec` are real."""
+
+    tec: Tensor
+    """(B, T, D) states of the last layer of the TEC encoder, 0 at invalid frames; (B, T, 0)
+    without a TEC stream."""
+
+    sec: tuple[Tensor, ...]
+    """The early, the middle and the last level of the SEC encoder, each (B, T, D), 0 at invalid
+    frames; () without a SEC stream."""
+
+    labels: Tensor
+    """(B,) int64 class."""
+
+    utterance: Tensor
+    """(B,) int64 row of the utterance in the corpus table."""
+
+    def to(self, device: torch.device | str) -> "SegmentBatch":
+        """The same batch on `device`."""
+        sec = tuple(level.to(device) for level in self.sec)
+        others = {name: value for name, value in vars(self).items() if name != "sec"}
+        return SegmentBatch(sec=sec, **{name: value.to(device) for name, value in others.items()})
 
 
 class ReadableSegments(Protocol):

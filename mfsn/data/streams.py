@@ -1,30 +1,35 @@
-"""The two encoders of MFSN, TEC and SEC, as training reads them.
+"""The two encoders of MFSN, TEC and SEC, as training reads them: states that are kept of every
+segment, or waveforms for an encoder that is trained.
 
-Shapes: B segments, S samples, T frames, D model dim, L layers.
+Shapes: B segments, S samples of a segment, T frames of the encoders, D dimensions, L layers.
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mfsn.data.normalization import valid_frames
-from mfsn.data.segment_batch import SegmentBatch
-from pretrain.data.frames import SAMPLES_PER_FRAME
-from pretrain.model.encode import EncoderOutput
+from mfsn.data.fold_data import SegmentBatch
+from mfsn.data.head_inputs import FaultSettings, InputSettings
+from mfsn.data.segments import CutUtterance, halved
+from mfsn.data.spectra import Spectra, valid_frames
+from pretrain.data.audio.waveforms import Waveform
+from pretrain.data.frames import RECEPTIVE_FIELD_SAMPLES, SAMPLES_PER_FRAME
+from pretrain.data.loader import pad_waveforms
+from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.frozen import FrozenEncoder, load_frozen
 from pretrain.shared.errors import InputError
 
 
 def load_frame_encoder(folder: Path | str, *, device: torch.device | None = None) -> FrozenEncoder:
     """Loads an encoder of any kind, on the GPU if there is one and no other `device` is given.
-
-    Raises:
-        ValueError: The folder holds none that can be loaded, or its frames are not 20 ms apart.
-    """
+    Raises `ValueError`: the folder holds none that can be loaded, or its frames are not 20 ms
+    apart."""
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder = load_frozen(folder, device=device)
     if (samples := encoder.module.samples_per_frame) != SAMPLES_PER_FRAME:
@@ -97,3 +102,82 @@ class LiveStreams(nn.Module):
             for layer in set(self._levels)
         }
         return replace(batch, sec=tuple(levels[layer] for layer in self._levels))
+
+
+class EncoderWaveforms:
+    """Waveforms as an encoder hears them."""
+
+    name = "waveforms"
+
+    def __init__(
+        self, encoder: FrozenEncoder, inputs: InputSettings, faults: FaultSettings
+    ) -> None:
+        # Encoders that hear the same share what is kept.
+        is_common = type(encoder.module).prepare is SoundEncoder.prepare
+        self.key = "waveforms" if is_common else f"waveforms-{encoder.key}"
+        self._encoder = encoder
+        self._inputs = inputs
+        self._faults = faults
+        self._spectra = Spectra(inputs)
+
+    def valid_samples(self, utterance: CutUtterance) -> list[Waveform]:
+        """Returns the valid samples of every segment, prepared for the encoder."""
+        waveform = utterance.waveform
+        if self._faults.emphasised_encoders:
+            waveform = self._spectra.emphasised(torch.from_numpy(waveform)).numpy()
+        return [
+            self._encoder.prepare(self._padded(waveform[start:stop]))
+            for start, stop in utterance.bounds
+        ]
+
+    def _padded(self, piece: Waveform) -> Waveform:
+        if self._faults.front_padded_waveform:
+            return np.pad(piece, (self._inputs.segment_samples - len(piece), 0))
+        # Only with `tiny_tails` can a piece be too short for one frame.
+        return np.pad(piece, (0, max(0, RECEPTIVE_FIELD_SAMPLES - len(piece))))
+
+    def __call__(self, utterances: list[CutUtterance]) -> dict[str, Tensor]:
+        pieces = [piece for utterance in utterances for piece in self.valid_samples(utterance)]
+        padded, _ = pad_waveforms(pieces)
+        return {"waveforms": F.pad(padded, (0, self._inputs.segment_samples - padded.shape[1]))}
+
+
+class EncoderStates:
+    """States (B, T, D) of chosen layers of a frozen encoder, named by their layer."""
+
+    def __init__(
+        self,
+        encoder: FrozenEncoder,
+        layers: Sequence[int],
+        inputs: InputSettings,
+        faults: FaultSettings,
+    ) -> None:
+        self._encoder = encoder
+        self._layers = sorted(set(layers))
+        self._num_frames = inputs.num_frames
+        self._waveforms = EncoderWaveforms(encoder, inputs, faults)
+        self.name = f"states of {encoder.name}"
+        self.key = f"{encoder.key}-{'-'.join(str(layer) for layer in self._layers)}"
+
+    def __call__(self, utterances: list[CutUtterance]) -> dict[str, Tensor]:
+        pieces = [self._waveforms.valid_samples(utterance) for utterance in utterances]
+        padded, num_samples = pad_waveforms([piece for group in pieces for piece in group])
+        output = self._encoder(padded, num_samples)
+        states = {}
+        for layer in self._layers:
+            values = fitted_states(output.layers[layer], output.num_frames, self._num_frames).cpu()
+            finite = values.isfinite().flatten(1).all(1)
+            if not finite.all():
+                owners = [u.id for u, group in zip(utterances, pieces, strict=True) for _ in group]
+                raise InputError(
+                    f"The states of {self._encoder.name} are not finite for utterance "
+                    f"{owners[int(finite.int().argmin())]!r}: its weights are damaged, or its "
+                    "training diverged."
+                )
+            states[layer_name(layer)] = halved(values)
+        return states
+
+
+def layer_name(layer: int) -> str:
+    """The name of a layer's tensor among the kept ones."""
+    return f"layer-{layer}"

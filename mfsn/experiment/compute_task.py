@@ -1,31 +1,34 @@
-"""One task: trains (or searches) a variant on one fold, and tests it once."""
+"""One task: trains (or searches) a variant on one fold, tests it once, and keeps its network."""
 
 import os
 import time
-from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from textwrap import indent
 from typing import Any
 
 import numpy as np
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
-from mfsn.experiment.experiment import Experiment
-from mfsn.experiment.results import OPTIMISTIC, TaskOutput, append_line, read_lines
-from mfsn.experiment.saved_network import save_network
-from mfsn.experiment.tasks import FusionTask
-from mfsn.experiment.variant_on_fold import VariantOnFold
-from mfsn.experiment.workers import shares_terminal
-from mfsn.model.build import make_supernet
+from mfsn.data.spectra import BinRange
+from mfsn.experiment.experiment import Experiment, VariantOnFold
+from mfsn.experiment.results import OPTIMISTIC, FusionRunError, TaskOutput, append_line, read_lines
+from mfsn.experiment.tasks import FusionTask, shares_terminal
 from mfsn.model.genotype import Genotype, all_structures
+from mfsn.model.network import Supernet
 from mfsn.model.variants import DERIVED, EXHAUST
-from mfsn.search.every_structure import Row, train_every_structure
-from mfsn.search.fit import fit
+from mfsn.search.epochs import Row
+from mfsn.search.fit import fit, train_every_structure
 from mfsn.search.predict import NetworkFunction, Scores
 from mfsn.search.search import SearchResult, search
 from mfsn.search.shown_epochs import search_lines, updated_line
-from mfsn.search.training import OnRow
+from mfsn.search.training_state import restore, trained_state
+from pretrain.engine.arithmetic.kept_precision import say_at_once
+from pretrain.shared.atomic_files import replaced
+
+FILE = "network.safetensors"
+"""A trained network: weights, what was trained of the encoders, and the normalisation."""
 
 
 def compute_task(task: FusionTask, experiment: Experiment) -> TaskOutput:
@@ -48,11 +51,12 @@ def compute_task(task: FusionTask, experiment: Experiment) -> TaskOutput:
 def _train(fold: VariantOnFold, genotype: Genotype | None) -> TaskOutput:
     """Trains a variant of fixed structure."""
     network = fold.make_network(genotype)
-    with _updated_line(fold, str(fold.task)) as show:
+    name, num_epochs = str(fold.task), fold.settings.fit.max_epochs
+    with updated_line(name, num_epochs, shared=shares_terminal(os.environ)) as show:
         trained = fit(network, fold.training(show))
     output = _test(fold, network, trained.observed, trained.best_epoch)
     output.tables["epochs"] = trained.epochs
-    output.result.update(dev_ua=trained.dev_ua, dev_wa=trained.dev_wa)
+    output.result |= {"dev_ua": trained.dev_ua, "dev_wa": trained.dev_wa}
     if fold.variant.name == DERIVED and genotype is not None:
         _add_structure(fold, output, genotype)
     return output
@@ -61,16 +65,16 @@ def _train(fold: VariantOnFold, genotype: Genotype | None) -> TaskOutput:
 def _search(fold: VariantOnFold) -> TaskOutput:
     """Searches a structure."""
     experiment = fold.experiment
-    supernet = make_supernet(fold.variant, experiment.sizes, fold.task.seed)
-    show = search_lines(str(fold.task), fold.settings.fit.max_epochs, experiment.say)
-    found: SearchResult = search(
+    supernet = experiment.networks.make(fold.variant, fold.task.seed)
+    assert isinstance(supernet, Supernet), fold.variant
+    found = search(
         supernet,
-        fold.training(show),
+        fold.training(search_lines(str(fold.task), fold.settings.fit.max_epochs)),
         fold.settings.search,
-        layers=experiment.layers_of(fold.variant),
+        layers=experiment.levels,
         make_network=fold.make_network,
     )
-    experiment.say(f"  {fold.task}: found\n{indent(found.genotype.draw(), '    ')}")
+    say_at_once(f"  {fold.task}: found\n{indent(found.genotype.draw(), '    ')}")
     chosen = found.retrained or found
     output = _test(fold, found.network, found.observed, chosen.best_epoch)
     epochs = [{**line, "phase": "search"} for line in found.epochs]
@@ -86,7 +90,7 @@ def _every_structure(fold: VariantOnFold) -> TaskOutput:
     """Trains every structure, each new one written down at once."""
     rows_file = fold.task.folder / "rows.jsonl"
     experiment = fold.experiment
-    structures = all_structures(fold.settings.fusion.num_cells, experiment.layers_of(fold.variant))
+    structures = all_structures(fold.settings.fusion.num_cells, experiment.levels)
     found = experiment.found.get((fold.task.seed, fold.task.fold))
     num_constant = 0
 
@@ -96,6 +100,15 @@ def _every_structure(fold: VariantOnFold) -> TaskOutput:
         num_constant += tested.only_answer is not None
         return tested
 
+    def note(row: Row) -> None:
+        append_line(rows_file, row)
+        done = len(read_lines(rows_file))
+        left = row["seconds"] * (len(structures) - done) / 60
+        say_at_once(
+            f"  {fold.task}: {done}/{len(structures)} structures, about {left:.1f} min left in "
+            "this fold"
+        )
+
     rows = train_every_structure(
         fold.make_network,
         structures,
@@ -103,54 +116,34 @@ def _every_structure(fold: VariantOnFold) -> TaskOutput:
         evaluate=evaluate,
         found=found,
         done=read_lines(rows_file),
-        on_structure=partial(_note, fold, rows_file, len(structures)),
+        on_structure=note,
     )
     assert sum(row["found"] for row in rows) == (found is not None), found
     if num_constant:
-        experiment.say(
+        say_at_once(
             f"warning: {fold.task}: {num_constant} structures answer one class to every test "
             "utterance, so that they have learned to tell nothing apart."
         )
     return TaskOutput(result={"structures": len(rows)}, tables={"exhaustive": rows})
 
 
-def _updated_line(fold: VariantOnFold, name: str) -> AbstractContextManager[OnRow]:
-    num_epochs = fold.settings.fit.max_epochs
-    return updated_line(name, num_epochs, shared=shares_terminal(os.environ))
-
-
-def _note(fold: VariantOnFold, path: Path, num_structures: int, row: Row) -> None:
-    append_line(path, row)
-    done = len(read_lines(path))
-    left = row["seconds"] * (num_structures - done) / 60
-    fold.experiment.say(
-        f"  {fold.task}: {done}/{num_structures} structures, about {left:.1f} min left in this fold"
-    )
-
-
 def _test(
     fold: VariantOnFold, network: nn.Module, observed: dict[str, Any], best_epoch: int
 ) -> TaskOutput:
     """Tests the network that the dev part chose, and keeps it."""
-    scores = fold.tested(network)
-    tested = fold.score(scores)
-    lines = fold.predictions(fold.selection, scores.argmax(axis=1))
-    result: dict[str, Any] = {
+    output = fold.outcome(network)
+    parameters = [*network.parameters(), *fold.streams.parameters()]
+    output.result |= {
         "epoch": best_epoch,
-        "test_ua": tested.ua,
-        "test_wa": tested.wa,
-        "constant_answer": fold.constant_answer(tested),
-        "parameters": sum(
-            p.numel() for module in (network, fold.streams) for p in module.parameters()
-            if p.requires_grad
-        ),
-    }  # fmt: skip
+        "parameters": sum(p.numel() for p in parameters if p.requires_grad),
+    }
     if observed:
         epoch = max(observed, key=lambda name: (observed[name]["rank"], -int(name)))
-        lines += fold.predictions(OPTIMISTIC, np.array(observed[epoch]["answers"]))
-        result["optimistic_epoch"] = int(epoch)
+        answers = np.array(observed[epoch]["answers"])
+        output.tables["predictions"] += fold.predictions(OPTIMISTIC, answers)
+        output.result["optimistic_epoch"] = int(epoch)
     save_network(fold.task.folder, network, fold.streams, fold.data.bins)
-    return TaskOutput(result=result, tables={"predictions": lines})
+    return output
 
 
 def _add_structure(
@@ -170,3 +163,49 @@ def _add_structure(
     trained = {"trained_epoch": result["epoch"], "trained_dev_ua": result["dev_ua"]}
     output.tables["structures"] = [{**line, **scores, **trained}]
     result["structure"] = line
+
+
+def save_network(folder: Path, network: nn.Module, streams: nn.Module, bins: BinRange) -> None:
+    """Writes everything that this training changed, in one step."""
+    tensors = {**_trained(network, streams), "bins.low": bins.low, "bins.high": bins.high}
+    copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    with replaced(folder / FILE, durably=True) as beside:
+        save_file(copies, beside)
+
+
+def load_network(folder: Path, network: nn.Module, streams: nn.Module) -> BinRange:
+    """Puts the saved weights into the modules and returns the normalisation. Raises
+    `FusionRunError`: the file is missing, damaged, or of another network."""
+    path = folder / FILE
+    try:
+        saved = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise FusionRunError(
+            f"{path} cannot be read ({error}): remove its folder and give the command of that run "
+            "again."
+        ) from error
+    wanted = _trained(network, streams)
+    if differing := saved.keys() ^ {*wanted, "bins.low", "bins.high"}:
+        raise FusionRunError(
+            f"{path} holds another network than its run describes: {sorted(differing)[0]} is only "
+            "in one of them."
+        )
+    for name, tensor in wanted.items():
+        if saved[name].shape != tensor.shape:
+            raise FusionRunError(
+                f"{path} holds another network than its run describes: {name} has the shape "
+                f"{tuple(saved[name].shape)}, not {tuple(tensor.shape)}."
+            )
+    for group, module in (("network.", network), ("streams.", streams)):
+        of_group = {name: tensor for name, tensor in saved.items() if name.startswith(group)}
+        restore(module, {name.removeprefix(group): tensor for name, tensor in of_group.items()})
+    return BinRange(low=saved["bins.low"], high=saved["bins.high"])
+
+
+def _trained(network: nn.Module, streams: nn.Module) -> dict[str, Tensor]:
+    modules = {"network": network, "streams": streams}
+    return {
+        f"{group}.{name}": tensor
+        for group, module in modules.items()
+        for name, tensor in trained_state(module).items()
+    }

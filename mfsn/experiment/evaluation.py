@@ -9,17 +9,16 @@ import pandas as pd
 
 from mfsn.command_line import FusionRequest
 from mfsn.data.corpus import EmotionCorpus, as_whole, read_emotion_corpus
-from mfsn.data.streams import levels_of, load_frame_encoder
-from mfsn.experiment.description import (
+from mfsn.experiment.compute_task import load_network
+from mfsn.experiment.encoders import describe_encoder, doubts
+from mfsn.experiment.experiment import Experiment, VariantOnFold
+from mfsn.experiment.prepare import (
     Place,
+    describe,
+    load_encoders,
+    note_contamination,
     note_on_segments,
-    origin,
-    said_doubts,
-    structure_space,
 )
-from mfsn.experiment.encoders import describe_encoder
-from mfsn.experiment.experiment import Experiment
-from mfsn.experiment.prepare import note_contamination
 from mfsn.experiment.results import (
     FINISHED,
     CompleteRecord,
@@ -29,20 +28,15 @@ from mfsn.experiment.results import (
     read_table,
 )
 from mfsn.experiment.run_folder import FusionRunFolder
-from mfsn.experiment.saved_network import load_network
 from mfsn.experiment.tasks import FusionTask, list_tasks
-from mfsn.experiment.variant_on_fold import VariantOnFold
-from mfsn.model.build import make_network
 from mfsn.model.genotype import Genotype
 from mfsn.model.variants import make_variant
 from mfsn.search.settings import settings_of
 from pretrain.data.tables.utterances import table_hash
 from pretrain.shared.json_files import changed_files
 from pretrain.shared.normalized_text import canonical
-from pretrain.shared.paths import runs_folder
 from probe.corpora.read import read_probe_corpus
 from probe.folds.divide import divide, folds_hash
-from probe.heads.linear import Part
 
 
 def prepare_evaluation(
@@ -53,12 +47,8 @@ def prepare_evaluation(
     On the run's own corpus, unchanged, every network is tested on the test part of its fold. Any
     other corpus is tested as a whole, by the network of every fold.
 
-    Returns:
-        What `mfsn.experiment.prepare.prepare` returns
-
-    Raises:
-        ValueError: Something that the user has to correct, such as a corpus that shares speakers
-            or recordings with what was trained on.
+    Returns what `mfsn.experiment.prepare.prepare` returns. Raises `ValueError` for what the user
+    has to correct, such as a corpus that shares speakers or recordings with the training.
     """
     assert request.run is not None, "evaluate needs --run"
     trained_in = request.run
@@ -85,19 +75,15 @@ def prepare_evaluation(
                 f"--run {trained_in}: its encoder {role}, {entry['folder']}, has changed since. "
                 "Restore it, or train again."
             )
-    warnings = said_doubts(described)
+    warnings = doubts(described)
     corpus = corpus_to_test(request.corpus, trained_in, run)
     experiment = Experiment(
         corpus=corpus,
         variants={
             entry["name"]: make_variant(entry["name"], entry["sec"]) for entry in run["variants"]
         },
-        encoders={
-            role: load_frame_encoder(Path(entry["folder"]), device=place.device)
-            for role, entry in described.items()
-        },
+        encoders=load_encoders(described, place),
         settings=settings,
-        states_folder=runs_folder() / "states",
         device=place.device,
         trained=trained_in,
     )
@@ -107,20 +93,13 @@ def prepare_evaluation(
         "run": run["inputs"],
         "corpus": corpus.described["table_hash"],
     }
-    sec = next((v.sec for v in reversed(list(experiment.variants.values())) if v.sec), "")
     kept = ("protocol", "settings", "faults", "variants", "seeds", "folds", "trained_parts")
     since = ("protocol_folds",)  # which runs of before do not have
     description = {
         **{key: run[key] for key in (*kept, "selection")},
         **{key: run[key] for key in since if key in run},
-        "action": request.action,
-        "name": request.out.resolve().name,
-        **origin(place),
+        **describe(request, place, experiment, described),
         "run": str(trained_in.resolve()),
-        "corpus": corpus.described,
-        "encoders": described,
-        "levels": list(levels_of(experiment.encoders[sec].num_layers)) if sec else [],
-        **structure_space(settings),
         "optimistic": False,
         "notes": [
             f"Networks of {trained_in.resolve()}, trained on {run['corpus']['name']}; each "
@@ -131,7 +110,7 @@ def prepare_evaluation(
     }
     folder = FusionRunFolder(request.out)
     is_finished = folder.open(inputs, description)
-    note_contamination(folder, corpus, described, fingerprints=request.fingerprints)
+    note_contamination(request, folder, corpus, described)
     return experiment, tasks, folder, is_finished
 
 
@@ -143,34 +122,18 @@ def evaluate_saved(task: FusionTask, experiment: Experiment) -> TaskOutput:
     variant = experiment.variants[task.variant]
     genotype_file = source.folder / "genotype.json"
     genotype = Genotype.load(genotype_file) if genotype_file.is_file() else None
-    network = make_network(variant, experiment.sizes, task.seed, genotype)
+    network = experiment.networks.make(variant, task.seed, genotype)
     streams = experiment.streams_of(variant)
     bins = load_network(source.folder, network, streams)
     fold = VariantOnFold(task, experiment, streams=streams, bins=bins)
-    scores = fold.tested(network.to(experiment.device))
-    tested = fold.score(scores)
-    return TaskOutput(
-        result={
-            "test_ua": tested.ua,
-            "test_wa": tested.wa,
-            "constant_answer": fold.constant_answer(tested),
-            "seconds": round(time.monotonic() - started, 2),
-        },
-        tables={"predictions": fold.predictions(fold.selection, scores.argmax(axis=1))},
-    )
+    output = fold.outcome(network.to(experiment.device))
+    output.result["seconds"] = round(time.monotonic() - started, 2)
+    return output
 
 
 def corpus_to_test(spec: str, trained_in: Path, run: dict[str, Any]) -> EmotionCorpus:
-    """Returns what each fold's network is to be tested on.
-
-    Args:
-        spec: As given to `--corpus`.
-        trained_in: Run folder of the networks.
-        run: Its run.json.
-
-    Raises:
-        ValueError: The corpus shares speakers or recordings with what was trained on.
-    """
+    """Returns what each fold's network of the `run` in the folder `trained_in` is to be tested on.
+    Raises `ValueError` when it shares speakers or recordings with what was trained on."""
     protocol = run.get("protocol_spec", run["protocol"])
     table = read_probe_corpus(spec)
     lists = protocol.partition("=")[2]
@@ -186,7 +149,7 @@ def corpus_to_test(spec: str, trained_in: Path, run: dict[str, Any]) -> EmotionC
         own = read_emotion_corpus(spec, protocol, run["folds"])
         _check_same_folds(spec, trained_in, run, own)
         return own
-    whole = as_whole(table, spec)
+    whole = as_whole(table, spec, run["folds"])
     trained_classes = run["corpus"]["classes"]
     if unknown := sorted(set(whole.classes) - set(trained_classes)):
         raise FusionRunError(
@@ -195,16 +158,7 @@ def corpus_to_test(spec: str, trained_in: Path, run: dict[str, Any]) -> EmotionC
             "classes, or leave such utterances without emotion."
         )
     _refuse_known(spec, trained_in, run, whole.table, known_as)
-    rows = whole.parts["all"].test
-    none = rows[:0]
-    return dataclasses.replace(
-        whole,
-        classes=tuple(trained_classes),
-        parts={name: Part(fold=name, train=none, dev=none, test=rows) for name in run["folds"]},
-        folds=pd.concat(
-            [whole.folds.assign(fold=name) for name in run["folds"]], ignore_index=True
-        ),
-    )
+    return dataclasses.replace(whole, classes=tuple(trained_classes))
 
 
 def _check_same_folds(spec: str, trained_in: Path, run: dict[str, Any], own: EmotionCorpus) -> None:
@@ -240,13 +194,12 @@ def _refuse_known(
             f"{trained_in} was trained on (the first is {shared['id'].iloc[0]!r}). Give a corpus "
             f"without them, or {known_as}."
         )
-    if str(table["source"].iloc[0]) == run["corpus"]["name"]:
-        # Those of runs from before may have another Unicode form.
-        names = set(map(canonical, known["speaker"]))
-        speakers = sorted(set(table["speaker"]) & names - {""})
-        if speakers:
-            raise FusionRunError(
-                f"--corpus {spec}: its speaker {speakers[0]!r} was in the corpus of the "
-                f"same name that {trained_in} was trained on. Give a corpus without these "
-                f"speakers ({len(speakers)} in all), or another NAME if they are other people."
-            )
+    # Names in runs from before may have another Unicode form.
+    names = set(map(canonical, known["speaker"])) - {""}
+    speakers = sorted(set(table["speaker"]) & names)
+    if speakers and str(table["source"].iloc[0]) == run["corpus"]["name"]:
+        raise FusionRunError(
+            f"--corpus {spec}: its speaker {speakers[0]!r} was in the corpus of the same name that "
+            f"{trained_in} was trained on. Give a corpus without these speakers ({len(speakers)} "
+            "in all), or another NAME if they are other people."
+        )

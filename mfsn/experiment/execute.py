@@ -2,34 +2,25 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import PartialState
 
-from mfsn.command_line import FusionRequest
+from mfsn.command_line import WORKER, FusionRequest
 from mfsn.experiment.compute_task import compute_task
-from mfsn.experiment.description import Place
 from mfsn.experiment.evaluation import evaluate_saved, prepare_evaluation
 from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.precision import check_precision, matmul_precision_in
-from mfsn.experiment.prepare import prepare
-from mfsn.experiment.results import KEY, read_run
-from mfsn.experiment.run_folder import FusionRunFolder
-from mfsn.experiment.tasks import FusionTask, work
-from mfsn.experiment.workers import (
-    WORKER,
-    WorkerError,
-    refuse_jobs_of_a_launcher,
-    run_workers,
-    speaks_for_all,
-)
+from mfsn.experiment.prepare import Place, prepare
+from mfsn.experiment.results import read_run
+from mfsn.experiment.tasks import FusionTask, run_workers, speaks_for_all, work
+from pretrain.engine.arithmetic.kept_precision import say_at_once
 from pretrain.engine.arithmetic.processor_tuning import tune_machine
 from pretrain.engine.launch import end_processes, prepare_environment, use_all_cores_if_alone
+from pretrain.shared.processes.workers import WorkerError, refuse_jobs_of_a_launcher
 from probe.corpora.options import specs_of
 
 
@@ -58,11 +49,12 @@ def _execute(request: FusionRequest, arguments: Sequence[str], place: Place) -> 
     tune_machine(path=matmul_precision_in(request.out))
     (corpus,) = specs_of([request.corpus], request.columns)
     request = replace(request, corpus=corpus)
-    with _quiet_unless_first():
-        if request.action == "evaluate":
-            experiment, tasks, folder, is_finished = prepare_evaluation(request, place)
-        else:
-            experiment, tasks, folder, is_finished = prepare(request, place)
+    with contextlib.ExitStack() as quiet:
+        if not speaks_for_all(os.environ):
+            nowhere = quiet.enter_context(open(os.devnull, "w"))
+            quiet.enter_context(contextlib.redirect_stdout(nowhere))
+        prepare_it = prepare_evaluation if request.action == "evaluate" else prepare
+        experiment, tasks, folder, is_finished = prepare_it(request, place)
     if is_finished:
         print(f"Already finished with these settings: {request.out.resolve()}", flush=True)
         return
@@ -70,13 +62,17 @@ def _execute(request: FusionRequest, arguments: Sequence[str], place: Place) -> 
         if request.action != "evaluate":
             check_precision(experiment.settings, place.device)
         _work(request, arguments, place, experiment, tasks)
-        is_merged = _finish(experiment, folder)
-    if WORKER not in os.environ:
+        is_merged = folder.finish(experiment.variants, experiment.corpus)
+    if WORKER in os.environ:
+        return
+    if is_merged:
+        run = read_run(request.out)
+        done, there = len(run["folds"]), len(run.get("protocol_folds", run["folds"]))
+        share = f" of {done} of {there} folds" if done < there else ""
+        print(f"Results{share}: {request.out.resolve()}", flush=True)
+    else:
         print(
-            f"Results{_which_folds(request.out)}: {request.out.resolve()}"
-            if is_merged
-            else "Other processes work on what is left; the last of them writes the results.",
-            flush=True,
+            "Other processes work on what is left; the last of them writes the results.", flush=True
         )
 
 
@@ -104,43 +100,4 @@ def _work(
             print("A process failed, but all tasks are finished: others did its work.", flush=True)
     else:
         one = evaluate_saved if request.action == "evaluate" else compute_task
-        work(tasks, partial(one, experiment=experiment), experiment.say)
-
-
-def _finish(experiment: Experiment, folder: FusionRunFolder) -> bool:
-    """Writes the tables of the run, if all its tasks are finished; returns whether they are."""
-
-    def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
-        parameters = {result["variant"]: result.get("parameters", 0) for result in results}
-        return {
-            "variants": [
-                {**variant.described(), "parameters": parameters[name]}
-                for name, variant in experiment.variants.items()
-            ],
-            "constant_networks": [
-                {key: result[key] for key in (*KEY, "constant_answer")}
-                for result in results
-                if result.get("constant_answer")
-            ],
-            "seconds": round(sum(result["seconds"] for result in results), 1),
-            "tasks": results,
-        }
-
-    return folder.finish(list(experiment.variants), experiment.corpus, summary)
-
-
-def _which_folds(out: Path) -> str:
-    """Returns which share of the protocol the scores are of, where it is not all of it."""
-    run = read_run(out)
-    done, there = len(run["folds"]), len(run.get("protocol_folds", run["folds"]))
-    return f" of {done} of {there} folds" if done < there else ""
-
-
-@contextlib.contextmanager
-def _quiet_unless_first() -> Iterator[None]:
-    """Keeps processes from repeating what the first one says."""
-    if speaks_for_all(os.environ):
-        yield
-    else:
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-            yield
+        work(tasks, partial(one, experiment=experiment), say_at_once)

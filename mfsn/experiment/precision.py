@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mfsn.experiment.results import FusionRunError, read_run
+from mfsn.experiment.run_folder import visible_files
 from mfsn.search.settings import MfsnSettings
 from pretrain.engine.arithmetic.kept_precision import decided_once, named, say_at_once, warn_if_slow
 from pretrain.engine.arithmetic.precision import (
@@ -17,7 +18,6 @@ from pretrain.engine.arithmetic.precision import (
     BF16,
     FP32,
     Choice,
-    Precision,
     Widths,
     choose_precision,
 )
@@ -33,23 +33,18 @@ FRAMES_PER_SEGMENT = 149
 def choose_for_fit(
     settings: MfsnSettings, out: Path, search: Path | None, dim: int, device: torch.device
 ) -> Choice:
-    """Returns the precision of a command's trainings.
-
-    Args:
-        settings: Of the command.
-        out: Its run folder, new or not; what is decided is kept in it for all processes.
-        search: Run folder of a search that is to be judged, which must have the same.
-        dim: Width of the encoders' states.
-        device: That networks are trained on.
-    """
+    """Returns the precision of a command's trainings, of states of width `dim`. What is decided is
+    kept in `out` for all processes; the run folder of a `search` that is judged must have it."""
     asked = settings.fit.precision
     if asked != AUTO:
         return Choice(asked, ASKED)
     for folder in (out, search):
-        if folder is not None and (there := _precision_in(folder)) is not None:
+        inputs = _run_in(folder).get("inputs", {}) if folder is not None else {}
+        if (there := named(inputs.get(PRECISION_INPUT))) is not None:
             return Choice(there, f"as in {folder}")
-    table = out if _may_be_run_folder(out) else None  # `RunFolder.open` says what it is else
-    return decided_once(table, lambda: _decide(settings, dim, device))
+    # What else it is, `FusionRunFolder.open` says.
+    may_be_run = not out.exists() or (out.is_dir() and not visible_files(out))
+    return decided_once(out if may_be_run else None, lambda: _decide(settings, dim, device))
 
 
 def with_precision(settings: MfsnSettings, choice: Choice) -> MfsnSettings:
@@ -89,19 +84,8 @@ def matmul_precision_in(out: Path) -> str | None:
     return kept if isinstance(kept, str) else None
 
 
-def _precision_in(folder: Path) -> Precision | None:
-    inputs = _run_in(folder).get("inputs")
-    return named(inputs.get(PRECISION_INPUT)) if isinstance(inputs, dict) else None
-
-
 def _run_in(folder: Path) -> Mapping[str, Any]:
     return read_run(folder) if has_record(folder) else {}
-
-
-def _may_be_run_folder(out: Path) -> bool:
-    if not out.exists():
-        return True
-    return out.is_dir() and all(file.name.startswith(".") for file in out.iterdir())
 
 
 def _decide(settings: MfsnSettings, dim: int, device: torch.device) -> Choice:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.data.tables.delimited import read_csv
 from pretrain.shared.atomic_files import replace_text, replaced
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import (
@@ -38,6 +39,9 @@ OPTIMISTIC = "test-selected (optimistic)"
 RUNNING, STOPPED, FAILED, FINISHED = "running", "stopped", "failed", "finished"
 """What run.json says of the run's state."""
 
+KEY = ("variant", "seed", "fold")
+"""Columns that name the task; a task's own tables leave them out."""
+
 COLUMNS: dict[str, tuple[str, ...]] = {
     "scores": ("variant", "seed", "selection", "metric", "value"),
     "predictions": (
@@ -45,14 +49,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "folds": ("fold", "id", "part"),
     "epochs": (
-        "variant", "seed", "fold", "epoch", "train_loss", "dev_loss", "dev_ua", "dev_wa",
-        "seconds", "entropy", "leading", "phase",
+        *KEY, "epoch", "train_loss", "dev_loss", "dev_ua", "dev_wa", "seconds", "entropy",
+        "leading", "phase",
     ),
-    "alpha": ("variant", "seed", "fold", "epoch", "cell", "operation", "weight"),
-    "levels": ("variant", "seed", "fold", "level", "layer", "dev_ua", "dev_wa"),
+    "alpha": (*KEY, "epoch", "cell", "operation", "weight"),
+    "levels": (*KEY, "level", "layer", "dev_ua", "dev_wa"),
     "structures": (
-        "variant", "seed", "fold", "level", "layer", "operations", "dev_ua", "dev_wa", "epoch",
-        "test_ua", "test_wa", "trained_epoch", "trained_dev_ua",
+        *KEY, "level", "layer", "operations", "dev_ua", "dev_wa", "epoch", "test_ua", "test_wa",
+        "trained_epoch", "trained_dev_ua",
     ),
     "exhaustive": (
         "seed", "fold", "level", "layer", "operations", "dev_ua", "dev_wa", "dev_loss", "test_ua",
@@ -86,9 +90,6 @@ UTTERANCES = ("id", "speaker", "session", "audio_hash")
 OF_TASKS = ("predictions", "epochs", "alpha", "levels", "structures", "exhaustive")
 """Tables that are joined from the tasks' own."""
 
-KEY = ("variant", "seed", "fold")
-"""Columns that name the task; a task's own tables leave them out."""
-
 RESULT_FILE = "result.json"
 """Written last: a task is finished when it is there."""
 
@@ -120,15 +121,10 @@ def write_output(folder: Path, output: TaskOutput) -> None:
 def merge(
     folder: Path, tasks: Sequence[tuple[Mapping[str, Any], Path]], folds: pd.DataFrame
 ) -> list[dict[str, Any]]:
-    """Joins the tables of all tasks in `folder` and scores the pooled predictions.
+    """Joins the tables of all tasks in the run folder and scores the pooled predictions.
 
-    Args:
-        folder: The run folder.
-        tasks: The columns that name each task, and its folder.
-        folds: fold, id, part.
-
-    Returns:
-        The result of each task, with the columns that name it.
+    Of each task `tasks` has the columns that name it, and its folder. Returns their results, with
+    these columns.
     """
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in OF_TASKS}
     results = []
@@ -165,8 +161,7 @@ def scores_of(predictions: pd.DataFrame) -> pd.DataFrame:
     key = ["variant", "seed", "selection"]
     for names, frame in predictions.groupby(key, sort=False):
         scores = score_task("emotion", frame["target"].tolist(), frame["prediction"].tolist())
-        for metric, value in scores.items():
-            lines.append({**dict(zip(key, names, strict=True)), "metric": metric, "value": value})
+        lines += [(*names, metric, value) for metric, value in scores.items()]
     return pd.DataFrame(lines, columns=list(COLUMNS["scores"]))
 
 
@@ -177,13 +172,10 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Reads a table as text, so that joining it changes no digit.
-
-    Raises:
-        FusionRunError: The file is missing or damaged.
-    """
+    """Reads a table as text, so that joining it changes no digit. Raises `FusionRunError` when the
+    file is missing or damaged."""
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        return read_csv(path)
     except (OSError, ValueError) as error:
         raise FusionRunError(
             f"{path} cannot be read ({error}): remove its folder and give the same command again."
@@ -234,11 +226,7 @@ class TaskRecord(Schema):
 
 
 def read_json(path: Path, schema: type[Schema] = Schema) -> dict[str, Any]:
-    """Reads a JSON object.
-
-    Raises:
-        FusionRunError: The file is missing or damaged.
-    """
+    """Reads a JSON object. Raises `FusionRunError` when the file is missing or damaged."""
     try:
         return read_object(path, schema)
     except JsonError as error:
@@ -248,11 +236,8 @@ def read_json(path: Path, schema: type[Schema] = Schema) -> dict[str, Any]:
 
 
 def read_run(folder: Path, schema: type[FusionRunRecord] = FusionRunRecord) -> dict[str, Any]:
-    """Reads run.json of a run folder of MFSN.
-
-    Raises:
-        FusionRunError: The folder holds no run of MFSN, or one of another format.
-    """
+    """Reads run.json of a run folder of MFSN. Raises `FusionRunError` when it holds no run of MFSN,
+    or one of another format."""
     if not has_record(folder):
         raise FusionRunError(f"{folder} is not a run folder of MFSN: it has no run.json.")
     run = read_json(folder / RUN_FILE)

@@ -14,6 +14,7 @@ from mfsn.experiment.results import (
     FAILED,
     FINISHED,
     FORMAT,
+    KEY,
     KIND,
     RUNNING,
     STOPPED,
@@ -25,6 +26,7 @@ from mfsn.experiment.results import (
     write_table,
 )
 from mfsn.experiment.tasks import list_tasks
+from mfsn.model.variants import Variant
 from pretrain.shared.json_files import FILES, digests_of, parse_object
 from pretrain.shared.processes.locks import lock
 from pretrain.shared.run_record import has_record
@@ -44,6 +46,12 @@ def as_read(values: Mapping[str, Any]) -> dict[str, Any]:
     return parse_object(json.dumps(values), "the inputs")
 
 
+def visible_files(folder: Path) -> list[str]:
+    """Returns the names of all files of a folder, if it is one, but the hidden ones."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    return [file.name for file in files if not file.name.startswith(".")]
+
+
 class FusionRunFolder:
     """The folder given by --out; several processes may have it open."""
 
@@ -53,16 +61,10 @@ class FusionRunFolder:
         self._at_work: TextIO | None = None
 
     def joined(self, key: str, wanted: Sequence[Any], order: Sequence[Any] = ()) -> list[Any]:
-        """Returns `wanted` and what the folder has of `key` already, one of `GROWING`.
-
-        Args:
-            key: Its name among the inputs.
-            wanted: What the command asks for.
-            order: All that there could be, in order; others are not taken from the folder.
-        """
-        known: list[Any] = []
-        if has_record(self.path):
-            known = read_run(self.path).get("inputs", {}).get(key, [])
+        """Returns `wanted` and what the folder has of the input `key` already, one of `GROWING`;
+        with an `order` only what is in it, and so ordered."""
+        run = read_run(self.path) if has_record(self.path) else {}
+        known = run.get("inputs", {}).get(key, [])
         if order:
             return [value for value in order if value in wanted or value in known]
         return sorted({*wanted, *known})
@@ -73,22 +75,14 @@ class FusionRunFolder:
 
         Unless the run is finished, this process counts as at work on it from here on.
 
-        Args:
-            inputs: Everything that a number depends on, by name, in plain values.
-            description: The rest of run.json; kept as it is in a folder that has one.
-
-        Returns:
-            Whether the run is already finished.
-
-        Raises:
-            FusionRunError: The folder holds something else, or a run of other inputs.
+        The `inputs` are everything that a number depends on, in plain values; the `description` is
+        the rest of run.json, and is kept as it is in a folder that has one. Returns whether the run
+        is already finished. Raises `FusionRunError` when the folder holds something else, or a run
+        of other inputs.
         """
         if self.path.exists() and not self.path.is_dir():
             raise FusionRunError(f"`--out` must be a folder, but {self.path} is a file instead.")
-        is_new = not has_record(self.path)
-        files = self.path.iterdir() if self.path.is_dir() else ()
-        foreign = [file.name for file in files if not file.name.startswith(".")]
-        if is_new and foreign:
+        if not has_record(self.path) and (foreign := visible_files(self.path)):
             raise FusionRunError(
                 f"{self.path} holds something else than a run of MFSN ({foreign[0]}): choose "
                 "another --out."
@@ -129,8 +123,7 @@ class FusionRunFolder:
                         self._write({**read_run(self.path), **entry})
         except BaseException as error:
             if self._at_work is not None:
-                with suppress(OSError):
-                    self._leave(_status_after(error))
+                self._leave_after(error)
             raise
 
     @contextmanager
@@ -140,10 +133,13 @@ class FusionRunFolder:
         try:
             yield
         except BaseException as error:
-            with suppress(OSError):  # the disk may be what ended it
-                self._leave(_status_after(error))
+            self._leave_after(error)
             raise
         self._leave(None)
+
+    def _leave_after(self, error: BaseException) -> None:
+        with suppress(OSError):  # the disk may be what ended it
+            self._leave(STOPPED if isinstance(error, KeyboardInterrupt) else FAILED)
 
     def _leave(self, status: str | None) -> None:
         """Ends this process's work; the last one to leave writes the status."""
@@ -162,36 +158,37 @@ class FusionRunFolder:
                 self._at_work.close()
                 self._at_work = None
 
-    def finish(
-        self,
-        variants: Sequence[str],
-        corpus: EmotionCorpus,
-        summary: Callable[[list[dict[str, Any]]], dict[str, Any]],
-    ) -> bool:
-        """Joins the tables of all tasks; one process does it, later ones find it done.
-
-        Args:
-            variants: Names of all of them.
-            corpus: With all its folds.
-            summary: From the tasks' results to further entries of run.json.
-
-        Returns:
-            Whether all tasks are finished, those too that other commands have added.
-        """
+    def finish(self, variants: Mapping[str, Variant], corpus: EmotionCorpus) -> bool:
+        """Joins the tables of all tasks; one process does it, later ones find it done. Returns
+        whether all tasks are finished, those too that other commands have added."""
         with lock(self._lock, wait=True):
             run = read_run(self.path)
-            tasks = list_tasks(self.path, variants, run["seeds"], run["folds"])
+            tasks = list_tasks(self.path, list(variants), run["seeds"], run["folds"])
             if not all(task.is_finished for task in tasks):
                 return False
             if run["status"] != FINISHED:
                 folds = corpus.folds[corpus.folds["fold"].isin(run["folds"])]
                 results = merge(self.path, [(task.names, task.folder) for task in tasks], folds)
-                known = corpus.table[list(UTTERANCES)]
-                write_table(self.path / "utterances.csv", known)
+                write_table(self.path / "utterances.csv", corpus.table[list(UTTERANCES)])
                 written = [f"{name}.csv" for name in (*COLUMNS, "utterances")]
                 there = [name for name in written if (self.path / name).is_file()]
-                digests = {FILES: digests_of(self.path, there)}
-                self._write({**run, **summary(results), **digests, "status": FINISHED})
+                parameters = {result["variant"]: result.get("parameters", 0) for result in results}
+                run |= {
+                    "variants": [
+                        {**variant.described(), "parameters": parameters[name]}
+                        for name, variant in variants.items()
+                    ],
+                    "constant_networks": [
+                        {key: result[key] for key in (*KEY, "constant_answer")}
+                        for result in results
+                        if result.get("constant_answer")
+                    ],
+                    "seconds": round(sum(result["seconds"] for result in results), 1),
+                    "tasks": results,
+                    FILES: digests_of(self.path, there),
+                    "status": FINISHED,
+                }
+                self._write(run)
                 for task in tasks:
                     # Left by a process that was killed just behind its result.
                     rmtree(task.checkpoints, ignore_errors=True)
@@ -221,10 +218,6 @@ class FusionRunFolder:
                 f"{self.path} holds a run of other settings. Choose another --out, or set these "
                 "back:\n" + "\n".join(unequal)
             )
-
-
-def _status_after(error: BaseException) -> str:
-    return STOPPED if isinstance(error, KeyboardInterrupt) else FAILED
 
 
 def _places(inputs: Mapping[str, Any]) -> list[str]:

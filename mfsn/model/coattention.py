@@ -17,8 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mfsn.model.mfcc_branch import MfccBranch
-from mfsn.model.spectrogram_branch import SpectrogramBranch
+from mfsn.model.acoustic_branches import MfccBranch, SpectrogramBranch
 from pretrain.model.encoder import seeded_weights
 from pretrain.shared.checked_settings import settings, within
 

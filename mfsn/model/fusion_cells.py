@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mfsn.model.operations import OPERATIONS, make_operation
+from mfsn.model.operations import OPERATIONS
 from pretrain.model.encoder import seeded_weights
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.random_streams import generator
@@ -102,4 +102,4 @@ def _seeded_operation(
     name: str, dim: int, settings: FusionSettings, cell: int, seed: int
 ) -> nn.Module:
     with seeded_weights(seed, f"mfsn cell {cell} {name}"):
-        return make_operation(name, dim, settings.ism)
+        return OPERATIONS[name].make(dim, settings.ism)

@@ -1,15 +1,19 @@
 """A structure that a search can find: a level of speech and one operation per Fusion Cell."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict
 
 from mfsn.model.fusion_cells import LEVELS, MAX_CELLS
 from mfsn.model.operations import OPERATIONS
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.errors import InputError
-from pretrain.shared.json_files import JsonError, parse_object
+from pretrain.shared.json_files import JsonError, Schema, parse_object
 
 FORMAT = 1
 MOST_STRUCTURES = 100_000
@@ -21,6 +25,17 @@ UNKNOWN_LAYER = -1
 
 class GenotypeError(InputError):
     """A genotype or its file is not one; the message names the file and the key."""
+
+
+class GenotypeFile(Schema):
+    """genotype.json; what values a structure may have, it says itself."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    format: Literal[1]
+    level: int
+    layer: int
+    operations: list[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +52,14 @@ class Genotype:
     """One of `OPERATIONS` per Fusion Cell."""
 
     def __post_init__(self) -> None:
-        if not _is_integer(self.level) or not 0 <= self.level < len(LEVELS):
+        if not 0 <= self.level < len(LEVELS):
             raise GenotypeError(f"`level` must be 0, 1 or 2, but is {self.level!r} instead.")
-        if not _is_integer(self.layer) or self.layer < UNKNOWN_LAYER:
+        if self.layer < UNKNOWN_LAYER:
             raise GenotypeError(
                 f"`layer` must be the number of a layer or -1, but is {self.layer!r} instead."
             )
-        if not isinstance(self.operations, tuple) or not self.operations:
-            raise GenotypeError(
-                "`operations` must name one operation per cell, but is "
-                f"{self.operations!r} instead."
-            )
+        if not self.operations:
+            raise GenotypeError("`operations` must name one operation per cell, but is empty.")
         if len(self.operations) > MAX_CELLS:
             raise GenotypeError(
                 f"`operations` must name at most {MAX_CELLS} operations, but names "
@@ -61,35 +73,16 @@ class Genotype:
 
     def to_json(self) -> str:
         """Returns the text of its file."""
-        values = {
-            "format": FORMAT,
-            "level": self.level,
-            "layer": self.layer,
-            "operations": list(self.operations),
-        }
-        return json.dumps(values, indent=2) + "\n"
+        return json.dumps({"format": FORMAT, **vars(self)}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, where: str = "the genotype") -> "Genotype":
         """Reads what `to_json` wrote; a `GenotypeError` names `where` and the key at fault."""
         try:
-            values = parse_object(text, where)
+            values = parse_object(text, where, GenotypeFile)
         except JsonError as error:
             raise GenotypeError(f"{error} Name the genotype.json of a search.") from error
-        if values.get("format") != FORMAT:
-            raise GenotypeError(
-                f"{where}: `format` must be {FORMAT}, but is {values.get('format')!r} instead."
-            )
-        keys = ("level", "layer", "operations")
-        for key in keys:
-            if key not in values:
-                raise GenotypeError(f"{where}: `{key}` is missing.")
-        for key in values:
-            if key not in ("format", *keys):
-                raise GenotypeError(f"{where}: unknown key `{key}`.")
-        operations = values["operations"]
-        if isinstance(operations, list):
-            operations = tuple(operations)
+        operations = tuple(values["operations"])
         try:
             return cls(level=values["level"], layer=values["layer"], operations=operations)
         except GenotypeError as error:
@@ -120,15 +113,9 @@ class Genotype:
         return "\n".join(lines)
 
 
-def all_structures(
-    num_cells: int, layers: tuple[int, int, int] = (UNKNOWN_LAYER,) * 3
-) -> list[Genotype]:
-    """Returns the whole search space of `num_cells` Fusion Cells; `layers` are the SEC
-    encoder's early, middle and last.
-
-    Raises:
-        ValueError: There are more than anyone can train.
-    """
+def all_structures(num_cells: int, layers: Sequence[int] = (UNKNOWN_LAYER,) * 3) -> list[Genotype]:
+    """Returns the whole search space of `num_cells` Fusion Cells; `layers` are the SEC encoder's
+    early, middle and last. Raises `ValueError`: there are more than anyone can train."""
     num_structures = len(LEVELS) * len(OPERATIONS) ** num_cells
     if num_structures > MOST_STRUCTURES:
         raise InputError(
@@ -149,7 +136,3 @@ def _formula(name: str, x: str) -> str:
         return f"{x} + y"
     operation = name.removesuffix("_reverse")
     return f"{operation}({x}, y)" if operation == name else f"{operation}(y, {x})"
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

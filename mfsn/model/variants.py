@@ -1,8 +1,15 @@
-"""Which networks are compared: the rows of the paper's Table 5, and a structure given by hand."""
+"""Which networks are compared, as in the paper's Table 5 and beyond it, and how they are built."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
+
+from mfsn.model.coattention import HeadSettings
+from mfsn.model.fusion_cells import FusionSettings
+from mfsn.model.genotype import Genotype, all_structures
+from mfsn.model.network import DerivedNetwork, DualStream, SingleStream, Supernet
 from mfsn.roles import CONTINUOUS, QUANTIZED, SEC, TEC
 
 
@@ -68,3 +75,38 @@ def make_variant(name: str, sec: str = SEC) -> Variant:
         sec="" if alone == TEC else alone or sec,
         search=name == MFSN,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """Builds the networks of a command, of what they have in common."""
+
+    num_classes: int
+    dims: Mapping[str, int]
+    """Dimensions of the encoders' states, by role."""
+
+    head: HeadSettings
+    fusion: FusionSettings
+
+    def make(self, variant: Variant, seed: int, genotype: Genotype | None = None) -> nn.Module:
+        """Returns a variant's network with the initial weights of `seed`: the supernet where a
+        structure is searched and none is given."""
+        common: dict[str, Any] = {"num_classes": self.num_classes, "head": self.head, "seed": seed}
+        dims = [self.dims[role] for role in variant.streams]
+        if len(dims) == 1:
+            return SingleStream(which="tec" if variant.tec else "sec", dim=dims[0], **common)
+        common |= {"tec_dim": dims[0], "sec_dim": dims[1]}
+        if variant.name == BOTH:
+            return DualStream(**common)
+        if variant.search and genotype is None:
+            return Supernet(fusion=self.fusion, **common)
+        assert genotype is not None, variant
+        return DerivedNetwork(genotype, fusion=self.fusion, **common)
+
+    def check(self, variants: Iterable[Variant], genotype: Genotype | None) -> None:
+        """Builds every network once; raises the ValueError of sizes that do not fit together, or of
+        more structures than can be trained."""
+        for variant in variants:
+            if variant.name == EXHAUST:
+                genotype = all_structures(self.fusion.num_cells)[0]
+            self.make(variant, 0, genotype)

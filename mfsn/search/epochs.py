@@ -1,4 +1,5 @@
-"""The loop over epochs that training and search share: train, score on the dev part, keep the best.
+"""What a training is given, and the loop over epochs that training and search share: train, score
+on the dev part, keep the best.
 
 A resumed loop equals the straight one to the bit: the order of the segments, the levels and dropout
 are drawn from the seed and the number of the epoch, everything else is in the checkpoint that is
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,37 +19,53 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from mfsn.data.fold_data import FoldData, IntArray, labels_of
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import FoldData, IntArray, SegmentBatch, labels_of
 from mfsn.search.predict import NetworkFunction, Scores, predict_each, score
-from mfsn.search.training import Training
-from mfsn.search.training_settings import FitSettings
+from mfsn.search.settings import FitSettings
 from mfsn.search.training_state import TrainingState
 from pretrain.engine.interrupts import StopRequest
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import hash_of
 from pretrain.shared.random_streams import generator
 
+OnEpoch = Callable[[int, NetworkFunction], Any]
+"""Called after every epoch with its number (from 1) and the network as the dev part would choose
+it, in evaluation mode. It may score what training must not see: neither weights nor random numbers
+nor the choice depend on it. What it returns (plain values) is kept by epoch in `observed`, through
+a resume too."""
 
-class TrainingDivergedError(InputError):
-    """A loss that is not a finite number."""
+Row = dict[str, Any]
+"""Of a table."""
+
+OnRow = Callable[[Row], None]
+"""Called with every new row of a table, to show it or to write it down."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Epochs:
-    """What is done in every epoch."""
+class Training:
+    """Everything but the network that `fit`, `search` and `train_every_structure` depend on."""
 
-    train: Callable[[int, "LossMeter"], None]
-    """Trains one epoch, given its number and where to report every batch's loss."""
+    streams: nn.Module
+    """Fills a batch with the encoders' states; what takes gradients in it is trained too."""
 
-    candidates: Callable[[], Sequence[NetworkFunction]]
-    """Networks (functions of the present weights) among which the dev part chooses."""
+    fold: FoldData
+    """Training part and dev part."""
 
-    describe: Callable[[], dict[str, Any]]
-    """Further columns of epochs.csv."""
+    settings: FitSettings
+    seed: int
+    """Of order, levels and dropout."""
 
-    trajectory: Callable[[int], list[dict[str, Any]]]
-    """Rows to remember after an epoch, and at 0 those before the first."""
+    checkpoint: Path | None = None
+    """A folder of this training alone; the same call continues what is there."""
+
+    device: torch.device | str = "cpu"
+    on_epoch: OnEpoch | None = None
+    on_row: OnRow | None = None
+    """Gets the rows of epochs.csv."""
+
+
+class TrainingDivergedError(InputError):
+    """A loss that is not a finite number."""
 
 
 class LossMeter:
@@ -89,21 +107,32 @@ def require_finite(value: float, what: str) -> None:
 
 def run_epochs(
     state: TrainingState,
-    epochs: Epochs,
     training: Training,
     *,
+    train: Callable[[int, LossMeter], None],
+    candidates: Callable[[], Sequence[NetworkFunction]],
     selection: IntArray,
     fingerprint: str,
+    describe: Callable[[], Row] = dict,
+    trajectory: Callable[[int], list[Row]] = lambda epoch: [],
 ) -> None:
-    """Trains until the patience is out, chooses on the dev utterances `selection`, and leaves the
-    weights of the best epoch in the state's modules, in evaluation mode.
+    """Trains until the patience is out, and leaves the weights of the best epoch in the state's
+    modules, in evaluation mode.
+
+    Args:
+        train: Trains one epoch, given its number and where to report every batch's loss.
+        candidates: Networks (functions of the present weights) among which the dev part chooses.
+        selection: The dev utterances by which it does.
+        fingerprint: Of what a checkpoint must agree on.
+        describe: Further columns of epochs.csv.
+        trajectory: Rows to remember after an epoch, and at 0 those before the first.
 
     Raises `KeyboardInterrupt` on SIGINT or SIGTERM, after the current batch; with a checkpoint the
-    same call then continues after the last complete epoch, if `fingerprint` is the same.
+    same call then continues after the last complete epoch.
     """
     data, settings, checkpoint = training.fold.data, training.settings, training.checkpoint
     history = state.history
-    history.trajectory.extend(epochs.trajectory(0))
+    history.trajectory.extend(trajectory(0))
     if checkpoint is not None:
         state.resume(checkpoint, fingerprint)
         history = state.history
@@ -116,14 +145,12 @@ def run_epochs(
             started = time.perf_counter()
             epoch = history.epoch + 1
             meter = LossMeter(epoch, stop)
-            state.network.train()
-            state.streams.train()
-            epochs.train(epoch, meter)
-            state.network.eval()
-            state.streams.eval()
-            candidates = epochs.candidates()
+            state.train(True)
+            train(epoch, meter)
+            state.train(False)
+            networks = candidates()
             outputs = predict_each(
-                candidates,
+                networks,
                 state.streams,
                 data,
                 selection,
@@ -132,38 +159,31 @@ def run_epochs(
             )
             scores = [score(output, labels) for output in outputs]
             choice = max(range(len(scores)), key=lambda place: scores[place].rank())
-            _record(state, epoch, meter.mean(), scores, choice, epochs)
-            history.epochs[-1]["seconds"] = time.perf_counter() - started
+            row = {"epoch": epoch, "train_loss": meter.mean(), **describe()}
+            _record(state, row, scores, choice)
+            history.trajectory.extend(trajectory(epoch))
+            row["seconds"] = time.perf_counter() - started
             if training.on_epoch is not None:
-                history.observed[str(epoch)] = training.on_epoch(epoch, candidates[choice])
+                history.observed[str(epoch)] = training.on_epoch(epoch, networks[choice])
             if checkpoint is not None:
                 state.save(checkpoint, fingerprint)
             if training.on_row is not None:
-                training.on_row(history.epochs[-1])
+                training.on_row(row)
             meter.stop_if_asked()
     state.restore_best()
-    state.network.eval()
-    state.streams.eval()
+    state.train(False)
 
 
-def _record(
-    state: TrainingState,
-    epoch: int,
-    train_loss: float,
-    scores: Sequence[Scores],
-    choice: int,
-    epochs: Epochs,
-) -> None:
+def _record(state: TrainingState, row: Row, scores: Sequence[Scores], choice: int) -> None:
     """Writes an epoch down and keeps its weights if it is the best so far."""
     history, chosen = state.history, scores[choice]
-    require_finite(chosen.loss, f"epoch {epoch}: the dev loss")
-    on_dev = {f"dev_{name}": value for name, value in asdict(chosen).items()}
-    history.epoch = epoch
-    history.epochs.append({"epoch": epoch, "train_loss": train_loss, **on_dev, **epochs.describe()})
-    history.trajectory.extend(epochs.trajectory(epoch))
+    history.epoch = row["epoch"]
+    require_finite(chosen.loss, f"epoch {history.epoch}: the dev loss")
+    row |= {f"dev_{name}": value for name, value in asdict(chosen).items()}
+    history.epochs.append(row)
     best = history.best
     if not best or chosen.rank() > Scores(ua=best["ua"], wa=best["wa"], loss=best["loss"]).rank():
-        history.best_epoch = epoch
+        history.best_epoch = history.epoch
         candidates = [asdict(candidate) for candidate in scores]
         history.best = {**asdict(chosen), "choice": choice, "candidates": candidates}
         state.keep_as_best()

@@ -11,8 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from mfsn.data.fold_data import IntArray, ReadableSegments, in_batches
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import IntArray, ReadableSegments, SegmentBatch, in_batches
 from probe.metrics import ua, wa
 
 FloatArray = npt.NDArray[np.float64]
@@ -75,23 +74,24 @@ def predict_each(
     were_training = [module.training for module in modules]
     for module in modules:
         module.eval()
-    totals: list[FloatArray | None] = [None] * len(networks)
-    counts = np.zeros(len(rows), dtype=np.int64)
+    outputs: list[list[FloatArray]] = [[] for _ in networks]
+    places: list[int] = []
     for segments in in_batches(data.segments_of(rows), batch_size):
         batch = data.batch(segments)
-        places = np.array([place[row] for row in batch.utterance.tolist()], dtype=np.int64)
-        np.add.at(counts, places, 1)
+        places += [place[row] for row in batch.utterance.tolist()]
         batch = streams(batch.to(device))
-        for index, network in enumerate(networks):
-            scores = network(batch).double().log_softmax(dim=-1).cpu().numpy()
-            total = totals[index]
-            if total is None:
-                total = totals[index] = np.zeros((len(rows), scores.shape[1]))
-            np.add.at(total, places, scores)
+        for network, output in zip(networks, outputs, strict=True):
+            output.append(network(batch).double().log_softmax(dim=-1).cpu().numpy())
     for module, was_training in zip(modules, were_training, strict=True):
         module.train(was_training)
+    counts = np.bincount(places, minlength=len(rows))
     assert counts.all(), "an utterance has no segment"
-    return [total / counts[:, None] for total in totals if total is not None]
+    means = []
+    for output in outputs:
+        total = np.zeros((len(rows), output[0].shape[1]))
+        np.add.at(total, places, np.concatenate(output))
+        means.append(total / counts[:, None])
+    return means
 
 
 def score(scores_UC: FloatArray, labels: IntArray) -> Scores:

@@ -1,46 +1,37 @@
 """What a training shows: a line for every epoch of a search, else one line that is updated."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
 
-from mfsn.search.training import OnRow
+from mfsn.search.epochs import OnRow
+from pretrain.engine.arithmetic.kept_precision import say_at_once
 
 SECONDS_BETWEEN_LINES = 20.0
 """How often a line is printed where there is no terminal, or where several processes share it."""
 
 
-def search_lines(name: str, num_epochs: int, say: Callable[[str], None]) -> OnRow:
-    """Returns what says a line for every epoch of a search, and of a retraining behind it.
-
-    Args:
-        name: The task.
-        num_epochs: At most; patience may end it earlier.
-        say: Prints a line.
-    """
+def search_lines(name: str, num_epochs: int) -> OnRow:
+    """Returns what says a line for every epoch of a search, and of a retraining behind it: of the
+    task `name`, with at most `num_epochs`."""
 
     def show(row: dict[str, Any]) -> None:
-        phase = ", search" if "leading" in row else ", retraining"
-        alpha = ""
+        phase, alpha = "retraining", ""
         if "leading" in row:
+            phase = "search"
             alpha = f", entropy {row['entropy']:.3f} nats, leading {row['leading']}"
-        say(f"  {name}{phase} epoch {row['epoch']}/{num_epochs}: {_scores(row)}{alpha}")
+        say_at_once(f"  {name}, {phase} epoch {row['epoch']}/{num_epochs}: {_scores(row)}{alpha}")
 
     return show
 
 
 @contextmanager
 def updated_line(name: str, num_epochs: int, *, shared: bool) -> Iterator[OnRow]:
-    """Yields what shows the epochs of a fixed structure on one line of stderr.
-
-    Args:
-        name: The task.
-        num_epochs: At most; patience may end it earlier.
-        shared: Other processes write to the same terminal, where no line can be updated.
-    """
+    """Yields what shows the epochs of a fixed structure on one line of stderr. `shared`: other
+    processes write to the same terminal, where no line can be updated."""
     is_updated = sys.stderr.isatty() and not shared
     seconds = 0.5 if is_updated else SECONDS_BETWEEN_LINES
     with tqdm(

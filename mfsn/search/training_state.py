@@ -51,11 +51,16 @@ class TrainingState:
     best: dict[str, Tensors] = field(default_factory=dict)
     """The weights of the best epoch, by `network` and `streams`."""
 
+    def train(self, is_training: bool) -> None:
+        """Puts the modules into the mode of training, or of evaluation."""
+        self.network.train(is_training)
+        self.streams.train(is_training)
+
     def keep_as_best(self) -> None:
         """Copies the present weights."""
         self.best = {
-            "best_network": _copy(trained_state(self.network)),
-            "best_streams": _copy(trained_state(self.streams)),
+            "best_network": copy_of_trained_state(self.network),
+            "best_streams": copy_of_trained_state(self.streams),
         }
 
     def restore_best(self) -> None:
@@ -104,7 +109,8 @@ def trained_state(module: nn.Module) -> Tensors:
 
 def copy_of_trained_state(module: nn.Module) -> Tensors:
     """Returns a copy of `trained_state` that further training does not touch."""
-    return _copy(trained_state(module))
+    state = trained_state(module)
+    return {name: value.detach().clone() for name, value in state.items()}
 
 
 def restore(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
@@ -112,10 +118,6 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     expected = trained_state(module).keys()
     assert tensors.keys() == expected, sorted(tensors.keys() ^ expected)
     module.load_state_dict(dict(tensors), strict=False)
-
-
-def _copy(tensors: Tensors) -> Tensors:
-    return {name: value.detach().clone() for name, value in tensors.items()}
 
 
 def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:

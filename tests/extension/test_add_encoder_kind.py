@@ -9,9 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mfsn.data.dataset import make_segment_data
-from mfsn.data.faults import FaultSettings
-from mfsn.data.head_inputs import InputSettings
+from mfsn.data.dataset import SegmentData
+from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.streams import LiveStreams, StreamPair, load_frame_encoder
 from mfsn.experiment.encoders import describe_encoder
 from pretrain.model.frozen import load_frozen
@@ -109,8 +108,8 @@ def test_a_new_kind_is_a_stream_of_mfsn_frozen_or_trained(bank: Path, tmp_path: 
     pair = StreamPair(sec=encoder)
     table, rows = corpus(tmp_path / "audio", [48_000, 20_000]), np.arange(2)
     arguments = (table, ("angry", "calm"), pair, InputSettings(), FaultSettings(), tmp_path / "k")
-    kept = make_segment_data(*arguments).fitted_on(rows).batch(rows)
-    live = LiveStreams(pair)(make_segment_data(*arguments, live=True).fitted_on(rows).batch(rows))
+    kept = SegmentData(*arguments).fitted_on(rows).batch(rows)
+    live = LiveStreams(pair)(SegmentData(*arguments, live=True).fitted_on(rows).batch(rows))
     for one, other in zip(kept.sec, live.sec, strict=True):
         assert one.abs().max() > 0
         torch.testing.assert_close(other, one, atol=2e-2, rtol=1e-3)  # kept as float16

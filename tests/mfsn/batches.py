@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import SegmentBatch
 from mfsn.model.coattention import HeadSettings
 
 DIM = 8

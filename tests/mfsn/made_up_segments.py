@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mfsn.data.fold_data import FoldData, IntArray
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import FoldData, IntArray, SegmentBatch
+from mfsn.search.epochs import Training
 from mfsn.search.fit import FitResult, fit
-from mfsn.search.training import Training
-from mfsn.search.training_settings import FitSettings
+from mfsn.search.settings import FitSettings
 from pretrain.model.encoder import seeded_weights
 from pretrain.shared.random_streams import generator
 

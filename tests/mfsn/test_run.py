@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mfsn.experiment.experiment import VariantOnFold
 from mfsn.experiment.results import COLUMNS, read_run, read_table
-from mfsn.experiment.variant_on_fold import VariantOnFold
 from mfsn.run import main
 from mfsn.search.predict import FloatArray, NetworkFunction
 from tests.mfsn.commands import command, make_corpus, run_script, start_script, wait_for

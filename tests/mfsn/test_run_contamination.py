@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from mfsn.command_line import WORKER
 from mfsn.experiment import prepare as preparing
 from mfsn.experiment.results import read_run
-from mfsn.experiment.workers import WORKER
 from mfsn.run import main
 from pretrain.data.tables.utterances import save_table
 from probe.contamination.check import contamination

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from mfsn.data.normalization import BinRange
+from mfsn.data.spectra import BinRange
+from mfsn.experiment.compute_task import load_network, save_network
 from mfsn.experiment.encoders import describe_encoder
 from mfsn.experiment.results import (
     RESULT_FILE,
@@ -19,7 +20,6 @@ from mfsn.experiment.results import (
     read_run,
     write_output,
 )
-from mfsn.experiment.saved_network import load_network, save_network
 from mfsn.model.genotype import Genotype
 from pretrain.data.synthetic.corpus import check_finished
 from pretrain.data.vocabulary import load_vocabulary

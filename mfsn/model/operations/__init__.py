@@ -7,8 +7,6 @@ The paper's formulas are partly lost in its text (its section 2.2), so each clas
 own is: [M-H] strong, [M] medium, [L] a guess.
 """
 
-from torch import nn
-
 from mfsn.model.operations.attention import ATTENTION
 from mfsn.model.operations.concat_fc import CONCAT_FC
 from mfsn.model.operations.operation import Operation
@@ -30,8 +28,3 @@ OPERATIONS: dict[str, Operation] = {
     )
 }
 """By name, in the order of alpha."""
-
-
-def make_operation(name: str, dim: int, ism: str) -> nn.Module:
-    """Builds the operation `name` for states of `dim` dimensions with the ISM variant `ism`."""
-    return OPERATIONS[name].make(dim, ism)

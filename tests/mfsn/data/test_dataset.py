@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mfsn.data.dataset import SegmentData, make_segment_data
-from mfsn.data.faults import FaultSettings
-from mfsn.data.head_inputs import InputSettings
+from mfsn.data.dataset import SegmentData
+from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.spectra import Spectra
 from mfsn.data.streams import StreamPair
 from pretrain.data.loader import normalize_waveform
@@ -34,9 +33,7 @@ def make(
 ) -> SegmentData:
     table = corpus(folder / "audio", LENGTHS) if table is None else table
     settings = FaultSettings(**faults)
-    return make_segment_data(
-        table, CLASSES, pair, InputSettings(), settings, folder / "kept", live=live
-    )
+    return SegmentData(table, CLASSES, pair, InputSettings(), settings, folder / "kept", live=live)
 
 
 def rows(*numbers: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import torch
 
-from mfsn.data.normalization import fit_range
+from mfsn.data.spectra import fit_range
 
 
 def test_range_and_normalisation_by_hand() -> None:

@@ -9,11 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mfsn.data import segment_cache
-from mfsn.data.faults import FaultSettings
-from mfsn.data.head_inputs import InputSettings
-from mfsn.data.segment_cache import CutUtterance, halved, kept_tensors
-from mfsn.data.segments import Segments, make_segments
+from mfsn.data import segments as segment_cache
+from mfsn.data.head_inputs import FaultSettings, InputSettings
+from mfsn.data.segments import CutUtterance, Segments, halved, kept_tensors, make_segments
 from pretrain.shared import kept_tensors as kept_tensors_module
 from pretrain.shared.kept_tensors import TensorFile
 from pretrain.shared.processes.locks import lock

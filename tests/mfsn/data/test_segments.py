@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfsn.data.faults import FaultSettings
-from mfsn.data.head_inputs import InputSettings
+from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.segments import cut, make_segments
 
 INPUTS = InputSettings()

@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mfsn.data.dataset import make_segment_data
-from mfsn.data.faults import FaultSettings
-from mfsn.data.head_inputs import InputSettings
+from mfsn.data.dataset import SegmentData
+from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.streams import (
     CachedStreams,
     LiveStreams,
@@ -72,7 +71,7 @@ class Unpadded(SoundEncoder):
 def test_an_encoder_without_the_last_frame_serves_as_well(tmp_path: Path) -> None:
     table = corpus(tmp_path / "audio", [48_000, 20_000])
     pair = StreamPair(tec=FrozenEncoder(Unpadded(), name="u", device=CPU))
-    data = make_segment_data(
+    data = SegmentData(
         table, ("angry", "calm"), pair, InputSettings(), FaultSettings(), tmp_path / "kept"
     )
     batch = data.fitted_on(data.segments_of(torch.arange(2).numpy())).batch(torch.arange(2).numpy())
@@ -97,8 +96,8 @@ def test_live_streams_train_a_copy_of_the_sec_encoder_and_never_the_tec(tmp_path
     table = corpus(tmp_path / "audio", [48_000, 20_000])
     arguments = (table, ("angry", "calm"), pair, InputSettings(), FaultSettings())
     rows = torch.arange(2).numpy()
-    data = make_segment_data(*arguments, tmp_path / "kept", live=True).fitted_on(rows)
-    cached = make_segment_data(*arguments, tmp_path / "kept").fitted_on(rows).batch(rows)
+    data = SegmentData(*arguments, tmp_path / "kept", live=True).fitted_on(rows)
+    cached = SegmentData(*arguments, tmp_path / "kept").fitted_on(rows).batch(rows)
 
     streams = LiveStreams(pair).train()
     batch = streams(data.batch(rows))
@@ -126,9 +125,7 @@ def test_live_streams_train_a_copy_of_the_sec_encoder_and_never_the_tec(tmp_path
 def test_cached_streams_change_nothing_and_train_nothing(tmp_path: Path) -> None:
     pair = StreamPair(sec=encoder(2))
     table = corpus(tmp_path / "audio", [20_000])
-    data = make_segment_data(
-        table, ("calm",), pair, InputSettings(), FaultSettings(), tmp_path / "kept"
-    )
+    data = SegmentData(table, ("calm",), pair, InputSettings(), FaultSettings(), tmp_path / "kept")
     rows = torch.arange(1).numpy()
     batch = data.fitted_on(rows).batch(rows)
     assert CachedStreams()(batch) is batch

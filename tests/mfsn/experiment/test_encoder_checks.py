@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from mfsn.experiment.encoder_checks import check_modes, doubts
-from mfsn.experiment.encoders import describe_encoder
+from mfsn.experiment.encoders import check_modes, describe_encoder, doubts
 from pretrain.model.kinds.registry import EncoderFolderError
 
 FINDING = {

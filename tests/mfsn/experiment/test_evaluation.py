@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from mfsn.data.corpus import read_emotion_corpus
-from mfsn.experiment.description import from_anywhere
 from mfsn.experiment.evaluation import corpus_to_test
+from mfsn.experiment.prepare import from_anywhere
 from mfsn.experiment.results import FusionRunError, write_table
 from pretrain.shared.random_streams import generator
 from tests.probe.split_corpora import write_emobox

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from mfsn.command_line import WORKER
 from mfsn.experiment import execute as execute_module
 from mfsn.experiment.results import read_run
-from mfsn.experiment.workers import WORKER
 from mfsn.run import main
 from pretrain.shared.processes.workers import worker_environment
 from tests.mfsn.commands import command

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mfsn.model.mfcc_branch import BidirectionalLSTM, MfccBranch, pooled_frames
+from mfsn.model.acoustic_branches import BidirectionalLSTM, MfccBranch, pooled_frames
 
 LENGTHS = torch.tensor([7, 1, 4])
 

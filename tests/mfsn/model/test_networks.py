@@ -11,13 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import SegmentBatch
 from mfsn.model.coattention import HeadSettings
 from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype, all_structures
-from mfsn.model.network import DerivedNetwork, DualStream, SingleStream
+from mfsn.model.network import DerivedNetwork, DualStream, SingleStream, Supernet
 from mfsn.model.operations import OPERATIONS
-from mfsn.model.supernet import Supernet
 from tests.mfsn.batches import DIM, HEAD, NUM_CLASSES, make_batch, row, with_beyond
 
 Forward = Callable[[SegmentBatch], Tensor]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mfsn.model.operations import OPERATIONS, make_operation
+from mfsn.model.operations import OPERATIONS
 from mfsn.model.operations.concat_fc import ConcatFC
 from mfsn.model.operations.operation import Reverse
 from mfsn.model.operations.supplement import ChannelSupplement, GatedSupplement
@@ -93,7 +93,7 @@ CASES = [
 def test_operation_matches_the_case_computed_by_hand(
     name: str, ism: str, set_weights: Set | None, expected: list[list[float]]
 ) -> None:
-    operation = make_operation(name, 2, ism)
+    operation = OPERATIONS[name].make(2, ism)
     if set_weights is not None:
         set_weights(operation)
     torch.testing.assert_close(operation(X, Y, VALID), torch.tensor([expected]))
@@ -106,7 +106,7 @@ def test_operation_matches_the_case_computed_by_hand(
 def test_reverse_exchanges_text_and_speech(
     name: str, ism: str, set_weights: Set | None, expected: list[list[float]]
 ) -> None:
-    operation = make_operation(f"{name}_reverse", 2, ism)
+    operation = OPERATIONS[f"{name}_reverse"].make(2, ism)
     assert isinstance(operation, Reverse)
     if set_weights is not None:
         set_weights(operation.operation)
@@ -129,7 +129,7 @@ def padded(rows: Tensor, value: float, num_frames: int) -> Tensor:
 def test_what_lies_beyond_the_end_changes_nothing_and_comes_out_zero(name: str, ism: str) -> None:
     torch.manual_seed(3)
     x, y = torch.randn(1, 5, 6), torch.randn(1, 5, 6)
-    operation = make_operation(name, 6, ism)
+    operation = OPERATIONS[name].make(6, ism)
     alone = operation(x, y, torch.ones(1, 5, dtype=torch.bool))
     valid = torch.arange(9)[None] < 5
     for value in (0.0, 50.0, -1e4):

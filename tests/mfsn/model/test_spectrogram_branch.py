@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from mfsn.model.spectrogram_branch import (
+from mfsn.model.acoustic_branches import (
     IMAGE_DEVIATION,
     IMAGE_MEAN,
     SpectrogramBranch,

@@ -10,9 +10,9 @@ from torch import nn
 
 from mfsn.model.genotype import Genotype, all_structures
 from mfsn.model.operations import OPERATIONS
-from mfsn.search.every_structure import train_every_structure
+from mfsn.search.epochs import Training
+from mfsn.search.fit import train_every_structure
 from mfsn.search.predict import Scores
-from mfsn.search.training import Training
 from tests.mfsn.made_up_segments import (
     FAST,
     TinyNetwork,

@@ -11,12 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mfsn.data.fold_data import FoldData, halves_of, labels_of
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import FoldData, SegmentBatch, halves_of, labels_of
 from mfsn.search.epochs import TrainingDivergedError
 from mfsn.search.fit import FitResult
 from mfsn.search.predict import NetworkFunction, Scores, predict, score
-from mfsn.search.training_settings import FitSettings
+from mfsn.search.settings import FitSettings
 from tests.mfsn.made_up_segments import (
     FAST,
     NUM_CLASSES,

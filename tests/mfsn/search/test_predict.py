@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import SegmentBatch
 from mfsn.search.predict import Scores, predict, predict_each, score
 from tests.mfsn.made_up_segments import NUM_CLASSES, MadeUpSegments, TinyNetwork
 

@@ -14,18 +14,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mfsn.data.fold_data import FoldData, halves_of, labels_of
-from mfsn.data.segment_batch import SegmentBatch
+from mfsn.data.fold_data import FoldData, SegmentBatch, halves_of, labels_of
 from mfsn.model.coattention import HeadSettings
 from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype
-from mfsn.model.network import DerivedNetwork
+from mfsn.model.network import DerivedNetwork, Supernet
 from mfsn.model.operations import OPERATIONS
-from mfsn.model.supernet import Supernet
+from mfsn.search.epochs import OnEpoch, Training
 from mfsn.search.predict import NetworkFunction, Scores, predict, score
 from mfsn.search.search import SearchResult, drawn_level, search
-from mfsn.search.training import OnEpoch, Training
-from mfsn.search.training_settings import SearchSettings
+from mfsn.search.settings import SearchSettings
 from tests.mfsn.made_up_segments import (
     DIM,
     FAST,
