@@ -64,8 +64,9 @@ ACTIONS = {
 """What each action does, and an example."""
 
 HELP = {
-    TEC: f"encoder of {TEC_CONTENT}: a CTC-fine-tuned run folder, or a released one",
-    SEC: f"encoder of {SEC_CONTENT}: a pre-training run folder, or a released one",
+    TEC: f"encoder of {TEC_CONTENT}: a CTC-fine-tuned run folder, or [NAME=]hf:PLACE, a released "
+    "one",
+    SEC: f"encoder of {SEC_CONTENT}: a pre-training run folder, or [NAME=]hf:PLACE, a released one",
     QUANTIZED: "the SEC encoder with quantized targets",
     CONTINUOUS: "the SEC encoder with continuous targets, also used with TEC",
     "variant": "Co-attention on one encoder alone, or both encoders straight to the head",

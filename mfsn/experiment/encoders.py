@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mfsn.roles import CONTINUOUS, QUANTIZED, TEC
+from pretrain.model.kinds.places import encoder_place
 from pretrain.model.kinds.registry import EncoderFolderError, read_encoder_folder
 
 OF_FINETUNING = ("cer", "wer", "constant_cer", "constant_wer", "finetuned_on", "start")
@@ -31,15 +32,17 @@ def describe_encoder(folder: Path, role: str, *, given_as: str = "") -> dict[str
     it was fine-tuned, the same of the encoder that it began with. Raises `EncoderFolderError`: the
     folder is missing, holds no weights, or its run is not finished.
     """
-    held = read_encoder_folder(folder, called=given_as or f"`--{role}`")
+    place = encoder_place(folder, option=f"--{role}")
+    held = read_encoder_folder(place.folder, called=given_as or f"`--{role}`")
     said, run = held.described, held.described.record
+    revision = {"revision": place.revision} if place.revision else {}
     described: dict[str, Any] = {
         "folder": str(held.path),
-        "name": said.name,
+        "name": place.name or said.name,
         "kind": said.made_by,
         "mode": said.mode,
         "row": dict(run.get("row") or {}),
-        "hashes": {**(run.get("hashes") or {}), "files": held.digest()},
+        "hashes": {**(run.get("hashes") or {}), "files": held.digest(), **revision},
         "released": not run,
         "finetuned": said.finetuned,
         "health": list(run.get("health") or []),

@@ -80,7 +80,6 @@ def test_an_encoder_without_the_last_frame_serves_as_well(tmp_path: Path) -> Non
 
 
 def test_a_run_folder_is_loaded_and_a_missing_one_named(tmp_path: Path) -> None:
-    pytest.importorskip("pretrain.model.released")
     save_encoder(tmp_path / "run", build_encoder(SIZES, seed=1))
     loaded = load_frame_encoder(tmp_path / "run", device=CPU)
     assert (loaded.name, loaded.key) == ("run", encoder(1).key)

@@ -66,5 +66,7 @@ def test_a_released_model_in_several_files_is_taken_and_all_of_them_count(tmp_pa
         (folder / "model-00002-of-00002.safetensors").write_bytes(second)
         described = describe_encoder(folder, "tec")
         assert described["released"]
+        named = describe_encoder(Path(f"big=hf:{folder}"), "tec")
+        assert named == {**described, "name": "big"}
         hashes.append(described["hashes"]["files"])
     assert hashes[0] != hashes[1]
