@@ -65,8 +65,8 @@ def parse_arguments(arguments: Sequence[str]) -> CheckRequest:
 def run(request: CheckRequest) -> list[str]:
     """Prints the cards, writes the page, and returns what is wrong."""
     from probe.corpora.card import make_card
-    from probe.corpora.completeness import INCOMPLETE
     from probe.corpora.options import specs_of, split_options
+    from probe.corpora.published import INCOMPLETE
 
     if request.out is not None and request.out.exists() and not request.out.is_dir():
         raise InputError(f"--out must be a folder, but {request.out} is a file instead.")

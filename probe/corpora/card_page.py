@@ -31,7 +31,8 @@ def write_page(cards: Sequence[Card], folder: Path, *, command: str) -> Path:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
     environment.filters["plots"] = _plots
-    page = environment.get_template(TEMPLATE).render(cards=cards, command=command)
+    with matplotlib.rc_context(NO_MATHEMATICS):
+        page = environment.get_template(TEMPLATE).render(cards=cards, command=command)
     place = folder / FILE_NAME
     replace_text(place, page.encode("utf-8", errors="backslashreplace").decode("utf-8"))
     return place
@@ -39,18 +40,11 @@ def write_page(cards: Sequence[Card], folder: Path, *, command: str) -> Path:
 
 def _plots(card: Card) -> str:
     """Returns lengths, classes, classes by speaker and V/A/D as one PNG in a data URL."""
-    with matplotlib.rc_context(NO_MATHEMATICS):
-        return _drawn(card)
-
-
-def _drawn(card: Card) -> str:
-    table = card.table
-    rated = [name for name in LABEL_COLUMNS if table[name].notna().any()]
     crossed = card.tables.get("Emotions by speaker")
     names = ["seconds"]
     names += ["emotion"] if "Emotions" in card.tables else []
     names += ["speakers"] if crossed is not None else []
-    names += rated
+    names += [name for name in LABEL_COLUMNS if card.table[name].notna().any()]
     num_rows = (len(names) + 1) // 2
     height = 2.8 * num_rows + (0.05 * len(crossed) if crossed is not None else 0.0)
     figure = Figure(figsize=(11, height), layout="constrained")
@@ -73,8 +67,7 @@ def _drawn(card: Card) -> str:
             axes.set(xlabel="speaker", title="Utterances per emotion and speaker")
             figure.colorbar(drawn, ax=axes)
         else:
-            values = np.asarray(table[name].dropna(), dtype=np.float64)
-            axes.hist(values, bins=40, color=COLOUR)
+            axes.hist(np.asarray(card.table[name].dropna()), bins=40, color=COLOUR)
             unit = "s" if name == "seconds" else "the corpus's own scale"
             what = "Length" if name == "seconds" else name.capitalize()
             axes.set(xlabel=unit, ylabel="utterances", title=f"{what} of utterances")

@@ -8,7 +8,7 @@ from pretrain.data.readers.reader import reader_of
 from pretrain.data.readers.registry import SUFFIXES, parse_spec
 from pretrain.data.tables.columns import put_columns, take_columns, with_columns
 from pretrain.shared.errors import CommandLineError, InputError
-from probe.corpora.completeness import INCOMPLETE
+from probe.corpora.published import INCOMPLETE
 from probe.corpora.registry import READERS
 
 NORMS = "norms"
@@ -32,12 +32,12 @@ def _split_options(spec: str) -> tuple[str, frozenset[str]]:
     match = re.fullmatch(r"\s*([A-Za-z0-9_.-]+):([^=]*)=(.*)", spec, flags=re.DOTALL)
     if match is None:
         return spec, frozenset()
-    if match[1] not in READERS:
-        chosen = frozenset((NORMS,)) if match[2].strip() == NORMS else frozenset()
-        return (f"{match[1]}={match[3]}" if chosen else spec), chosen
     name, path = match[1], match[3]
-    own = reader_of(name, READERS).options
-    known = {**own, NORMS: "category norms for valence, arousal and dominance"}
+    if name not in READERS:
+        is_norms = match[2].strip() == NORMS
+        return (f"{name}={path}", frozenset((NORMS,))) if is_norms else (spec, frozenset())
+    known = dict(reader_of(name, READERS).options)
+    known[NORMS] = "category norms for valence, arousal and dominance"
     options = frozenset(option.strip() for option in match[2].split(","))
     for option in sorted(options - set(known)):
         raise InputError(

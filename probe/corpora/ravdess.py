@@ -13,8 +13,7 @@ from functools import partial
 from itertools import product
 
 from pretrain.data.readers.reader import FEMALE, MALE, Genders, Reader
-from probe.corpora.completeness import MAY_BE_INCOMPLETE
-from probe.corpora.file_names import list_names
+from probe.corpora.published import MAY_BE_INCOMPLETE, list_names
 
 EMOTIONS = {
     "01": "neutral",

@@ -14,8 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from pretrain.data.readers.reader import MALE, Genders, Reader
-from probe.corpora.completeness import MAY_BE_INCOMPLETE
-from probe.corpora.file_names import list_names
+from probe.corpora.published import MAY_BE_INCOMPLETE, list_names
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
 GENDERS = Genders(by_speaker=dict.fromkeys(SPEAKERS, MALE), source="the published list of speakers")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from probe.corpora.completeness import shown
+from probe.corpora.published import shown
 from probe.folds.emobox import emobox_folds
 from probe.folds.leaks import Overlap, check_folds, drop_duplicates, known_speakers
 from probe.folds.official import official_folds, with_dev

@@ -28,7 +28,7 @@ import pandas as pd
 
 from pretrain.shared.json_files import parse_object
 from pretrain.shared.normalized_text import bare, canonical
-from probe.corpora.completeness import shown
+from probe.corpora.published import shown
 from probe.folds.protocols import EMOBOX, SplitError
 
 EMOBOX_PARTS = {"train": "train", "valid": "dev", "test": "test"}
