@@ -5,15 +5,14 @@ that stays, and the copy on the training side goes. A test then lacks only what 
 tested twice, and a note says so.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 
 import pandas as pd
 
+from pretrain.shared.json_files import hash_of
 from probe.corpora.published import shown
 from probe.folds.emobox import emobox_folds
-from probe.folds.leaks import Overlap, check_folds, drop_duplicates, known_speakers
+from probe.folds.leaks import Overlap, check_folds, drop_duplicates
 from probe.folds.official import official_folds, with_dev
 from probe.folds.protocols import (
     EMOBOX,
@@ -66,7 +65,13 @@ def divide(table: pd.DataFrame, protocol: str) -> Divided:
         ranks = folds["part"].map(PART_RANKS).groupby(folds["id"]).min()
         with_published_dev = set(folds["fold"][folds["part"] == "dev"])
         table, report = drop_duplicates(table, ranks)
-        report += _untested(ranks, table)
+        tested = ranks.index[ranks == PART_RANKS["test"]]
+        if lost := sorted(set(tested) - set(table["id"])):
+            report.append(
+                f"{len(lost)} of {len(tested)} utterances that are published as tested are copies "
+                f"of other tested ones and left out ({shown(lost)}): scores compare nearly, not "
+                "exactly, with published ones."
+            )
         folds = folds[folds["id"].isin(set(table["id"]))].reset_index(drop=True)
         folds, made_up = with_dev(table, folds, chosen.name, with_published_dev)
         notes += [*report, *made_up]
@@ -78,22 +83,7 @@ def divide(table: pd.DataFrame, protocol: str) -> Divided:
 def folds_hash(folds: pd.DataFrame) -> str:
     """Returns a hash of who is in which part of which fold, in any order of rows."""
     rows = folds[["fold", "id", "part"]].astype(str).sort_values(["fold", "id"])
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps(rows.to_numpy().tolist()).encode())
-    return digest.hexdigest()
-
-
-def _untested(ranks: pd.Series, table: pd.DataFrame) -> list[str]:
-    """Says how many tested utterances are not in `table`, as copies of others that are tested."""
-    tested = ranks.index[ranks == PART_RANKS["test"]]
-    lost = sorted(set(tested) - set(table["id"]))
-    if not lost:
-        return []
-    return [
-        f"{len(lost)} of {len(tested)} utterances that are published as tested are copies of other "
-        f"tested ones and left out ({shown(lost)}): scores compare nearly, not exactly, with "
-        "published ones."
-    ]
+    return hash_of(rows.to_numpy().tolist())
 
 
 def _weaknesses(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> list[str]:
@@ -104,12 +94,15 @@ def _weaknesses(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> list
             "too. Never compare these scores with those of unheard speakers."
         ]
     notes = []
-    known, tested = known_speakers(table, folds)
+    speakers = folds.merge(table.loc[table["speaker"] != "", ["id", "speaker"]], on="id")
+    is_test = speakers["part"] == "test"
+    tested = speakers.loc[is_test, ["fold", "speaker"]].drop_duplicates()
+    known = tested.merge(speakers[~is_test], on=["fold", "speaker"])["speaker"].nunique()
     if known:
         notes.append(
-            f"WARNING: protocol {protocol}, speaker-dependent as published: {known} of {tested} "
-            "tested speakers are in the training or dev part of a fold that tests them, too. Never "
-            "compare these scores with those of unheard speakers."
+            f"WARNING: protocol {protocol}, speaker-dependent as published: {known} of "
+            f"{tested['speaker'].nunique()} tested speakers are in the training or dev part of a "
+            "fold that tests them, too. Never compare these scores with those of unheard speakers."
         )
     if nameless := int((table["speaker"] == "").sum()):
         notes.append(

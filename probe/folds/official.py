@@ -14,9 +14,8 @@ by the paper."""
 
 
 def official_folds(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns one fold, `official`, of the parts that the column `split` tells.
-
-    Columns fold, id, part. The dev part may be missing, see `with_dev`.
+    """Returns one fold, `official`, of the parts that the column `split` tells: fold, id, part. The
+    dev part may be missing, see `with_dev`.
 
     Raises:
         SplitError: A split is empty or tells no part, or nothing is trained on or tested.
@@ -32,12 +31,11 @@ def official_folds(table: pd.DataFrame) -> pd.DataFrame:
             f"manifest with a name that begins with one of these words ({words}), or choose "
             "another protocol."
         )
-    for part in ("train", "test"):
-        if not (parts == part).any():
-            raise SplitError(
-                f"Protocol `{OFFICIAL}` needs utterances whose split is {part}, but there are "
-                f"{', '.join(sorted(set(table['split'])))} only. Choose another protocol."
-            )
+    if lacking := [part for part in ("train", "test") if part not in set(parts)]:
+        raise SplitError(
+            f"Protocol `{OFFICIAL}` needs utterances whose split is {lacking[0]}, but there are "
+            f"{', '.join(sorted(set(table['split'])))} only. Choose another protocol."
+        )
     return pd.DataFrame({"fold": OFFICIAL, "id": table["id"], "part": parts})
 
 
