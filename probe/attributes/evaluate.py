@@ -74,8 +74,7 @@ def evaluate_attributes(
     """
     result = Evaluation()
     for attribute in attributes:
-        tasks, parts = [attribute.task], attribute.parts
-        one = evaluate(table, features_NLD, tasks, parts, strengths=STRENGTHS)
+        one = evaluate(table, features_NLD, [attribute.task], attribute.parts, strengths=STRENGTHS)
         result.scores += one.scores
         result.selection += one.selection
         result.warnings += [f"{attribute.task.name}: {text}" for text in one.warnings]
@@ -90,9 +89,9 @@ def _speaker(table: pd.DataFrame) -> Attribute | str:
         return f"it needs two speakers with {MIN_UTTERANCES} utterances each."
     labels = speakers.where(speakers.isin(heard), "").to_numpy(object)
     folds, words = speaker_folds(table, labels)
-    rare = sorted(set(counts.index) - set(heard))
-    notes = [f"{len(rare)} speakers with fewer than {MIN_UTTERANCES} utterances are left out."]
-    return _attribute(table, SPEAKER, labels, folds, words, notes if rare else [])
+    rare = len(counts) - len(heard)
+    left_out = f"{rare} speakers with fewer than {MIN_UTTERANCES} utterances are left out."
+    return _attribute(table, SPEAKER, labels, folds, words, left_out if rare else "")
 
 
 def _gender(table: pd.DataFrame, spec: str) -> Attribute | str:
@@ -111,21 +110,18 @@ def _gender(table: pd.DataFrame, spec: str) -> Attribute | str:
             f"it needs {MIN_FOLDS} women and {MIN_FOLDS} men, but the corpus has "
             f"{' and '.join(counts) or 'none'}."
         )
-    words = f"{len(folds)} groups of speakers, each of women and men, left out in turn"
-    words += f"; genders from {genders.source}"
+    words = (
+        f"{len(folds)} groups of speakers, each of women and men, left out in turn; genders from "
+        f"{genders.source}"
+    )
     labels = speakers.map(genders.by_speaker).fillna("").to_numpy(object)
     unknown = set(speakers[labels == ""])
-    notes = [f"{len(unknown)} speakers whose gender is not known are left out."]
-    return _attribute(table, GENDER, labels, folds, words, notes if unknown else [])
+    left_out = f"{len(unknown)} speakers whose gender is not known are left out."
+    return _attribute(table, GENDER, labels, folds, words, left_out if unknown else "")
 
 
 def _attribute(
-    table: pd.DataFrame,
-    name: str,
-    labels: Names,
-    folds: Sequence[Fold],
-    words: str,
-    notes: list[str],
+    table: pd.DataFrame, name: str, labels: Names, folds: Sequence[Fold], words: str, left_out: str
 ) -> Attribute:
     classes = tuple(sorted(set(labels) - {""}))
     code = {label: float(place) for place, label in enumerate(classes)}
@@ -148,7 +144,7 @@ def _attribute(
             "num_classes": len(classes),
             "chance": 1 / len(classes),
             "folds": words,
-            "notes": notes,
+            "notes": [left_out] if left_out else [],
             "hash": hash_of(content),
         },
     )

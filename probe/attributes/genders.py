@@ -1,8 +1,5 @@
-"""The gender of a corpus's speakers, from whoever says it.
-
-That is the corpus's reader, the voices of the synthetic corpus, or a manifest's columns `speaker`
-and `gender`.
-"""
+"""The gender of a corpus's speakers, from whoever says it: the corpus's reader, the voices of the
+synthetic corpus, or a manifest's columns `speaker` and `gender`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,23 +24,20 @@ def find_genders(table: pd.DataFrame, spec: str) -> Genders:
     Raises:
         ValueError: A manifest gives two genders to one speaker.
     """
-    found = _all_genders(spec)
-    speakers = sorted(set(table["speaker"].astype(str)) - {""})
-    known = {name: found.by_speaker[name] for name in speakers if name in found.by_speaker}
-    return replace(found, by_speaker=known)
-
-
-def _all_genders(spec: str) -> Genders:
     plain, columns = take_columns(split_options(spec)[0])
     name, _, place = plain.strip().partition("=")
     path = Path(place.strip()).expanduser()
+    manifest = manifest_of(spec)
     if name.split(":")[0] == SYNTHETIC:
         by_speaker = {speaker.name: speaker.gender for speaker in all_speakers()}
-        return Genders(by_speaker=by_speaker, source="the voices' genders")
-    if (manifest := manifest_of(spec)) is not None and manifest.is_file():
+        found = Genders(by_speaker=by_speaker, source="the voices' genders")
+    elif manifest is not None and manifest.is_file():
         speaker, gender = (columns.get(column, column) for column in ("speaker", "gender"))
         source = f"the manifest's column `{gender}`"
-        return genders_in_table(manifest, speaker=speaker, gender=gender, source=source)
-    if manifest is None and name in READERS:
-        return reader_of(name, READERS).genders(path)
-    return unknown_genders(path)
+        found = genders_in_table(manifest, speaker=speaker, gender=gender, source=source)
+    elif manifest is None and name in READERS:
+        found = reader_of(name, READERS).genders(path)
+    else:
+        found = unknown_genders(path)
+    speakers = sorted(set(table["speaker"].astype(str)) & set(found.by_speaker) - {""})
+    return replace(found, by_speaker={name: found.by_speaker[name] for name in speakers})
