@@ -138,20 +138,15 @@ def _compared(
     table: pd.DataFrame, training: Heard, folder: Path, fingerprints: bool
 ) -> dict[str, Any]:
     if training.table is None:
-        return {
-            "by_hash": None,
-            "near_duplicates": None,
-            "examples": [],
-            "checked_by": training.reason,
-        }
-    theirs = training.table
-    known = dict(zip(theirs["audio_hash"], theirs["id"], strict=True))
-    equal = table[table["audio_hash"].isin(set(known))]
+        unknown = {"by_hash": None, "near_duplicates": None, "examples": []}
+        return {**unknown, "checked_by": training.reason}
+    known = dict(zip(training.table["audio_hash"], training.table["id"], strict=True))
     same: list[dict[str, Any]] = [
         {"ours": name, "theirs": known[audio_hash], "by": "audio hash"}
-        for name, audio_hash in zip(equal["id"], equal["audio_hash"], strict=True)
+        for name, audio_hash in zip(table["id"], table["audio_hash"], strict=True)
+        if audio_hash in known
     ]
-    left = table[~table["id"].isin(set(equal["id"]))]
+    left = table[~table["audio_hash"].isin(set(known))]
     near: int | None = None
     changed: list[dict[str, Any]] = []
     if not fingerprints:
@@ -159,12 +154,12 @@ def _compared(
     elif left.empty:
         near, checked_by = 0, "audio hash, which knows all of them"
     else:
-        found = near_duplicates(left, theirs, folder)
+        found = near_duplicates(left, training.table, folder)
         changed = found.found
         near = len(changed) if found.is_known else None
         checked_by = _how(found, str(table["source"].iloc[0]), training.name)
     return {
-        "by_hash": len(equal),
+        "by_hash": len(same),
         "near_duplicates": near,
         "examples": [*same[: NUM_EXAMPLES // 2 if changed else None], *changed][:NUM_EXAMPLES],
         "checked_by": checked_by,
@@ -192,23 +187,15 @@ def _stages(folder: Path) -> list[tuple[Path | None, str]]:
         return [(folder, PRETRAINING), (None, PRETRAINING)]
     if run.get("kind") != "finetune":
         return [(folder, PRETRAINING)]
-    own: tuple[Path | None, str] = (folder, CTC)
     start = str((run.get("encoder") or {}).get("folder") or "")
+    before: list[tuple[Path | None, str]] = [(None, PRETRAINING)]
     if run.get("start") == "random":
-        return [own]
-    is_other = start and Path(start).resolve() != folder.resolve()
-    before = _stages(Path(start)) if is_other else [(None, PRETRAINING)]
+        before = []
+    elif start and Path(start).resolve() != folder.resolve():
+        before = _stages(Path(start))
     if run.get("start") == "initial":  # the weights with which the other run began
-        before = before[1:] if is_other else []
-    return [own, *before]
-
-
-def _was_changed(file: Path) -> bool:
-    try:
-        run = find_record(file.parent)
-    except JsonError:
-        return False
-    return bool(changed_files(file.parent, run, only=(file.name,)))
+        before = before[1:]
+    return [(folder, CTC), *before]
 
 
 def _read(folder: Path | None, stage: str) -> Heard:
@@ -217,7 +204,11 @@ def _read(folder: Path | None, stage: str) -> Heard:
         return Heard(name="unknown", stage=stage, table=None, reason=reason)
     file = folder / "utterances.csv"
     table, reason = None, "no list of what the encoder was trained on"
-    if _was_changed(file):
+    try:
+        changed = changed_files(folder, find_record(folder), only=(file.name,))
+    except JsonError:
+        changed = []
+    if changed:
         reason = f"{file} was changed since the encoder was trained"
     elif file.is_file():
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from pretrain.data.audio.waveforms import AudioError, Utterance, audio_hash, read_waveform
+from pretrain.data.audio.waveforms import AudioError, audio_hash, read_waveform
 from pretrain.data.scan.scan import num_threads
 from pretrain.shared.kept_tensors import TensorFile, Tensors
 from probe.contamination.fingerprint import FORMAT, Bits, Fingerprints, concatenate, fingerprint
@@ -24,13 +24,6 @@ CHUNK_SECONDS = 1_800.0
 (Only a single recording, or copies of one, can be longer.)"""
 
 HASH_BITS = 64
-
-
-class HashedUtterance(Utterance, Protocol):
-    """What is read of a row of the utterance table, and what it must sound like."""
-
-    @property
-    def audio_hash(self) -> Any: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +62,10 @@ def fingerprints_of(table: pd.DataFrame, folder: Path) -> Iterator[Chunk]:
         "{elapsed}<{remaining}",
     ) as progress:
         for chunk in _chunks(table):
+            said = "\n".join([FORMAT, *chunk["audio_hash"]]).encode()
+            key = blake2b(said, digest_size=16).hexdigest()
             file = TensorFile(
-                path=folder / f"{_key(chunk)}.safetensors",
+                path=folder / f"{key}.safetensors",
                 names=["bits", "heard", "lengths"],
                 fits=partial(_fits, num_utterances=len(chunk)),
             )
@@ -92,31 +87,25 @@ def _chunks(table: pd.DataFrame) -> list[pd.DataFrame]:
     ordered = table.sort_values(["audio_hash", "id"], kind="stable").reset_index(drop=True)
     # Hashed again: every bit is even then, whatever wrote the table.
     hashes = [
-        int.from_bytes(blake2b(str(name).encode(), digest_size=HASH_BITS // 8).digest())
+        blake2b(name.encode(), digest_size=HASH_BITS // 8).digest()
         for name in ordered["audio_hash"]
     ]
-    bits = np.array(hashes, dtype=np.uint64)
+    bits = np.frombuffer(b"".join(hashes), dtype=">u8")
     seconds = _seconds(ordered).to_numpy()
     chunks = []
     left = [(np.arange(len(ordered)), 0)]
     while left:
         rows, depth = left.pop()
-        if not len(rows):
-            continue
-        if seconds[rows].sum() <= CHUNK_SECONDS or depth == HASH_BITS:
+        if seconds[rows].sum() > CHUNK_SECONDS and depth < HASH_BITS:
+            is_one = (bits[rows] >> np.uint64(HASH_BITS - 1 - depth)) & np.uint64(1) == 1
+            left += [(rows[is_one], depth + 1), (rows[~is_one], depth + 1)]
+        elif len(rows):
             chunks.append(ordered.iloc[rows])
-            continue
-        is_one = (bits[rows] >> np.uint64(HASH_BITS - 1 - depth)) & np.uint64(1) == 1
-        left += [(rows[is_one], depth + 1), (rows[~is_one], depth + 1)]
     return chunks
 
 
 def _seconds(table: pd.DataFrame) -> "pd.Series[float]":
     return table["frames"] / table["sample_rate"]
-
-
-def _key(chunk: pd.DataFrame) -> str:
-    return blake2b("\n".join([FORMAT, *chunk["audio_hash"]]).encode(), digest_size=16).hexdigest()
 
 
 def _compute(
@@ -141,7 +130,7 @@ def _compute(
     return prints, num_unreadable
 
 
-def _fingerprint(row: HashedUtterance) -> tuple[Bits, npt.NDArray[np.bool_]] | None:
+def _fingerprint(row: Any) -> tuple[Bits, npt.NDArray[np.bool_]] | None:
     """Returns the fingerprint of one utterance, or None if its file no longer holds it.
 
     A coded file that another processor's decoder reads a bit differently (see `audio_hash`) counts

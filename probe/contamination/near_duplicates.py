@@ -5,21 +5,15 @@ result says nothing of it.
 """
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from probe.contamination.fingerprint import (
-    MIN_FRAMES,
-    FingerprintIndex,
-    Fingerprints,
-    Match,
-    concatenate,
-)
+from probe.contamination.fingerprint import MIN_FRAMES, FingerprintIndex, Fingerprints, Match
 from probe.contamination.fingerprint_cache import Chunk, fingerprints_of
 
 FRAME_SECONDS = 0.012
@@ -39,13 +33,6 @@ class Compared:
     @property
     def none(self) -> bool:
         return self.num_unreadable + self.num_too_short == self.num_utterances
-
-    def add(self, chunk: Chunk) -> None:
-        """Counts what of a chunk cannot be compared."""
-        owner = np.repeat(np.arange(len(chunk.ids)), chunk.prints.lengths)
-        heard = np.bincount(owner, chunk.prints.heard, minlength=len(chunk.ids))
-        self.num_unreadable += chunk.num_unreadable
-        self.num_too_short += int((heard < MIN_FRAMES).sum()) - chunk.num_unreadable
 
     def missing(self, name: str) -> list[str]:
         """Returns what was not compared, in words; empty if all was."""
@@ -78,12 +65,16 @@ class NearDuplicates:
 
 def near_duplicates(ours: pd.DataFrame, theirs: pd.DataFrame, folder: Path) -> NearDuplicates:
     """Compares two utterance tables by sound; fingerprints are kept in `folder`."""
-    compared = Compared(num_utterances=len(ours)), Compared(num_utterances=len(theirs))
-    chunks = list(_of_files(ours, folder, compared[0]))
+    of_ours, of_theirs = (Compared(num_utterances=len(table)) for table in (ours, theirs))
+    chunks = list(_of_files(ours, folder, of_ours))
     best: dict[int, tuple[Match, str]] = {}
-    if not compared[0].none:
-        index = FingerprintIndex(_joined([chunk.prints for chunk in chunks]))
-        for chunk in _of_files(theirs, folder, compared[1]):
+    if not of_ours.none:
+        joined = {
+            field.name: np.concatenate([getattr(chunk.prints, field.name) for chunk in chunks])
+            for field in fields(Fingerprints)
+        }
+        index = FingerprintIndex(Fingerprints(**joined))
+        for chunk in _of_files(theirs, folder, of_theirs):
             for match in index.matches(chunk.prints):
                 if match.ours not in best or match.error_rate < best[match.ours][0].error_rate:
                     best[match.ours] = match, chunk.ids[match.theirs]
@@ -98,7 +89,7 @@ def near_duplicates(ours: pd.DataFrame, theirs: pd.DataFrame, folder: Path) -> N
         }
         for place, (match, name) in sorted(best.items(), key=lambda item: item[1][0].error_rate)
     ]
-    return NearDuplicates(found=found, ours=compared[0], theirs=compared[1])
+    return NearDuplicates(found=found, ours=of_ours, theirs=of_theirs)
 
 
 def _of_files(table: pd.DataFrame, folder: Path, compared: Compared) -> Iterable[Chunk]:
@@ -106,17 +97,9 @@ def _of_files(table: pd.DataFrame, folder: Path, compared: Compared) -> Iterable
     there = {path: os.path.isfile(path) for path in set(table["path"])}
     has_file = table["path"].map(there).astype(bool)
     compared.num_unreadable += int((~has_file).sum())
-    if has_file.any():
-        for chunk in fingerprints_of(table[has_file], folder):
-            compared.add(chunk)
-            yield chunk
-
-
-def _joined(parts: Sequence[Fingerprints]) -> Fingerprints:
-    """Puts chunks of one corpus one behind the other."""
-    cuts = [
-        (part.bits[start:end], part.heard[start:end])
-        for part in parts
-        for start, end in zip(part.starts[:-1], part.starts[1:], strict=True)
-    ]
-    return concatenate(cuts)
+    for chunk in fingerprints_of(table[has_file], folder) if has_file.any() else ():
+        owner = np.repeat(np.arange(len(chunk.ids)), chunk.prints.lengths)
+        heard = np.bincount(owner, chunk.prints.heard, minlength=len(chunk.ids))
+        compared.num_unreadable += chunk.num_unreadable
+        compared.num_too_short += int((heard < MIN_FRAMES).sum()) - chunk.num_unreadable
+        yield chunk
