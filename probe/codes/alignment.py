@@ -14,9 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.vocabulary import BLANK, frames_needed
 from pretrain.model.weights import weights_hash
 from pretrain.recognition.recognizer import Recognizer, load_recognizer
@@ -25,8 +23,7 @@ from pretrain.shared.kept_tensors import TensorFile, Tensors
 from pretrain.shared.normalized_text import transcript
 from pretrain.shared.numbers_version import kept_as
 from pretrain.shared.run_record import read_record
-from probe.codes.quantizers import CodesError
-from probe.features.batches import batches, lengths_16k, longest_first, read_batch
+from probe.codes.frames import CodesError, read_batches
 
 NO_CHARACTER = -1
 """Blanks, spaces, and frames of utterances that were not aligned."""
@@ -139,32 +136,20 @@ def align_table(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder, head = recognizer.encoder.to(device).eval(), recognizer.head.to(device).eval()
+    vocabulary = recognizer.vocabulary
     texts = [transcript(str(text)) for text in table["text"]]
-    wanted = np.array([bool(t) and not recognizer.vocabulary.unknown(t) for t in texts])
-    lengths = lengths_16k(table)
-    seconds = lengths / SAMPLE_RATE_HZ
-    space = _class_of_space(recognizer)
+    unsaid = [BLANK, *([] if vocabulary.unknown(" ") else vocabulary.encode(" "))]
     pieces: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)] * len(table)
     num_aligned = 0
-    with tqdm(total=float(seconds.sum()), unit="s", unit_scale=True, desc=f"align {name}") as bar:
-        for rows in batches(longest_first(lengths), lengths):
-            waveforms, num_samples = read_batch(table, rows)
-            output = encoder(waveforms.to(device), num_samples.to(device))
-            log_probs = head(output.layers[-1]).cpu().numpy()
-            for place, number in enumerate(rows):
-                count = int(output.num_frames[place])
-                classes = recognizer.vocabulary.encode(texts[number]) if wanted[number] else []
-                path = np.full(count, BLANK, dtype=np.int64)
-                if classes and frames_needed(classes) <= count:
-                    path = align(log_probs[place, :count], classes)
-                    num_aligned += 1
-                pieces[int(number)] = np.where(
-                    (path == BLANK) | (path == space), NO_CHARACTER, path
-                )
-            bar.update(float(seconds[rows].sum()))
+    for rows, waveforms, num_samples in read_batches(table, f"align {name}"):
+        output = encoder(waveforms.to(device), num_samples.to(device))
+        log_probs = head(output.layers[-1]).cpu().numpy()
+        for place, number in enumerate(rows):
+            count, text = int(output.num_frames[place]), texts[number]
+            classes = [] if vocabulary.unknown(text) else vocabulary.encode(text)
+            path = np.full(count, BLANK, dtype=np.int64)
+            if classes and frames_needed(classes) <= count:
+                path = align(log_probs[place, :count], classes)
+                num_aligned += 1
+            pieces[int(number)] = np.where(np.isin(path, unsaid), NO_CHARACTER, path)
     return np.concatenate(pieces), num_aligned
-
-
-def _class_of_space(recognizer: Recognizer) -> int:
-    characters = recognizer.vocabulary.characters
-    return characters.index(" ") + 1 if " " in characters else BLANK

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.kinds.registry import RUN
 from probe.codes.alignment import NO_CHARACTER, Aligner, kept_alignment
 from probe.codes.entropy import entropy_bits, perplexity
-from probe.codes.frames import FrameCodes, frame_codes
+from probe.codes.frames import CodesError, FrameCodes, RowQuantizer, frame_codes, load_quantizer
 from probe.codes.information import (
     MAX_BLOCKS,
     Information,
@@ -25,7 +25,6 @@ from probe.codes.information import (
     frame_information,
     utterance_information,
 )
-from probe.codes.quantizers import CodesError, RowQuantizer, load_quantizer
 from probe.codes.results import CodesResults
 from probe.codes.usage import rates, usage
 from probe.corpora.read import read_probe_corpus
@@ -135,8 +134,7 @@ def code_knowledge(
         key = {"row": run.name, "seed": run.seed, "corpus": corpus.name}
         codes = frame_codes(corpus.table, row, run.name, folder)
         _add_usage(results, key, codes, corpus)
-        for label, (found, among) in _information(codes, corpus).items():
-            _add_information(results, {**key, "label": label}, found, among, _units(corpus))
+        _add_information(results, key, codes, corpus)
     results.run = {
         "rows": [{**run.described(), "group": run.group or ROW} for run in runs],
         "corpora": [corpus.described for corpus in corpora],
@@ -178,23 +176,41 @@ def _add_usage(
             "entries": codes.num_entries,
             "nominal_bits": num_codebooks * math.log2(codes.num_entries),
             "centres": codes.num_entries**num_codebooks,
-            "centres_used": found.centres_used,
-            "perplexity": 2.0**found.joint_bits,
-            "bits": found.joint_bits,
-            "seen_once": found.seen_once,
-            "held_out_bits": found.held_out_bits,
-            "held_out_over": found.held_out_over,
-            "rate_bits": found.rate_bits,
+            "perplexity": 2.0**found.bits,
             "drawn_bits": float(codes.drawn_bits.sum()),
+            **asdict(found),
         }
     )
 
 
+def _add_information(
+    results: CodesResults, key: dict[str, object], codes: FrameCodes, corpus: LabelledCorpus
+) -> None:
+    many = corpus.table["speaker"].nunique() > MAX_BLOCKS
+    for label, (found, among) in _information(codes, corpus).items():
+        of_label = {**key, "label": label}
+        results.lines["information"].append(
+            {
+                **of_label,
+                "shuffled_over": among,
+                "units": "groups of speakers" if many else "speakers",
+                "frames": found.num_frames,
+                "label_bits": found.label_bits,
+                "bits": found.bits,
+                "shuffled_bits": found.shuffled_bits,
+                "excess_bits": found.excess,
+                "p_value": found.p_value,
+            }
+        )
+        results.lines["blocks"] += [
+            {**of_label, "block": block, "excess_bits": value}
+            for block, value in enumerate(found.blocks)
+        ]
+
+
 def _information(codes: FrameCodes, corpus: LabelledCorpus) -> dict[str, tuple[Information, str]]:
     """Returns, by label, what was found, and among what the labels were shuffled."""
-    _, compact = np.unique(codes.centres, return_inverse=True)
-    compact = compact.astype(np.int64)
-    utterances = codes.utterances
+    compact, utterances = _numbered(codes.centres), codes.utterances
     table = corpus.table
     columns = {name: table[name].astype(str).to_numpy() for name in ("emotion", "speaker")}
     found = {}
@@ -223,32 +239,5 @@ def _information(codes: FrameCodes, corpus: LabelledCorpus) -> dict[str, tuple[I
     return found
 
 
-def _units(corpus: LabelledCorpus) -> str:
-    """Says what is left out for the intervals."""
-    many = corpus.table["speaker"].nunique() > MAX_BLOCKS
-    return "groups of speakers" if many else "speakers"
-
-
-def _numbered(values: npt.NDArray[np.object_]) -> IntArray:
+def _numbered(values: npt.NDArray[Any]) -> IntArray:
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
-
-
-def _add_information(
-    results: CodesResults, key: dict[str, object], found: Information, among: str, units: str
-) -> None:
-    results.lines["information"].append(
-        {
-            **key,
-            "shuffled_over": among,
-            "units": units,
-            "frames": found.num_frames,
-            "label_bits": found.label_bits,
-            "bits": found.bits,
-            "shuffled_bits": found.shuffled_bits,
-            "excess_bits": found.excess,
-            "p_value": found.p_value,
-        }
-    )
-    results.lines["blocks"] += [
-        {**key, "block": block, "excess_bits": value} for block, value in enumerate(found.blocks)
-    ]

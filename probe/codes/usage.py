@@ -30,7 +30,7 @@ class Rates:
     """Bits per frame of the joint code."""
 
     centres_used: int
-    joint_bits: float
+    bits: float
     """Entropy of one frame's joint code, bias-corrected: the headline."""
 
     seen_once: float
@@ -65,7 +65,7 @@ def rates(codes: FrameCodes, blocks: IntArray) -> Rates:
     held_out, rate = _held_out(codes, compact.astype(np.int64), blocks)
     return Rates(
         centres_used=len(counts),
-        joint_bits=entropy_bits(counts),
+        bits=entropy_bits(counts),
         seen_once=float((counts == 1).sum() / counts.sum()),
         held_out_bits=held_out,
         rate_bits=rate,
