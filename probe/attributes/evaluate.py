@@ -13,15 +13,21 @@ Not specified by the paper, which probes emotion only.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pretrain.data.readers.reader import Genders, genders_in_table, reader_of, unknown_genders
+from pretrain.data.readers.registry import SYNTHETIC
+from pretrain.data.synthetic.speakers import all_speakers
+from pretrain.data.tables.columns import take_columns
 from pretrain.shared.json_files import hash_of
 from probe.attributes.folds import MIN_FOLDS, Fold, Names, gender_folds, speaker_folds
-from probe.attributes.genders import find_genders
+from probe.corpora.options import manifest_of, split_options
+from probe.corpora.registry import READERS
 from probe.corpora.targets import Task
 from probe.heads.linear import Evaluation, FloatArray, Part, evaluate
 from probe.metrics import ATTRIBUTES
@@ -118,6 +124,36 @@ def _gender(table: pd.DataFrame, spec: str) -> Attribute | str:
     unknown = set(speakers[labels == ""])
     left_out = f"{len(unknown)} speakers whose gender is not known are left out."
     return _attribute(table, GENDER, labels, folds, words, left_out if unknown else "")
+
+
+def find_genders(table: pd.DataFrame, spec: str) -> Genders:
+    """Returns the gender of the table's speakers, from whoever says it: the corpus's reader, the
+    voices of the synthetic corpus, or a manifest's columns `speaker` and `gender`.
+
+    Args:
+        table: As `probe.corpora.read_probe_corpus(spec)` gave it, whole or in part.
+        spec: As given to `--corpus`.
+
+    Raises:
+        ValueError: A manifest gives two genders to one speaker.
+    """
+    plain, columns = take_columns(split_options(spec)[0])
+    name, _, place = plain.strip().partition("=")
+    path = Path(place.strip()).expanduser()
+    manifest = manifest_of(spec)
+    if name.split(":")[0] == SYNTHETIC:
+        by_speaker = {speaker.name: speaker.gender for speaker in all_speakers()}
+        found = Genders(by_speaker=by_speaker, source="the voices' genders")
+    elif manifest is not None and manifest.is_file():
+        speaker, gender = (columns.get(column, column) for column in ("speaker", "gender"))
+        source = f"the manifest's column `{gender}`"
+        found = genders_in_table(manifest, speaker=speaker, gender=gender, source=source)
+    elif manifest is None and name in READERS:
+        found = reader_of(name, READERS).genders(path)
+    else:
+        found = unknown_genders(path)
+    speakers = sorted(set(table["speaker"].astype(str)) & set(found.by_speaker) - {""})
+    return replace(found, by_speaker={name: found.by_speaker[name] for name in speakers})
 
 
 def _attribute(

@@ -1,9 +1,17 @@
-"""A corpus card: what a corpus holds, what is missing, what is odd. Text here, a page elsewhere."""
+"""A corpus card: what a corpus holds, what is missing, what is odd; as text, and as a page with
+plots that needs no other file. (Only the page needs matplotlib.)"""
 
+import base64
+import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pretrain.data.audio.waveforms import MAX_WHOLE_SECONDS
 from pretrain.data.readers.column_names import unread
@@ -14,6 +22,7 @@ from pretrain.data.tables.columns import take_columns
 from pretrain.data.tables.delimited import header_of
 from pretrain.data.tables.describe import hours_of
 from pretrain.data.tables.utterances import LABEL_COLUMNS
+from pretrain.shared.atomic_files import replace_text
 from probe.corpora.options import NORMS, allow_incomplete, manifest_of, split_options
 from probe.corpora.published import INCOMPLETE, IncompleteCorpusWarning
 from probe.corpora.read import columns_of, read_with_extras
@@ -24,6 +33,15 @@ MAX_VALUES = 12
 
 TOLD_ELSEWHERE = ("exactly the same audio more than once", "cannot be used; the list with reasons")
 """Of the warnings; the card has sections of its own for them."""
+
+FILE_NAME = "corpora.html"
+TEMPLATE = "card.html.jinja"
+
+COLOUR = "#0072b2"
+"""Blue of the colour-blind safe palette by Okabe and Ito."""
+
+NO_MATHEMATICS: Any = {"text.parse_math": False}
+"""Names of classes and speakers are the corpus's own: a "$" in one of them is a dollar sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +132,61 @@ def make_card(spec: str) -> Card:
         too_many_unusable=len(bad) > MAX_BAD_SHARE * (len(bad) + len(table)),
         notes=notes + _odd(table, reader),
     )
+
+
+def write_page(cards: Sequence[Card], folder: Path, *, command: str) -> Path:
+    """Writes the page into `folder`, which is made if need be, and returns its path."""
+    import matplotlib
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters["plots"] = _plots
+    with matplotlib.rc_context(NO_MATHEMATICS):
+        page = environment.get_template(TEMPLATE).render(cards=cards, command=command)
+    place = folder / FILE_NAME
+    replace_text(place, page.encode("utf-8", errors="backslashreplace").decode("utf-8"))
+    return place
+
+
+def _plots(card: Card) -> str:
+    """Returns lengths, classes, classes by speaker and V/A/D as one PNG in a data URL."""
+    from matplotlib.figure import Figure
+
+    crossed = card.tables.get("Emotions by speaker")
+    names = ["seconds"]
+    names += ["emotion"] if "Emotions" in card.tables else []
+    names += ["speakers"] if crossed is not None else []
+    names += [name for name in LABEL_COLUMNS if card.table[name].notna().any()]
+    num_rows = (len(names) + 1) // 2
+    height = 2.8 * num_rows + (0.05 * len(crossed) if crossed is not None else 0.0)
+    figure = Figure(figsize=(11, height), layout="constrained")
+    for place, name in enumerate(names, start=1):
+        axes = figure.add_subplot(num_rows, min(2, len(names)), place)
+        if name == "emotion":
+            counts = card.tables["Emotions"]["utterances"]
+            axes.barh(counts.index.astype(str), counts, color=COLOUR)
+            axes.invert_yaxis()
+            axes.set(xlabel="utterances", title="Utterances per emotion")
+        elif name == "speakers":
+            assert crossed is not None
+            by_speaker = crossed.drop(columns="all")
+            drawn = axes.imshow(by_speaker.T, aspect="auto", cmap="Blues", vmin=0)
+            axes.set_yticks(range(by_speaker.shape[1]), by_speaker.columns)
+            every = max(1, len(by_speaker) // 12)
+            axes.set_xticks(
+                range(0, len(by_speaker), every), by_speaker.index[::every], rotation=90
+            )
+            axes.set(xlabel="speaker", title="Utterances per emotion and speaker")
+            figure.colorbar(drawn, ax=axes)
+        else:
+            axes.hist(np.asarray(card.table[name].dropna()), bins=40, color=COLOUR)
+            unit = "s" if name == "seconds" else "the corpus's own scale"
+            what = "Length" if name == "seconds" else name.capitalize()
+            axes.set(xlabel=unit, ylabel="utterances", title=f"{what} of utterances")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def _facts(table: pd.DataFrame, num_bad: int, complete: bool | None) -> dict[str, str]:
