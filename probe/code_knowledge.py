@@ -98,10 +98,10 @@ def run(request: CodesRequest) -> None:
     from pretrain.engine.arithmetic.processor_tuning import tune_machine
     from probe.codes.alignment import load_aligner
     from probe.codes.all_rows import (
+        add_characters,
         code_knowledge,
         quantized_rows,
         read_labelled_corpora,
-        with_characters,
     )
     from probe.corpora.options import specs_of
 
@@ -111,8 +111,8 @@ def run(request: CodesRequest) -> None:
     specs = specs_of(request.corpus, request.columns, incomplete=request.allow_incomplete)
     corpora = read_labelled_corpora(specs)
     folder = request.features or runs_folder() / "features"
-    if aligner is not None:
-        corpora = [with_characters(corpus, aligner, folder) for corpus in corpora]
+    for corpus in corpora if aligner is not None else ():
+        add_characters(corpus, aligner, folder)
     results = code_knowledge(quantizers, chosen, corpora, folder, aligner)
     results.run["command"] = command_line()
     write_codes(request.out, results)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ IntArray = npt.NDArray[np.int64]
 SHIFTED = "frames of one utterance (shifted)"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class LabelledCorpus:
     """A corpus with what its codes are compared to."""
 
@@ -78,23 +78,19 @@ def read_labelled_corpora(specs: Sequence[str]) -> list[LabelledCorpus]:
     return corpora
 
 
-def with_characters(corpus: LabelledCorpus, aligner: Aligner, folder: Path) -> LabelledCorpus:
-    """Returns the corpus with its transcripts laid over the frames; `folder` keeps that."""
+def add_characters(corpus: LabelledCorpus, aligner: Aligner, folder: Path) -> None:
+    """Lays the transcripts of the corpus over its frames; `folder` keeps that."""
     characters, aligned = kept_alignment(corpus.table, aligner, corpus.name, folder)
     left_out = len(corpus.table) - aligned
-    notes = list(corpus.described["notes"])
     if left_out:
-        notes.append(
+        note = (
             f"{left_out} of {len(corpus.table)} utterances have no transcript that the recognizer "
             "can write; characters are of the others."
         )
-        print(f"{corpus.name}: {notes[-1]}")
-    counts = {"utterances": aligned, "left_out": left_out}
-    return replace(
-        corpus,
-        described={**corpus.described, "notes": notes, "aligned": counts},
-        characters=characters if aligned else None,
-    )
+        print(f"{corpus.name}: {note}")
+        corpus.described["notes"].append(note)
+    corpus.described["aligned"] = {"utterances": aligned, "left_out": left_out}
+    corpus.characters = characters if aligned else None
 
 
 def quantized_rows(runs: Sequence[EncoderRun]) -> tuple[list[RowQuantizer], list[EncoderRun]]:

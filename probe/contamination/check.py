@@ -138,8 +138,8 @@ def _compared(
     table: pd.DataFrame, training: Heard, folder: Path, fingerprints: bool
 ) -> dict[str, Any]:
     if training.table is None:
-        unknown = {"by_hash": None, "near_duplicates": None, "examples": []}
-        return {**unknown, "checked_by": training.reason}
+        nothing = dict.fromkeys(("by_hash", "near_duplicates"))
+        return {**nothing, "examples": [], "checked_by": training.reason}
     known = dict(zip(training.table["audio_hash"], training.table["id"], strict=True))
     same: list[dict[str, Any]] = [
         {"ours": name, "theirs": known[audio_hash], "by": "audio hash"}

@@ -122,8 +122,8 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
         try:
             # Lists of others: what is beside the names is not looked at.
             entry = parse_object(line, where, allow_nan=True)
-            wav = PurePosixPath(entry.get("wav", entry.get("audio")))
-            name = _name(str(wav.with_suffix("")))
+            wav: Any = entry.get("wav", entry.get("audio"))
+            name = _name(str(PurePosixPath(wav).with_suffix("")))
         except (ValueError, TypeError) as error:
             raise SplitError(
                 f"{where}: must be JSON with the name of a file in `wav`, but is "
