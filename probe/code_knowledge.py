@@ -106,14 +106,14 @@ def run(request: CodesRequest) -> None:
     from probe.corpora.options import specs_of
 
     tune_machine()
-    quantizers, chosen = quantized_rows(runs)
+    rows = quantized_rows(runs)
     aligner = load_aligner(request.ctc) if request.ctc is not None else None
     specs = specs_of(request.corpus, request.columns, incomplete=request.allow_incomplete)
     corpora = read_labelled_corpora(specs)
     folder = request.features or runs_folder() / "features"
     for corpus in corpora if aligner is not None else ():
         add_characters(corpus, aligner, folder)
-    results = code_knowledge(quantizers, chosen, corpora, folder, aligner)
+    results = code_knowledge(rows, corpora, folder, aligner)
     results.run["command"] = command_line()
     write_codes(request.out, results)
     print(f"Results: {request.out.resolve()}")

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from probe.codes.usage import rates, usage
 from probe.corpora.read import read_probe_corpus
 from probe.folds.leaks import drop_duplicates
 from probe.rows.all_rows import describe
-from probe.rows.comparable import ROW, EncoderRun
+from probe.rows.comparable import EncoderRun
 
 IntArray = npt.NDArray[np.int64]
 
@@ -93,7 +94,7 @@ def add_characters(corpus: LabelledCorpus, aligner: Aligner, folder: Path) -> No
     corpus.characters = characters if aligned else None
 
 
-def quantized_rows(runs: Sequence[EncoderRun]) -> tuple[list[RowQuantizer], list[EncoderRun]]:
+def quantized_rows(runs: Sequence[EncoderRun]) -> list[tuple[EncoderRun, RowQuantizer]]:
     """Loads the quantizers of the quantized rows among `runs`, before anything is computed.
 
     Raises:
@@ -108,22 +109,19 @@ def quantized_rows(runs: Sequence[EncoderRun]) -> tuple[list[RowQuantizer], list
         if run not in chosen:
             why = f"{run.mode or 'no'} targets" if run.kind == RUN else "not a run of this project"
             print(f"{run.name}, seed {run.seed}: {why}, so it has no codes.")
-    return [load_quantizer(run) for run in chosen], chosen
+    return [(run, load_quantizer(run)) for run in chosen]
 
 
 def code_knowledge(
-    quantizers: Sequence[RowQuantizer],
-    runs: Sequence[EncoderRun],
+    rows: Sequence[tuple[EncoderRun, RowQuantizer]],
     corpora: Sequence[LabelledCorpus],
     folder: Path,
     aligner: Aligner | None,
 ) -> CodesResults:
     """Measures every row on every corpus; `folder` keeps the codes of frames."""
     results = CodesResults()
-    started, total = time.monotonic(), len(runs) * len(corpora)
-    for number, (corpus, run, row) in enumerate(
-        (corpus, run, row) for corpus in corpora for run, row in zip(runs, quantizers, strict=True)
-    ):
+    started, total = time.monotonic(), len(rows) * len(corpora)
+    for number, (corpus, (run, row)) in enumerate(product(corpora, rows)):
         spent = (time.monotonic() - started) / max(number, 1) * (total - number)
         left = f", about {spent:.0f} s left" if number else ""
         print(f"{corpus.name}: {number + 1}/{total} {run.name}, seed {run.seed}{left}", flush=True)
@@ -132,7 +130,7 @@ def code_knowledge(
         _add_usage(results, key, codes, corpus)
         _add_information(results, key, codes, corpus)
     results.run = {
-        "rows": [{**run.described(), "group": run.group or ROW} for run in runs],
+        "rows": [run.described() for run, _ in rows],
         "corpora": [corpus.described for corpus in corpora],
         "aligner": aligner.described if aligner else None,
         "packages": package_versions(),
@@ -190,12 +188,8 @@ def _add_information(
                 **of_label,
                 "shuffled_over": among,
                 "units": "groups of speakers" if many else "speakers",
-                "frames": found.num_frames,
-                "label_bits": found.label_bits,
-                "bits": found.bits,
-                "shuffled_bits": found.shuffled_bits,
                 "excess_bits": found.excess,
-                "p_value": found.p_value,
+                **asdict(found),
             }
         )
         results.lines["blocks"] += [

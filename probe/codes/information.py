@@ -38,7 +38,9 @@ MIN_BLOCKS = 3
 class Information:
     """What the codes tell of one label."""
 
-    num_frames: int
+    frames: int
+    """That have the label."""
+
     label_bits: float
     """Entropy of the label over frames: all that could be told."""
 
@@ -161,7 +163,7 @@ def blocks_of(speakers: list[str]) -> IntArray:
 
 
 def _information(
-    measure: Measure, blocks: IntArray, labelled: Mask, num_frames: int, label_bits: float
+    measure: Measure, blocks: IntArray, labelled: Mask, frames: int, label_bits: float
 ) -> Information:
     """Measures with all utterances, and without each block of those that have labelled frames."""
     bits, shuffled = measure(np.ones(len(blocks), dtype=np.bool_), NUM_SHUFFLES)
@@ -171,7 +173,7 @@ def _information(
         value, baseline = measure(blocks != block, NUM_BLOCK_SHUFFLES)
         left_out.append(float(value - baseline.mean()))
     return Information(
-        num_frames=num_frames,
+        frames=frames,
         label_bits=label_bits,
         bits=bits,
         shuffled_bits=float(shuffled.mean()),

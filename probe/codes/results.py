@@ -51,7 +51,8 @@ class CodesResultsError(InputError):
 
 @dataclass(kw_only=True)
 class CodesResults:
-    """Everything that one call found: run.json, and lines of the CSV files by their name."""
+    """Everything that one call found: run.json, and lines of the CSV files by their name, which may
+    hold more than their columns."""
 
     run: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, list[dict[str, object]]] = field(

@@ -33,13 +33,8 @@ VOICE = "voice"
 OPTIONS = {VOICE: "the label is what most listeners heard, not what was acted"}
 
 EMOTIONS = {
-    "ANG": "anger",
-    "DIS": "disgust",
-    "FEA": "fear",
-    "HAP": "happy",
-    "NEU": "neutral",
-    "SAD": "sad",
-}
+    "ANG": "anger", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad",
+}  # fmt: skip
 
 TEXTS = {
     "DFA": "Don't forget a jacket.",

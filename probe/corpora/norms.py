@@ -36,17 +36,10 @@ TERMS: dict[str, tuple[float, float, float]] = {
 """Valence, arousal and dominance of the terms, -1 to 1."""
 
 NAMES = {
-    "anger": "angry",
-    "happiness": "happy",
-    "sadness": "sad",
-    "fear": "fearful",
-    "disgust": "disgusted",
-    "surprise": "surprised",
-    "boredom": "bored",
-    "frustration": "frustrated",
-    "excitement": "excited",
-    "joy": "joyful",
-}
+    "anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful",
+    "disgust": "disgusted", "surprise": "surprised", "boredom": "bored",
+    "frustration": "frustrated", "excitement": "excited", "joy": "joyful",
+}  # fmt: skip
 """Class -> term, for classes that corpora name otherwise than the article does."""
 
 
