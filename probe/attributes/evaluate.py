@@ -75,8 +75,7 @@ def evaluate_attributes(
 ) -> Evaluation:
     """Returns scores and selection of all attributes, without predictions.
 
-    Predictions are what a table's tests and intervals are computed from, and attributes are part
-    of neither.
+    Predictions are what tests and intervals are computed from; attributes are part of neither.
     """
     result = Evaluation()
     for attribute in attributes:
@@ -130,12 +129,8 @@ def find_genders(table: pd.DataFrame, spec: str) -> Genders:
     """Returns the gender of the table's speakers, from whoever says it: the corpus's reader, the
     voices of the synthetic corpus, or a manifest's columns `speaker` and `gender`.
 
-    Args:
-        table: As `probe.corpora.read_probe_corpus(spec)` gave it, whole or in part.
-        spec: As given to `--corpus`.
-
-    Raises:
-        ValueError: A manifest gives two genders to one speaker.
+    `table` is what `probe.corpora.read.read_probe_corpus(spec)` gave, whole or in part. Raises
+    `ValueError` when a manifest gives two genders to one speaker.
     """
     plain, columns = take_columns(split_options(spec)[0])
     name, _, place = plain.strip().partition("=")

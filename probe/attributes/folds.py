@@ -54,6 +54,7 @@ def speaker_folds(table: pd.DataFrame, speakers: Names) -> tuple[list[Fold], str
         folds = rotated(rows, _deal_sentences(spoken))
         words = f"{len(folds)} folds over utterances, disjoint in sentences"
     fewest = min((len(train) for train, _, _ in folds), default=0)
+    why = ""
     if not folds:
         why = "; the corpus has too few texts to keep sentences apart"
     elif not all({*speakers[rows]} <= {*speakers[train]} for train, _, _ in folds):
@@ -61,8 +62,6 @@ def speaker_folds(table: pd.DataFrame, speakers: Names) -> tuple[list[Fold], str
     elif fewest < MIN_TRAINING_SHARE * len(rows):
         why = "; not in sentences, which are so uneven that a fold would train on "
         why += f"{fewest} of {len(rows)} utterances"
-    else:
-        why = ""
     if why:
         folds = rotated(rows, deal_evenly(speakers[rows]))
         words = f"{NUM_FOLDS} folds over utterances, disjoint in recordings"

@@ -41,20 +41,16 @@ class Aligner:
 
 
 def load_aligner(folder: Path) -> Aligner:
-    """Loads a finished run of pretrain/finetune.py.
-
-    Raises:
-        ValueError: The folder holds none, or it is not finished or damaged.
-    """
+    """Loads a finished run of pretrain/finetune.py; raises `ValueError` when the folder holds none,
+    or it is not finished or damaged."""
     try:
         record = read_record(folder)
-        status = str(record.get("status"))
     except JsonError as error:
         raise CodesError(
             "`--ctc` must be the folder of a finished run of pretrain/finetune.py, but the "
             f"run.json of {folder} cannot be read instead ({error})"
         ) from error
-    if status != "finished":
+    if (status := str(record.get("status"))) != "finished":
         raise CodesError(
             f"`--ctc` must be a finished run of pretrain/finetune.py, but {folder} has the status "
             f"{status!r} instead: finish it with its own command, or leave --ctc out."

@@ -63,16 +63,10 @@ def read_labelled_corpora(specs: Sequence[str]) -> list[LabelledCorpus]:
         table, notes = drop_duplicates(read_probe_corpus(spec))
         check_whole(table)
         described: dict[str, Any] = {**describe(table, spec), "notes": notes}
+        name, blocks = str(described["name"]), blocks_of(table["speaker"].astype(str).tolist())
+        corpora.append(LabelledCorpus(name=name, table=table, described=described, blocks=blocks))
         for note in notes:
-            print(f"{described['name']}: {note}")
-        corpora.append(
-            LabelledCorpus(
-                name=str(described["name"]),
-                table=table,
-                described=described,
-                blocks=blocks_of(table["speaker"].astype(str).tolist()),
-            )
-        )
+            print(f"{name}: {note}")
     names = [corpus.name for corpus in corpora]
     if len(set(names)) < len(names):
         raise CodesError(f"Every --corpus needs a name of its own, but they are {names}.")
@@ -82,8 +76,7 @@ def read_labelled_corpora(specs: Sequence[str]) -> list[LabelledCorpus]:
 def add_characters(corpus: LabelledCorpus, aligner: Aligner, folder: Path) -> None:
     """Lays the transcripts of the corpus over its frames; `folder` keeps that."""
     characters, aligned = kept_alignment(corpus.table, aligner, corpus.name, folder)
-    left_out = len(corpus.table) - aligned
-    if left_out:
+    if left_out := len(corpus.table) - aligned:
         note = (
             f"{left_out} of {len(corpus.table)} utterances have no transcript that the recognizer "
             "can write; characters are of the others."

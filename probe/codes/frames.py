@@ -173,11 +173,8 @@ def _compute(table: pd.DataFrame, row: RowQuantizer, name: str) -> Tensors:
     noise = torch.zeros(num_codebooks, dtype=torch.float64)
     for rows, waveforms, num_samples in read_batches(table, f"codes of {name}"):
         features = encoder.features(waveforms.to(device), num_samples.to(device))
-        logits = rearrange(
-            quantizer.to_logits(features.normalized.float()),
-            "B T (G V) -> B T G V",
-            G=num_codebooks,
-        )
+        logits = quantizer.to_logits(features.normalized.float())
+        logits = rearrange(logits, "B T (G V) -> B T G V", G=num_codebooks)
         for number, own, count in zip(rows, logits, features.num_frames.tolist(), strict=True):
             valid = own[:count].double().cpu()
             if not bool(valid.isfinite().all()):
@@ -190,7 +187,8 @@ def _compute(table: pd.DataFrame, row: RowQuantizer, name: str) -> Tensors:
             noise += torch.special.entr(probabilities).sum(dim=(0, 2))
             pieces[int(number)] = valid.argmax(dim=-1).to(torch.int32)
     lengths = torch.tensor([len(piece) for piece in pieces])
-    used = torch.special.entr(mean / int(lengths.sum())).sum(dim=-1) - noise / int(lengths.sum())
+    num_frames = int(lengths.sum())
+    used = torch.special.entr(mean / num_frames).sum(dim=-1) - noise / num_frames
     return {
         "codes": torch.cat(pieces),
         "lengths": lengths,

@@ -89,6 +89,7 @@ def utterance_information(
         centres = np.asarray(table.sum(axis=0), dtype=np.int64).ravel()
         own, layer = labels[kept], strata[kept]
         place = np.lexsort((np.arange(len(own)), layer))
+        moved = np.empty_like(own)
 
         def bits(given: IntArray) -> float:
             chosen = csr_array(
@@ -100,7 +101,6 @@ def utterance_information(
 
         shuffled = np.empty(num_shuffles)
         for number in range(num_shuffles):
-            moved = np.empty_like(own)
             moved[place] = own[np.lexsort((keys[number][kept], layer))]
             shuffled[number] = bits(moved)
         return bits(own), shuffled
@@ -141,11 +141,9 @@ def frame_information(
                 np.bincount(own * num_labels + given[here]), by_label, by_centre
             )
 
-        shuffled = np.empty(num_shuffles)
-        for number in range(num_shuffles):
-            shift = (draws[number][utterances] * length).astype(np.int64)
-            shuffled[number] = bits(labels[first + (offset + shift) % length])
-        return bits(labels), shuffled
+        shifts = ((draw[utterances] * length).astype(np.int64) for draw in draws[:num_shuffles])
+        shuffled = [bits(labels[first + (offset + shift) % length]) for shift in shifts]
+        return bits(labels), np.array(shuffled)
 
     labelled = np.isin(np.arange(len(blocks)), utterances)
     return _information(measure, blocks, labelled, len(labels), entropy_bits(np.bincount(labels)))

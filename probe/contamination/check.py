@@ -72,17 +72,12 @@ def contamination(
 ) -> list[dict[str, Any]]:
     """Compares a probe corpus with what the encoders have heard, and prints what was found.
 
-    Args:
-        corpus: Its name.
-        table: Its utterances.
-        heard: As `heard_by` returned it.
-        folder: Of the features; fingerprints are kept in a folder in it.
-        fingerprints: Whether changed copies are looked for; else only equal audio hashes.
+    Fingerprints are kept in a folder in that of the features; without `fingerprints` only equal
+    audio hashes are looked for, no changed copies.
 
-    Returns:
-        The entries of `contamination` in run.json. `by_hash` and `near_duplicates` count
-        utterances of the probe corpus (an utterance counts once) and are None where nothing is
-        known; `checked_by` says how in words, and of how many it could not be.
+    Returns the entries of `contamination` in run.json. `by_hash` and `near_duplicates` count
+    utterances of the probe corpus (an utterance counts once) and are None where nothing is known;
+    `checked_by` says how in words, and of how many it could not be.
     """
     entries = []
     for training in heard:
@@ -122,13 +117,14 @@ def say(entry: dict[str, Any]) -> str:
     where = f"{entry['corpus']} against the {entry['stage']} on {entry['pretrained_on']}"
     if entry["by_hash"] is None:
         return f"Contamination, {where}: unknown ({entry['checked_by']}); rows {rows}."
-    total, near = entry["by_hash"] + (entry["near_duplicates"] or 0), entry["near_duplicates"]
+    near = entry["near_duplicates"] or 0
+    total = entry["by_hash"] + near
     if not total:
         return f"Contamination, {where}: none found, checked by {entry['checked_by']}."
     first = entry["examples"][0]
     return (
         f"WARNING: contamination, {where}: {total} of {entry['num_utterances']} utterances were "
-        f"heard in training ({entry['by_hash']} the same recording, {near or 0} a changed copy; "
+        f"heard in training ({entry['by_hash']} the same recording, {near} a changed copy; "
         f"the first is {first['ours']}, there {first['theirs']}). Checked by "
         f"{entry['checked_by']}. The scores of these rows are not those of unheard speech: {rows}."
     )

@@ -105,13 +105,10 @@ def list_cremad(path: Path, source: str, options: Collection[str] = ()) -> pd.Da
     listing["emotion"] = listing["acted"]
     folder = existing_folder(path, what=f"The corpus {source}")
     if (table := _in_or_beside(folder, VOTES)) is not None:
-        votes = _votes(table)
-        names = listing["id"].str.removeprefix(f"{source}/")
-        if len(unknown := names[~names.isin(set(votes))]):
-            raise InputError(
-                f"{table} must hold the votes on every file, but not {unknown.iloc[0]}."
-            )
-        listing["voice_vote"] = names.map(votes)
+        listing["voice_vote"] = listing["id"].str.removeprefix(f"{source}/").map(_votes(table))
+        if len(unknown := listing["id"][listing["voice_vote"].isna()]):
+            name = unknown.iloc[0].removeprefix(f"{source}/")
+            raise InputError(f"{table} must hold the votes on every file, but not {name}.")
     if VOICE in options:
         if table is None:
             raise InputError(

@@ -49,7 +49,7 @@ def list_names(
 
     Args:
         path: Of the corpus.
-        source: The corpus's name.
+        source: Its name.
         options: Of its spec; with `incomplete` it may differ from what was published.
         pattern: Of names; other files are left out with a warning.
         describe: From a match to the columns that the name says.

@@ -50,13 +50,10 @@ def emobox_folds(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[
         table: Utterances of one corpus; its `source` is the corpus's name.
         folder: A checkout of EmoBox, its folder `data`, or one corpus's folder there.
 
-    Returns:
-        - Columns fold (01, 02, ...), id, part
-        - What does not match, in sentences
+    Returns fold (01, 02, ...), id, part; and what does not match, in sentences.
 
     Raises:
-        SplitError: There are no lists for this corpus, a list is damaged, or too much of it does
-            not match.
+        SplitError: There are no lists for this corpus, one is damaged, or too much does not match.
     """
     source = str(table["source"].iloc[0])
     where = _folder_of(folder, source)

@@ -65,13 +65,8 @@ def drop_duplicates(
 
     The same recording in two parts would be a leak, and twice in one part counts twice.
 
-    Args:
-        table: Utterances.
-        ranks: By id, the lowest stays; without, the id decides alone.
-
-    Returns:
-        - The table without the other copies, sorted by id
-        - One sentence per copy that was dropped
+    `ranks` are by id, the lowest stays; without them the id decides alone. Returns the table
+    without the other copies, sorted by id, and one sentence per copy that was dropped.
     """
     table = table.sort_values("id", kind="stable", ignore_index=True)
     if ranks is not None:
@@ -88,12 +83,9 @@ def drop_duplicates(
 
 
 def check_folds(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> Overlap:
-    """Computes what the parts of each fold share and refuses a leak.
+    """Computes what the parts of each fold (fold, id, part) share and refuses a leak.
 
-    Args:
-        table: With id, speaker, session and audio_hash, and text if sentences are to be counted.
-        folds: fold, id, part.
-        protocol: A key of `probe.folds.protocols.PROTOCOLS`.
+    Of the table's columns `text` may be missing: then sentences are not counted.
 
     Raises:
         SplitError: A recording, a speaker (under `speaker` and `session`) or a session (under

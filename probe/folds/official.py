@@ -53,12 +53,8 @@ def with_dev(
         protocol: Seeds the draw.
         published: Folds for which a dev part is published; it may have lost all its utterances.
 
-    Returns:
-        - The folds, every one with a dev part
-        - One sentence per fold that got one
-
-    Raises:
-        SplitError: A training part has no two such groups.
+    Returns the folds, and one sentence per fold that got a dev part. Raises `SplitError` when a
+    training part has no two such groups.
     """
     notes = []
     frames = []
