@@ -15,7 +15,7 @@ import pandas as pd
 from pretrain.data.tables.utterances import TableError, load_table, table_hash
 from pretrain.shared.json_files import JsonError, changed_files
 from pretrain.shared.run_record import find_record
-from probe.contamination.near_duplicates import NearDuplicates, near_duplicates
+from probe.contamination.near_duplicates import near_duplicates
 from probe.rows.comparable import EncoderRun
 
 FOLDER = "fingerprints"
@@ -150,26 +150,23 @@ def _compared(
     elif left.empty:
         near, checked_by = 0, "audio hash, which knows all of them"
     else:
-        found = near_duplicates(left, training.table, folder)
-        changed = found.found
-        near = len(changed) if found.is_known else None
-        checked_by = _how(found, str(table["source"].iloc[0]), training.name)
+        found, of_ours, of_theirs = near_duplicates(left, training.table, folder)
+        ours, theirs = str(table["source"].iloc[0]), training.name
+        if ours == theirs:
+            ours, theirs = f"the tested {ours}", f"the {theirs} heard in training"
+        missing = ", ".join([*of_ours.missing(ours), *of_theirs.missing(theirs)])
+        if found is None:
+            checked_by = f"audio hash only: no fingerprint of {missing}"
+        else:
+            near, changed = len(found), found
+            checked_by = "audio hash and fingerprint"
+            checked_by += f" (by hash only: {missing})" if missing else ""
     return {
         "by_hash": len(same),
         "near_duplicates": near,
         "examples": [*same[: NUM_EXAMPLES // 2 if changed else None], *changed][:NUM_EXAMPLES],
         "checked_by": checked_by,
     }
-
-
-def _how(found: NearDuplicates, ours: str, theirs: str) -> str:
-    """Says by what was compared, and what of each corpus could not be."""
-    if ours == theirs:
-        ours, theirs = f"the tested {ours}", f"the {theirs} heard in training"
-    missing = ", ".join([*found.ours.missing(ours), *found.theirs.missing(theirs)])
-    if not found.is_known:
-        return f"audio hash only: no fingerprint of {missing}"
-    return "audio hash and fingerprint" + (f" (by hash only: {missing})" if missing else "")
 
 
 def _stages(folder: Path) -> list[tuple[Path | None, str]]:

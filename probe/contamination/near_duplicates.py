@@ -86,25 +86,15 @@ class Compared:
         ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class NearDuplicates:
-    """Utterances of ours that share sound with theirs."""
+def near_duplicates(
+    ours: pd.DataFrame, theirs: pd.DataFrame, folder: Path
+) -> tuple[list[dict[str, Any]] | None, Compared, Compared]:
+    """Compares two utterance tables by sound; fingerprints are kept in `folder`.
 
-    found: list[dict[str, Any]]
-    """The closest match of each, the surest first."""
-
-    ours: Compared
-    theirs: Compared
-    """Not counted where nothing of ours can be compared."""
-
-    @property
-    def is_known(self) -> bool:
-        """Whether anything was compared at all."""
-        return not (self.ours.none or self.theirs.none)
-
-
-def near_duplicates(ours: pd.DataFrame, theirs: pd.DataFrame, folder: Path) -> NearDuplicates:
-    """Compares two utterance tables by sound; fingerprints are kept in `folder`."""
+    Returns the closest match of each of ours that shares sound with theirs, the surest first, or
+    None if nothing was compared at all; and how much of ours and of theirs was. Theirs are not
+    counted where nothing of ours can be compared.
+    """
     of_ours, of_theirs = (Compared(num_utterances=len(table)) for table in (ours, theirs))
     chunks = list(_of_files(ours, folder, of_ours))
     best: dict[int, tuple[Match, str]] = {}
@@ -129,7 +119,7 @@ def near_duplicates(ours: pd.DataFrame, theirs: pd.DataFrame, folder: Path) -> N
         }
         for place, (match, name) in sorted(best.items(), key=lambda item: item[1][0].error_rate)
     ]
-    return NearDuplicates(found=found, ours=of_ours, theirs=of_theirs)
+    return None if of_ours.none or of_theirs.none else found, of_ours, of_theirs
 
 
 def _of_files(table: pd.DataFrame, folder: Path, compared: Compared) -> Iterable[Chunk]:

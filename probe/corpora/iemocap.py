@@ -134,18 +134,13 @@ def _root(folder: Path, source: str) -> Path:
 
 def _audio(root: Path) -> dict[str, str]:
     """Returns the path of every cut utterance by its id."""
-    found: dict[str, str] = {}
-    for folder in sorted(root.glob("Session[1-5]/sentences/wav")):
-        if any(folder.iterdir()):
-            found |= {Path(file).stem: file for file in audio_files(folder)}
-    return found
+    folders = (f for f in sorted(root.glob("Session[1-5]/sentences/wav")) if any(f.iterdir()))
+    return {Path(file).stem: file for folder in folders for file in audio_files(folder)}
 
 
 def _rows(root: Path, source: str, audio: dict[str, str]) -> Iterator[dict[str, object]]:
     # Only files in this folder: those in folders below are the single listeners'.
-    for file in sorted(root.glob("Session[1-5]/dialog/EmoEvaluation/*.txt")):
-        if file.name.startswith("."):
-            continue
+    for file in sorted(root.glob("Session[1-5]/dialog/EmoEvaluation/[!.]*.txt")):
         texts = _texts(file.parent.parent / "transcriptions" / file.name)
         for number, line in enumerate(file.read_text("utf-8", "replace").split("\n"), start=1):
             if not line.startswith("["):

@@ -2,7 +2,7 @@
 
 A leave-out fold tests one group (a speaker, a session, or a random tenth of the utterances),
 chooses strength and layer on the next group in order, and trains on all others. Nothing here looks
-at labels. Folds that others published are in `probe.folds.official` and `probe.folds.emobox`.
+at labels. Folds that others published are in `probe.folds.divide` and `probe.folds.emobox`.
 """
 
 from dataclasses import dataclass
