@@ -107,15 +107,16 @@ def run(request: CodesRequest) -> None:
 
     tune_machine()
     rows = quantized_rows(runs)
-    aligner = load_aligner(request.ctc) if request.ctc is not None else None
+    recognizer, aligner = load_aligner(request.ctc) if request.ctc else (None, None)
     specs = specs_of(request.corpus, request.columns, incomplete=request.allow_incomplete)
     corpora = read_labelled_corpora(specs)
     folder = request.features or runs_folder() / "features"
-    for corpus in corpora if aligner is not None else ():
-        add_characters(corpus, aligner, folder)
-    results = code_knowledge(rows, corpora, folder, aligner)
-    results.run["command"] = command_line()
-    write_codes(request.out, results)
+    if recognizer is not None:
+        for corpus in corpora:
+            add_characters(corpus, recognizer, folder)
+    described, lines = code_knowledge(rows, corpora, folder)
+    described |= {"aligner": aligner, "command": command_line()}
+    write_codes(request.out, described, lines)
     print(f"Results: {request.out.resolve()}")
 
 

@@ -4,7 +4,6 @@ Shapes: T frames, C classes (blank and characters), U characters, F frames of al
 """
 
 import json
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -31,18 +30,9 @@ NO_CHARACTER = -1
 FORMAT = "alignment" + kept_as("audio", "encoder", "alignment")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Aligner:
-    """A finished CTC run."""
-
-    recognizer: Recognizer
-    described: dict[str, Any]
-    """Its entry `aligner` in run.json: folder, name, corpus, dev_cer."""
-
-
-def load_aligner(folder: Path) -> Aligner:
-    """Loads a finished run of pretrain/finetune.py; raises `ValueError` when the folder holds none,
-    or it is not finished or damaged."""
+def load_aligner(folder: Path) -> tuple[Recognizer, dict[str, Any]]:
+    """Loads a finished run of pretrain/finetune.py, and describes it: the entry `aligner` in
+    run.json. Raises `ValueError` when the folder holds none, or it is not finished or damaged."""
     try:
         record = read_record(folder)
     except JsonError as error:
@@ -61,14 +51,13 @@ def load_aligner(folder: Path) -> Aligner:
         "corpus": str(record.get("finetuned_on") or ""),
         "dev_cer": record.get("cer"),
     }
-    return Aligner(recognizer=load_recognizer(folder), described=described)
+    return load_recognizer(folder), described
 
 
 def kept_alignment(
-    table: pd.DataFrame, aligner: Aligner, name: str, folder: Path
+    table: pd.DataFrame, recognizer: Recognizer, name: str, folder: Path
 ) -> tuple[npt.NDArray[np.int64], int]:
     """Returns what `align_table` does; `folder` keeps it."""
-    recognizer = aligner.recognizer
     weights = weights_hash(nn.ModuleList([recognizer.encoder, recognizer.head]))
     said = [table[key].astype(str).tolist() for key in ("id", "audio_hash", "text")]
     content = json.dumps([recognizer.vocabulary.characters, said])

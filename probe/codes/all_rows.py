@@ -16,7 +16,8 @@ from scipy.sparse import csr_array
 from pretrain.data.audio.waveforms import check_whole
 from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.kinds.registry import RUN
-from probe.codes.alignment import NO_CHARACTER, Aligner, kept_alignment
+from pretrain.recognition.recognizer import Recognizer
+from probe.codes.alignment import NO_CHARACTER, kept_alignment
 from probe.codes.entropy import entropy_bits, perplexity
 from probe.codes.frames import CodesError, FrameCodes, RowQuantizer, frame_codes, load_quantizer
 from probe.codes.information import (
@@ -26,7 +27,7 @@ from probe.codes.information import (
     frame_information,
     utterance_information,
 )
-from probe.codes.results import CodesResults
+from probe.codes.results import COLUMNS, Lines
 from probe.codes.usage import rates, usage
 from probe.corpora.read import read_probe_corpus
 from probe.folds.leaks import drop_duplicates
@@ -73,9 +74,9 @@ def read_labelled_corpora(specs: Sequence[str]) -> list[LabelledCorpus]:
     return corpora
 
 
-def add_characters(corpus: LabelledCorpus, aligner: Aligner, folder: Path) -> None:
+def add_characters(corpus: LabelledCorpus, recognizer: Recognizer, folder: Path) -> None:
     """Lays the transcripts of the corpus over its frames; `folder` keeps that."""
-    characters, aligned = kept_alignment(corpus.table, aligner, corpus.name, folder)
+    characters, aligned = kept_alignment(corpus.table, recognizer, corpus.name, folder)
     if left_out := len(corpus.table) - aligned:
         note = (
             f"{left_out} of {len(corpus.table)} utterances have no transcript that the recognizer "
@@ -109,10 +110,12 @@ def code_knowledge(
     rows: Sequence[tuple[EncoderRun, RowQuantizer]],
     corpora: Sequence[LabelledCorpus],
     folder: Path,
-    aligner: Aligner | None,
-) -> CodesResults:
-    """Measures every row on every corpus; `folder` keeps the codes of frames."""
-    results = CodesResults()
+) -> tuple[dict[str, Any], Lines]:
+    """Measures every row on every corpus; `folder` keeps the codes of frames.
+
+    Returns run.json, but for command and aligner, and the lines of the CSV files.
+    """
+    lines: Lines = {name: [] for name in COLUMNS}
     started, total = time.monotonic(), len(rows) * len(corpora)
     for number, (corpus, (run, row)) in enumerate(product(corpora, rows)):
         spent = (time.monotonic() - started) / max(number, 1) * (total - number)
@@ -120,28 +123,27 @@ def code_knowledge(
         print(f"{corpus.name}: {number + 1}/{total} {run.name}, seed {run.seed}{left}", flush=True)
         key = {"row": run.name, "seed": run.seed, "corpus": corpus.name}
         codes = frame_codes(corpus.table, row, run.name, folder)
-        _add_usage(results, key, codes, corpus)
-        _add_information(results, key, codes, corpus)
-    results.run = {
+        _add_usage(lines, key, codes, corpus)
+        _add_information(lines, key, codes, corpus)
+    described = {
         "rows": [run.described() for run, _ in rows],
         "corpora": [corpus.described for corpus in corpora],
-        "aligner": aligner.described if aligner else None,
         "packages": package_versions(),
         "git": git_state(),
     }
-    return results
+    return described, lines
 
 
 def _add_usage(
-    results: CodesResults, key: dict[str, object], codes: FrameCodes, corpus: LabelledCorpus
+    lines: Lines, key: dict[str, object], codes: FrameCodes, corpus: LabelledCorpus
 ) -> None:
     counts = usage(codes)
     for group, own in enumerate(counts):
-        results.lines["usage"] += [
+        lines["usage"] += [
             {**key, "group": group, "entry": entry, "frames": int(frames)}
             for entry, frames in enumerate(own)
         ]
-        results.lines["groups"].append(
+        lines["groups"].append(
             {
                 **key,
                 "group": group,
@@ -155,7 +157,7 @@ def _add_usage(
         )
     found = rates(codes, corpus.blocks)
     num_codebooks = codes.codes.shape[1]
-    results.lines["codes"].append(
+    lines["codes"].append(
         {
             **key,
             "frames": len(codes.codes),
@@ -171,12 +173,12 @@ def _add_usage(
 
 
 def _add_information(
-    results: CodesResults, key: dict[str, object], codes: FrameCodes, corpus: LabelledCorpus
+    lines: Lines, key: dict[str, object], codes: FrameCodes, corpus: LabelledCorpus
 ) -> None:
     many = corpus.table["speaker"].nunique() > MAX_BLOCKS
     for label, (found, among) in _information(codes, corpus).items():
         of_label = {**key, "label": label}
-        results.lines["information"].append(
+        lines["information"].append(
             {
                 **of_label,
                 "shuffled_over": among,
@@ -185,7 +187,7 @@ def _add_information(
                 **asdict(found),
             }
         )
-        results.lines["blocks"] += [
+        lines["blocks"] += [
             {**of_label, "block": block, "excess_bits": value}
             for block, value in enumerate(found.blocks)
         ]

@@ -95,12 +95,8 @@ def folds_hash(folds: pd.DataFrame) -> str:
 
 
 def _official_folds(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns one fold, `official`, of the parts that the column `split` tells: fold, id, part. The
-    dev part may be missing, see `_with_dev`.
-
-    Raises:
-        SplitError: A split is empty or tells no part, or nothing is trained on or tested.
-    """
+    """Returns one fold, `official`, of the parts that the column `split` tells; it may lack a dev
+    part, see `_with_dev`."""
     parts = table["split"].map(part_of)
     if (parts == "").any():
         first = table[parts == ""].iloc[0]
@@ -126,16 +122,10 @@ def _with_dev(
     """Moves whole speakers (or else sessions) from train to dev in every fold without a dev part.
 
     Which ones is drawn by a fixed seed: about a tenth of the training part, at least the smallest
-    group. Those who are tested, too, are taken only when there are no others.
+    group. Those who are tested, too, are taken only when there are no others. Of the folds
+    `published` a dev part is published; it may have lost all its utterances.
 
-    Args:
-        table: Utterances, each recording once.
-        folds: fold, id, part.
-        protocol: Seeds the draw.
-        published: Folds for which a dev part is published; it may have lost all its utterances.
-
-    Returns the folds, and one sentence per fold that got a dev part. Raises `SplitError` when a
-    training part has no two such groups.
+    Returns the folds, and one sentence per fold that got a dev part.
     """
     notes = []
     frames = []
