@@ -1,4 +1,5 @@
-# make demo   the paper's question on the embedded synthetic corpus, from nothing to a report
+# make demo   the project's question on the embedded synthetic corpus, from nothing to a report
+# make demo-table4   the six rows of the paper's Table 4 alone, for as long as the demo
 # make test   the whole test suite
 # make check  what CI runs: formatter, linter, types, tests
 # Each first installs into .venv, with Python 3.11 or 3.12: make PYTHON=python3.12 names another one.
@@ -16,24 +17,34 @@ ROWS := $(DEMO)/rows
 PROBE := synthetic:part=probe,hours=$(if $(filter tiny,$(SIZE)),0.05,0.27)
 TEC := $(if $(filter tiny,$(SIZE)),$(ROWS)/quantized-g4v8-seed0,$(DEMO)/tec)
 MFSN := $(if $(filter tiny,$(SIZE)),tiny.toml --fold probe-s01,reduced.toml --set fit.max_epochs=5 --jobs $(JOBS))
-TABLE4 := $(if $(filter tiny,$(SIZE)),--no-attributes,--set encoder.conv_dim=64 --set training.updates=350 --set data.crop_seconds=3.5 --set data.shard_seconds=3.5)
+# What the rows of the study (configs/study/demo.toml) are trained with, but for the number of updates.
+NARROW := $(if $(filter tiny,$(SIZE)),--no-attributes,--set encoder.conv_dim=64 --set data.crop_seconds=3.5 --set data.shard_seconds=3.5 --set held_out.speakers=6 --set held_out.per_speaker=8)
+UPDATES = $(if $(filter small,$(SIZE)),--set training.updates=$(1))
+TABLE4 = $(RUN) probe/table4.py --runs $(2) --config configs/size/$(SIZE).toml --corpus $(PROBE) --protocol session $(NARROW) $(call UPDATES,$(1)) --jobs $(JOBS)
+STUDY := $(if $(filter small,$(SIZE)),$(DEMO)/study)
 
 # At this width a second thread mostly waits for the first.
 ifeq ($(SIZE),tiny)
 export OMP_NUM_THREADS ?= 1
 endif
 
-.PHONY: demo test check clean-demo
+.PHONY: demo demo-table4 test check clean-demo
 
 demo: $(VENV)/installed
-	@echo "== 1 of 4: pre-training and probing the six rows of Table 4, $(JOBS) at a time (SIZE=$(SIZE))"
-	@$(RUN) probe/table4.py --runs $(DEMO) --config configs/size/$(SIZE).toml --corpus $(PROBE) --protocol session $(TABLE4) --jobs $(JOBS)
-	@echo "== 2 of 4: fine-tuning a quantized row on transcripts$(if $(filter tiny,$(SIZE)), (left out at this size))"
+	@echo "== 1 of 5: rows in which one thing changes, $(JOBS) at a time (SIZE=$(SIZE))$(if $(STUDY),, (left out at this size))"
+	@$(if $(STUDY),$(RUN) probe/table4.py --study configs/study/demo.toml --runs $(STUDY) --corpus $(PROBE) --jobs $(JOBS),true)
+	@echo "== 2 of 5: pre-training and probing the six rows of Table 4, $(JOBS) at a time"
+	@$(call TABLE4,200,$(DEMO))
+	@echo "== 3 of 5: fine-tuning a quantized row on transcripts$(if $(filter tiny,$(SIZE)), (left out at this size))"
 	@$(if $(filter tiny,$(SIZE)),true,$(RUN) pretrain/finetune.py --encoder $(ROWS)/quantized-g4v8-seed0 --config configs/finetune/small.toml --set training.updates=300 --corpus synthetic:hours=0.5,seed=0,part=pretrain --out $(TEC))
-	@echo "== 3 of 4: MFSN and its ablation"
+	@echo "== 4 of 5: MFSN and its ablation"
 	@$(RUN) mfsn/run.py ablate --tec $(TEC) --sec-quantized $(ROWS)/quantized-g4v8-seed0 --sec-continuous $(ROWS)/continuous-k4-seed0 --corpus $(PROBE) --protocol session --config configs/mfsn/$(MFSN) --out $(DEMO)/ablation
-	@echo "== 4 of 4: writing the report"
-	@$(RUN) reports/run.py --runs '$(ROWS)/*-seed0' '$(DEMO)/probe/session-linear' '$(TEC)' '$(DEMO)/ablation' --out $(DEMO)/report
+	@echo "== 5 of 5: writing the report"
+	@$(RUN) reports/run.py --runs $(if $(STUDY),'$(STUDY)/study' '$(STUDY)/rows/*-seed0') '$(ROWS)/*-seed0' '$(DEMO)/probe/session-linear' '$(TEC)' '$(DEMO)/ablation' --out $(DEMO)/report
+
+demo-table4: $(VENV)/installed
+	@$(call TABLE4,700,$(DEMO)-table4)
+	@$(RUN) reports/run.py --runs '$(DEMO)-table4/rows/*-seed0' '$(DEMO)-table4/probe/session-linear' --out $(DEMO)-table4/report
 
 test: $(VENV)/installed
 	$(RUN) -m pytest
@@ -45,7 +56,7 @@ check: $(VENV)/installed
 	$(RUN) -m pytest
 
 clean-demo:
-	rm -rf $(DEMO)
+	rm -rf $(DEMO) $(DEMO)-table4
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@.ci/install '$(PYTHON)' '$(VENV)'

@@ -53,7 +53,9 @@ class EncodingRequest(CorporaRequest):
 class ProbeRequest(EncodingRequest):
     """What a command line asks of probe/run.py."""
 
-    encoder: list[Path]
+    encoder: list[str]
+    """`DIR` or `[NAME=]hf:PLACE`, see `pretrain.model.kinds.places`."""
+
     protocol: str
     head: str
     set: list[str]
@@ -129,10 +131,10 @@ def parse_arguments(arguments: Sequence[str]) -> ProbeRequest:
         action="extend",
         nargs="+",
         required=True,
-        type=Path,
         metavar="DIR",
-        help="folders of finished pre-training runs, one per row and seed of the table; or of "
-        "released encoders in the format of transformers, which are in a part of their own",
+        help="folders of finished pre-training runs, one per row and seed of the table; or "
+        "[NAME=]hf:PLACE, a released encoder in the format of transformers: a folder, or "
+        "OWNER/NAME[@REVISION] on the hub. Released ones are in a part of the table of their own",
     )
     parser.add_argument(
         "--corpus",

@@ -9,6 +9,7 @@ from probe.command_line import ProbeRequest, parse_arguments
 
 def run(request: ProbeRequest) -> None:
     """Probes and writes the results folder."""
+    from pretrain.model.kinds.places import encoder_place
     from probe.heads.settings import make_head
     from probe.results import can_reuse, check_out_folder, inputs_in, read_results, write_results
     from probe.rows.comparable import make_table, read_encoder_run
@@ -17,7 +18,7 @@ def run(request: ProbeRequest) -> None:
     check_out_folder(request.out)
     head = make_head(request.head, request.set)
     runs = make_table(
-        [read_encoder_run(folder) for folder in request.encoder],
+        [read_encoder_run(encoder_place(text)) for text in request.encoder],
         seeds=request.seed,
         allow_uncontrolled=request.allow_uncontrolled,
     )

@@ -9,6 +9,7 @@ from reports.again import SCRIPT, commands, script
 from reports.codes.runs import merged
 from reports.codes.section import codes_section
 from reports.figures.drawing import SavedFigure, save, write_bytes
+from reports.figures.read_outs import held_out_figures
 from reports.figures.training import training_figures
 from reports.formats import save_table
 from reports.fusion.read.grouping import mfsn_grids
@@ -22,11 +23,12 @@ from reports.read.health import findings, flags
 from reports.read.one_class import one_class
 from reports.read.records import Collection, PretrainRun, row_words
 from reports.read.scores import Grid, grids
+from reports.run_tables import run_table, sweep_table
 from reports.section import make_section
 from reports.study.section import study_section
-from reports.sweep import sweep_table
-from reports.tables import paper_table, run_table
+from reports.tables import paper_table
 from reports.uncertainty.evidence import evidence
+from reports.uncertainty.held_out import held_out_rows, not_learned
 
 
 def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] = ()) -> Path:
@@ -42,7 +44,8 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
     drawn = _drawn(collection, found)
     if not found:
         checks = check_rows([run.row for run in drawn])
-    health = findings(collection.pretrain)
+    held_out = held_out_rows(collection.pretrain)
+    health = [*findings(collection.pretrain), *not_learned(collection.pretrain, held_out)]
     marks = flags(health)
     figures = out / "figures"
     notices = list(collection.notices)
@@ -72,11 +75,15 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
             notes=notes(heard, list(dict.fromkeys(trained))),
             probe=collection.probe,
             pretrain=collection.pretrain,
+            held_out=held_out,
             codes=codes,
         )
         doubts = [*_constant_rows(grid), *alarms(heard)]
         sections.append(make_section(probed, doubts, lambda drawing: save(drawing, figures)))
-    training: list[SavedFigure] = [save(drawing, figures) for drawing in training_figures(drawn)]
+    training: list[SavedFigure] = [
+        save(drawing, figures)
+        for drawing in (*training_figures(drawn), *held_out_figures(collection.pretrain))
+    ]
     result = page.Page(
         collection=replace(collection, notices=tuple(dict.fromkeys(notices))),
         sections=sections,

@@ -1,4 +1,4 @@
-"""What the superb head learned of layers: the share that it gives to each."""
+"""What a head that mixes layers learned of them: the share that it gives to each."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,15 @@ from reports.read.records import ProbeRun, row_words
 from reports.read.scores import Grid
 from reports.table_data import Cell, Column, Line, Table
 
-HEAD = "superb"
-
 _COLUMNS = ("row", "seed", "corpus", "protocol", "head", "task", "fold", "layer", "strength")
 
 
 def layer_weight_tables(grid: Grid, runs: Sequence[ProbeRun]) -> list[Table]:
-    """Returns one table of mean layer weights, rows by tasks; none for another head.
+    """Returns one table of mean layer weights, rows by tasks; none for a head that weighs none.
 
     :param runs: All that were read; those of the grid's folders count.
     """
-    if grid.head != HEAD:
+    if not grid.head_shown.weighs_layers:
         return []
     found = [
         _of_grid(grid, run.selection)

@@ -26,6 +26,9 @@ from reports.table_data import WORSE, Table
 
 TEMPLATE = "template.html.jinja"
 
+MOST_OPENED = 2
+"""Tables that are not folded."""
+
 ONLY_MFSN = (
     "Not answered here: no quantized and continuous encoders were probed side by side, only MFSN "
     "was run."
@@ -75,6 +78,11 @@ class Page:
         return next((group[0] for group in [*groups, self.training] if group), None)
 
     @property
+    def opened(self) -> Sequence[Section]:
+        """Those whose Table 4 stands open below the picture."""
+        return self.sections[:MOST_OPENED]
+
+    @property
     def alarms(self) -> dict[str, Sequence[str]]:
         """What the opening warns of, by section."""
         searched = self.fusion.sections if self.fusion else ()
@@ -89,7 +97,8 @@ class Page:
         found += [part.figure for part in self.codes.parts if part.figure]
         for part in self.fusion.sections if self.fusion else ():
             found += [*part.structures, *part.trajectories, *([part.check] if part.check else [])]
-        return [*(study.figure for study in self.studies), *found, *self.training]
+        studied = [one for study in self.studies for one in (study.figure, study.curves) if one]
+        return [*studied, *found, *self.training]
 
 
 def render(page: Page) -> str:
@@ -107,6 +116,7 @@ def render(page: Page) -> str:
     return environment.get_template(TEMPLATE).render(
         page=page,
         answer=_answer(page),
+        rows_answer=_rows_answer(page),
         design=_design(page, grids),
         conclusions={
             section.grid.slug: summary.conclusions(section.grid, section.evidence, section.flags)
@@ -123,8 +133,12 @@ def _answer(page: Page) -> str:
     if page.studies:
         return " ".join(f"{one.run.study.question} {one.answer}" for one in page.studies)
     if page.sections or not page.fusion:
-        return answer([(x.grid, x.evidence, x.flags) for x in page.sections])
+        return _rows_answer(page)
     return ONLY_MFSN
+
+
+def _rows_answer(page: Page) -> str:
+    return answer([(x.grid, x.evidence, x.flags) for x in page.sections])
 
 
 def _design(page: Page, grids: Sequence[Grid]) -> str:

@@ -9,6 +9,7 @@ from reports.read.records import PretrainRun, ProbeRun
 from reports.read.scores import Grid
 from reports.table_data import Table
 from reports.uncertainty.evidence import Evidence
+from reports.uncertainty.held_out import Explained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,9 @@ class Probed:
     probe: Sequence[ProbeRun]
     pretrain: Sequence[PretrainRun]
     """All that were read; those of the grid's rows count."""
+
+    held_out: Mapping[str, Explained]
+    """Row name -> what it explains of held-out speech, for rows that held some out."""
 
     codes: Codes | None
 

@@ -23,7 +23,7 @@ NUMBERS = "The layers as numbers"
 
 
 def _scores(it: Probed) -> Table:
-    table = table_4(it.grid, it.flags)
+    table = table_4(it.grid, it.flags, it.held_out)
     return replace(table, notes=[*it.notes, *table.notes])
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 
 from reports.read.health import COLLAPSED, is_flagged
-from reports.read.records import PretrainRun, Row, families, row_words
+from reports.read.records import NOT_CONTROLLED, PretrainRun, Row, families, row_words
 from reports.read.scores import CCC, MSE, Grid, corpus_words, protocol_words
 from reports.uncertainty.certainty import METRIC_WORDS, reach
 from reports.uncertainty.evidence import Evidence
@@ -40,8 +40,9 @@ def _encoders(rows: Sequence[Row]) -> str:
         f"{controlled.count(family.label)} with {family.label} targets"
         for family in families(names.values())
     ]
-    if uncontrolled := len(names) - len(controlled):
-        counts.append(f"{uncontrolled} uncontrolled")
+    for group in NOT_CONTROLLED:
+        if number := sum(row.group == group for row in names.values()):
+            counts.append(f"{number} {group}")
     kinds = f" ({', '.join(counts)})" if counts else ""
     return f"{_count(len(names), 'speech encoder')}{kinds}"
 

@@ -7,9 +7,9 @@ from pretrain.objectives.presentation import Presentation
 from reports.figures.palette import colours
 from reports.read.health import COLLAPSED, is_flagged
 from reports.read.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
-from reports.read.records import PretrainRun, row_order
 from reports.read.scores import ATTRIBUTES, CCC, MSE, Grid
 from reports.table_data import Cell, Column, Line, Table
+from reports.uncertainty.held_out import Explained
 
 TITLES = {
     "mse_valence": "V",
@@ -32,6 +32,7 @@ PERCENT = ("ua", "wa", "macro_f1")
 PARTS = {
     "row": "Pre-trained: same weights, samples, masks and settings, other target",
     "baseline": "Baselines",
+    "released": "Released: other data, sizes and budgets; not a controlled comparison",
     "uncontrolled": "Uncontrolled: no hashes, so nothing says that only the target differs",
 }
 
@@ -43,10 +44,13 @@ def number(metric: str, value: float | None) -> str:
     return f"{100 * value:.1f}" if metric in PERCENT + ATTRIBUTES else f"{value:.3f}"
 
 
-def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
+def table_4(
+    grid: Grid, flags: Mapping[str, str], held_out: Mapping[str, Explained] | None = None
+) -> Table:
     """Returns the paper's grid for one corpus, protocol and head.
 
     :param flags: Row name -> word of warning, for rows that collapsed.
+    :param held_out: Row name -> what it explains of held-out speech, for rows that held some out.
     """
     ours = [metric for metric in MSE + CCC + PERCENT if (grid.scores["metric"] == metric).any()]
     setups = setups_for(grid.protocol, with_dimensions=grid.has_dimensions)
@@ -58,7 +62,10 @@ def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
     for metric in ours:
         kind = "MSE" if metric in MSE else "CCC" if metric in CCC else "classes, %"
         columns.append(Column(key=metric, title=TITLES[metric], group=f"ours: {kind}"))
+    learned = {name: one for name, one in (held_out or {}).items() if name in grid.names}
     columns.append(Column(key="seeds", title="seeds", group="ours"))
+    if learned:
+        columns.append(Column(key="explained", title="explained", group="ours: held-out speech"))
     for setup in setups:
         for metric in TABLE_4[0].scores[setup]:
             if grid.has_dimensions or metric not in MSE:
@@ -76,6 +83,9 @@ def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
             **_paper_cells(setups, paper_row(row.mode, row.setting), name),
             "seeds": Cell(text=str(grid.seeds(name) or "none")),
         }
+        if one := learned.get(name):
+            low, high = f"{one.low:.3f}", f"{one.high:.3f}"
+            cells["explained"] = Cell(text=f"{one.value:.3f}", low=low, high=high)
         for metric in ours:
             value = grid.value(name, metric)
             limit = constants.get(metric)
@@ -95,7 +105,7 @@ def table_4(grid: Grid, flags: Mapping[str, str]) -> Table:
         title=f"Table 4 on {grid.title}",
         columns=columns,
         lines=lines,
-        notes=_notes(grid, setups, constants, flags),
+        notes=[*_notes(grid, setups, constants, flags), *_learned_notes(learned)],
     )
 
 
@@ -191,53 +201,6 @@ def _attribute_notes(grid: Grid, metric: str) -> list[str]:
     chance = grid.chance(metric)
     notes = ["No part of Table 4: " + str(grid.attributes.get(metric, {}).get("folds", "")) + "."]
     return notes if chance is None else [*notes, f"Any one answer gets {100 * chance:.1f} %."]
-
-
-def run_table(runs: Sequence[PretrainRun]) -> Table:
-    """Returns the list of pre-training runs."""
-    titles = {
-        "row": "row",
-        "seed": "seed",
-        "status": "status",
-        "updates": "updates",
-        "audio_hours": "audio, h",
-        "train_minutes": "time, min",
-        "parameters": "encoder, M",
-        "loss": "last loss",
-        "settings": "settings",
-        "weights": "final weights",
-        "folder": "folder",
-    }
-    words = ("row", "status", "settings", "weights", "folder")
-    columns = [
-        Column(key=key, title=titles[key], text=key in words, in_files_only=key == "folder")
-        for key in titles
-    ]
-    palette = colours([run.row for run in runs])
-    lines = []
-    for run in sorted(runs, key=lambda run: (row_order(run.row), run.row.seed or 0)):
-        record = run.record
-        loss = run.metrics["loss"].iloc[-1] if "loss" in run.metrics and len(run.metrics) else None
-        texts = {
-            "row": run.row.name,
-            "seed": "" if run.row.seed is None else str(run.row.seed),
-            "status": str(record.get("status", "")),
-            "updates": str(record.get("updates", "")),
-            "audio_hours": _scaled(record.get("audio_hours"), 1, 2),
-            "train_minutes": _scaled(record.get("train_seconds"), 60, 1),
-            "parameters": _scaled((record.get("parameters") or {}).get("encoder"), 1e6, 2),
-            "loss": _scaled(loss, 1, 3),
-            "settings": run.row.hashes.get("settings", "")[:12],
-            "weights": run.row.hashes.get("final_weights", "")[:12],
-            "folder": str(run.folder),
-        }
-        cells = {key: Cell(text=text) for key, text in texts.items()}
-        lines.append(Line(part="Runs", cells=cells, colour=palette[run.row.name]))
-    return Table(name="runs", title="Pre-training runs", columns=columns, lines=lines)
-
-
-def _scaled(value: object, unit: float, digits: int) -> str:
-    return f"{value / unit:.{digits}f}" if isinstance(value, int | float) else ""
 
 
 def _setting_cells(target: str, shown: Presentation, label: str, flag: str = "") -> dict[str, Cell]:
@@ -348,3 +311,14 @@ def _notes(
         )
     )
     return notes
+
+
+def _learned_notes(learned: Mapping[str, Explained]) -> list[str]:
+    limits = {(one.control, f"{one.limit:.3f}") for one in learned.values()}
+    return [
+        "Explained: share of an uninformed predictor's loss that a row saves on speakers that no "
+        f"row was trained on. It has learned above {limit}"
+        + (f", the upper limit of {control}, whose targets cannot be learned." if control else ".")
+        + " Verdicts leave out rows that have not."
+        for control, limit in sorted(limits)
+    ]

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from mfsn.command_line import parse as parse_mfsn
-from pretrain import finetune, grid
+from pretrain import export, finetune, grid
 from pretrain import run as pretrain_run
 from probe import check_corpora, code_knowledge
 from probe.command_line import parse_arguments as parse_probe
 from probe.study.command import parse as parse_study
+from probe.study.study_file import read_study
 from probe.whole_table.command_line import ROWS as TABLE4_ROWS
 from probe.whole_table.command_line import parse as parse_table4
 from reports import run as reports_run
@@ -26,6 +27,7 @@ PARSERS: dict[str, Callable[[list[str]], object]] = {
     "pretrain/run.py": pretrain_run.parse,
     "pretrain/grid.py": grid.parse,
     "pretrain/finetune.py": finetune.parse,
+    "pretrain/export.py": export.parse,
     "mfsn/run.py": parse_mfsn,
     "probe/run.py": parse_probe,
     "probe/table4.py": lambda words: (parse_study if "--study" in words else parse_table4)(words),
@@ -65,16 +67,26 @@ def test_every_stage_of_the_demo_is_understood_and_reads_what_an_earlier_one_mak
 ) -> None:
     stages = demo_stages(size)
     assert [words[1] for words in stages] == [
+        *(["probe/table4.py"] if size == "small" else []),
         "probe/table4.py",
         *(["pretrain/finetune.py"] if size == "small" else []),
         "mfsn/run.py",
         "reports/run.py",
     ]
+    made = set()
+    if size == "small":
+        asked = parse_study(stages.pop(0)[2:])
+        study = read_study(PROJECT / asked.study)
+        made = {asked.runs / "study"} | {
+            asked.runs / "rows" / f"{name}-seed{seed}"
+            for seed in study.rows.seeds
+            for name in study.rows_at(seed)
+        }
     for words in stages:
         PARSERS[words[1]](words[2:])
     table4, *between, mfsn, report = stages
     rows = Path(value_of(table4, "--runs")) / "rows"
-    made = {rows / f"{file.stem}-seed0" for file in TABLE4_ROWS.glob("*.toml")}
+    made |= {rows / f"{file.stem}-seed0" for file in TABLE4_ROWS.glob("*.toml")}
     for words in between:
         assert Path(value_of(words, "--encoder")) in made
         made.add(Path(value_of(words, "--out")))

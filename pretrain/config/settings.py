@@ -84,6 +84,11 @@ class PretrainSettings:
     seed: int = 0
     """Seed of the initial weights and of every draw."""
 
+    tuned: tuple[str, ...] = ()
+    """Keys of `optimizer` that an equal sweep chose for each row, such as `optimizer.lr`: rows of a
+    table may differ in them, if all declare the same ones, and the report shows them. The
+    objective's own settings may differ without it. Not specified by the paper."""
+
     encoder: EncoderSettings = dataclasses.field(default_factory=EncoderSettings)
     mask: MaskSettings = dataclasses.field(default_factory=MaskSettings)
     data: DataSettings = dataclasses.field(default_factory=DataSettings)
@@ -96,6 +101,12 @@ class PretrainSettings:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"`seed` must be in 0 .. 2^32 - 1, but is {self.seed} instead.")
         check_name(self.name)
+        known = [f"optimizer.{one.name}" for one in dataclasses.fields(OptimizerSettings)]
+        if wrong := [key for key in self.tuned if key not in known]:
+            raise ValueError(
+                f"`tuned` must name keys of {', '.join(known)}, but names {', '.join(wrong)} "
+                "instead."
+            )
 
 
 def check_name(name: str) -> None:
@@ -161,11 +172,14 @@ class ResolvedSettings:
         run = dataclasses.asdict(self.run)
         if not self.run.held_out.speakers:  # as runs that know nothing of it
             del run["held_out"]
+        if not self.run.tuned:
+            del run["tuned"]
         return {**run, self.run.mode: dataclasses.asdict(self.objective)}
 
     def compared(self) -> dict[str, Any]:
         """Returns the settings that all rows of one table must share, with dotted keys."""
-        return without(flatten(self.tree()), (*FREE_BETWEEN_ROWS, f"{self.run.mode}."))
+        free = (*FREE_BETWEEN_ROWS, *self.run.tuned, f"{self.run.mode}.")
+        return without(flatten(self.tree()), free)
 
     def with_precision(self, precision: Literal["bf16", "fp32"]) -> "ResolvedSettings":
         """Returns them with the precision that `auto` stands for."""

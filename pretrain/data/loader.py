@@ -73,10 +73,11 @@ class DataSettings:
         return round(self.crop_seconds * SAMPLE_RATE_HZ)
 
 
-def normalize_waveform(waveform: FloatArray) -> FloatArray:
-    """Returns the (S,) waveform with zero mean and unit variance, the same in every mode."""
+def normalize_waveform(waveform: FloatArray, epsilon: float = NORMALIZE_EPS) -> FloatArray:
+    """Returns the (S,) waveform with zero mean and unit variance, the same in every mode; `epsilon`
+    on the variance."""
     mean, variance = waveform.mean(dtype=np.float64), waveform.var(dtype=np.float64)
-    normalized: FloatArray = (waveform - mean) / np.sqrt(variance + NORMALIZE_EPS)
+    normalized: FloatArray = (waveform - mean) / np.sqrt(variance + epsilon)
     return normalized.astype(np.float32)
 
 

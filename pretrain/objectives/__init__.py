@@ -10,6 +10,7 @@ OBJECTIVES: dict[str, str] = {
     "quantized": "pretrain.objectives.quantized",
     "continuous": "pretrain.objectives.continuous",
     "frames": "pretrain.objectives.frames.objective",
+    "online_codes": "pretrain.objectives.online_codes",
 }
 """Name -> the module whose `OBJECTIVE` it is. Imported when it is asked for: it needs torch."""
 

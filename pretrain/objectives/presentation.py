@@ -17,6 +17,9 @@ KINDS = ("quantized", "continuous", "other")
 COLLAPSED = "collapsed"
 """Flag of a row whose scores say nothing about its target, however high they are."""
 
+NOT_LEARNED = "not learned"
+"""Flag of a row that has not learned its task."""
+
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 Words = Annotated[str, Field(max_length=200)]
 
@@ -59,6 +62,29 @@ class Curves(Declared):
     panels: tuple[Panel, ...]
 
 
+class CollapseRule(Declared):
+    """A metric that tells a collapse when it stays below (or above) a limit after warm-up."""
+
+    metric: str
+    limit: float
+    of_start: bool = False
+    """Whether the limit is a share of what the metric was over the first twentieth of the run."""
+
+    collapsed_below: bool = True
+    meaning: str
+    """What has collapsed and what to try, in a sentence for the log and the report."""
+
+    finding: str = ""
+    """What has collapsed, in a clause of the report; its metric and limit where empty."""
+
+    flag: Words = COLLAPSED
+    """Words of warning beside the row's name. One that is `COLLAPSED` is no row's better."""
+
+    def is_beyond(self, value: float) -> bool:
+        """Whether `value` is on the wrong side of the limit; a NaN never is."""
+        return value < self.limit if self.collapsed_below else value > self.limit
+
+
 class Presentation(Declared):
     """How one row is shown."""
 
@@ -78,27 +104,13 @@ class Presentation(Declared):
 
     curves: tuple[Curves, ...] = ()
 
+    control: bool = False
+    """Whether nothing can be learned: what such a row explains is chance, and the others' gate."""
+
+    learned: tuple[CollapseRule, ...] = ()
+    """What beside `explained` tells that the row has not learned its task (`NOT_LEARNED`)."""
+
     @property
     def place(self) -> tuple[int, str, float]:
         """Sorts rows as Table 4 does."""
         return KINDS.index(self.family.kind), self.family.label, self.order
-
-
-class CollapseRule(Declared):
-    """A metric that tells a collapse when it stays below (or above) a limit after warm-up."""
-
-    metric: str
-    limit: float
-    collapsed_below: bool = True
-    meaning: str
-    """What has collapsed and what to try, in a sentence for the log and the report."""
-
-    finding: str = ""
-    """What has collapsed, in a clause of the report; its metric and limit where empty."""
-
-    flag: Words = COLLAPSED
-    """Words of warning beside the row's name. One that is `COLLAPSED` is no row's better."""
-
-    def is_beyond(self, value: float) -> bool:
-        """Whether `value` is on the wrong side of the limit; a NaN never is."""
-        return value < self.limit if self.collapsed_below else value > self.limit

@@ -33,6 +33,7 @@ from probe.features.row_source import RowSource
 from probe.heads.answers import answers, check_finite, losses_of, scale_of
 from probe.heads.linear import Evaluation, Part, pool, usable_parts
 from probe.heads.settings import ProbeHead
+from probe.heads.shown import FINETUNE
 from probe.metrics import mse, ua
 
 IndexArray = npt.NDArray[np.intp]
@@ -146,7 +147,12 @@ def evaluate_finetuned(
     return result
 
 
-HEAD = ProbeHead(settings_class=FinetuneSettings, evaluate=evaluate_finetuned, needs_encoder=True)
+HEAD = ProbeHead(
+    settings_class=FinetuneSettings,
+    evaluate=evaluate_finetuned,
+    needs_encoder=True,
+    shown=FINETUNE,
+)
 
 
 def _train(work: _Work, task: Task, part: Part) -> tuple[Values, float]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from pretrain.config.files import read_tree
 from pretrain.shared.errors import InputError
 from probe.features.pooling import MEAN, Pooling
+from probe.heads.shown import PLAIN, HeadShown
 
 if TYPE_CHECKING:
     from probe.corpora.targets import Task
@@ -62,6 +63,9 @@ class ProbeHead:
 
     needs_encoder: bool = False
     """Whether it trains the encoder; then there is no log-mel baseline."""
+
+    shown: HeadShown = PLAIN
+    """How the report speaks of it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

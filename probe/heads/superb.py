@@ -29,6 +29,7 @@ from probe.features.row_source import RowSource
 from probe.heads.answers import answers, check_finite, losses_of, scale_of
 from probe.heads.linear import Evaluation, Part, pool, usable_parts
 from probe.heads.settings import ProbeHead
+from probe.heads.shown import SUPERB
 from probe.metrics import mse, ua
 
 IndexArray = npt.NDArray[np.intp]
@@ -142,7 +143,7 @@ def evaluate_superb(
     return result
 
 
-HEAD = ProbeHead(settings_class=SuperbSettings, evaluate=evaluate_superb)
+HEAD = ProbeHead(settings_class=SuperbSettings, evaluate=evaluate_superb, shown=SUPERB)
 
 
 def train_fold(

@@ -170,6 +170,7 @@ def probe(
         "protocol": protocol,
         "corpora": [corpus.described for corpus in corpora],
         "head": head.label,
+        "head_shown": head.kind.shown.model_dump(mode="json"),
         "rows": [run.described() for run in rows],
         "contamination": heard,
         "notes": notes,

@@ -7,11 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pretrain.model.kinds.registry import RUN, EncoderFolderError, read_encoder_folder
+from pretrain.model.kinds.places import EncoderPlace
+from pretrain.model.kinds.registry import (
+    RUN,
+    EncoderFolder,
+    EncoderFolderError,
+    read_encoder_folder,
+)
+from pretrain.objectives.known_rows import presentation_in
+from pretrain.objectives.presentation import Presentation
 
 ROW = "row"
 BASELINE = "baseline"
 UNCONTROLLED = "uncontrolled"
+RELEASED = "released"
 
 HASHES_EQUAL_PER_SEED = ("initial_weights", "corpus", "sample_order", "masks")
 """What all rows of one seed must share besides `comparison`."""
@@ -27,7 +36,7 @@ class EncoderRun:
 
     name: str
     group: str
-    """`row`, `baseline` or `uncontrolled`."""
+    """`row`, `baseline`, `uncontrolled` or `released`."""
 
     seed: int
     folder: Path | None = None
@@ -61,31 +70,53 @@ class EncoderRun:
         }
 
 
-def read_encoder_run(folder: Path) -> EncoderRun:
+def read_encoder_run(place: EncoderPlace | Path) -> EncoderRun:
     """Reads the description of an encoder of any kind; without hashes it is uncontrolled.
 
     Raises:
         EncoderFolderError: The folder is missing, is no encoder's, or its training is not finished.
-        EncoderError: It was fine-tuned.
+        EncoderError: It was fine-tuned by us.
     """
-    held = read_encoder_folder(folder)
+    if isinstance(place, Path):
+        place = EncoderPlace(folder=place)
+    held = read_encoder_folder(place.folder)
     said, run = held.described, held.described.record
     if said.made_by == "finetune":
         raise EncoderError(
             f"{held.path} is not a pre-training run: its run.json says kind {said.made_by!r}."
         )
+    if held.kind != RUN:
+        return _released(held, place)
     comparison, hashes = run.get("comparison") or {}, run.get("hashes") or {}
     return EncoderRun(
-        name=said.name,
+        name=place.name or said.name,
         group=ROW if comparison and hashes else UNCONTROLLED,
         seed=int(run.get("seed", 0)),
         folder=held.path,
-        kind=held.kind,
         mode=said.mode,
         row=dict(run.get("row") or {}),
         presentation=run.get("presentation"),
         comparison=comparison,
         hashes=hashes or {"files": held.digest()},
+    )
+
+
+def _released(held: EncoderFolder, place: EncoderPlace) -> EncoderRun:
+    """Describes an encoder that others trained, on what they had: its hashes are its own only."""
+    said = held.described
+    family = presentation_in({"mode": said.mode}).family
+    revision = {"revision": place.revision} if place.revision else {}
+    return EncoderRun(
+        name=place.name or said.name,
+        group=RELEASED,
+        seed=0,
+        folder=held.path,
+        kind=held.kind,
+        mode=said.mode,
+        presentation=Presentation(
+            family=family, label="CTC-tuned" if said.finetuned else ""
+        ).model_dump(mode="json"),
+        hashes={"files": held.digest(), **revision},
     )
 
 

@@ -39,6 +39,7 @@ class StudyRequest:
     columns: str | None
     allow_incomplete: bool
     features: Path | None
+    secondary: str | None
     jobs: int
     dry_run: bool
 
@@ -66,6 +67,12 @@ def parse(arguments: Sequence[str]) -> StudyRequest:
     parser.add_argument("--pretrain-on", metavar="SPEC", help=PRETRAINING_CORPUS)
     parser.add_argument("--allow-incomplete", action="store_true", help="as without --study")
     parser.add_argument("--features", type=Path, metavar="DIR", help="where features are kept")
+    parser.add_argument(
+        "--secondary",
+        metavar="SPEC",
+        help="a corpus of many speakers that no row was trained on: pitch, energy and speakers are "
+        "read off every row, beside the verdicts",
+    )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--dry-run", action="store_true", help="only say what is missing")
     parsed = parser.parse_args(arguments)
@@ -93,6 +100,7 @@ def run_study(
     if not request.dry_run:
         _register(study, request.study, folder)
     plans = []
+    secondary = None
     for seed in study.rows.seeds:
         print(f"== seed {seed} of {', '.join(map(str, study.rows.seeds))}", flush=True)
         plan = compute(table_arguments(study, request, seed))
@@ -101,8 +109,12 @@ def run_study(
         plans.append(plan)
 
         from probe.study.results import write_study
+        from probe.study.secondary import Secondary
 
-        write_study(folder, study, plans)
+        secondary = secondary or (
+            Secondary(request.secondary, request.runs / "secondary") if request.secondary else None
+        )
+        write_study(folder, study, plans, secondary)
         print(f"Study: {folder.resolve()}", flush=True)
     if plans:
         print(f"Report:\n  python reports/run.py --runs '{folder.resolve()}' --out DIR")

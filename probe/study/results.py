@@ -21,7 +21,8 @@ from pretrain.shared.json_files import FILES, Schema, digests_of
 from pretrain.shared.kept_tensors import TensorFile
 from pretrain.shared.run_record import RUN_FILE, read_record
 from probe.results import write_csv
-from probe.study.study_file import REGISTERED, Study
+from probe.study.secondary import Secondary
+from probe.study.study_file import REGISTERED, UNTRAINED, Study
 
 if TYPE_CHECKING:
     from probe.whole_table.plan import CellJob, TablePlan
@@ -46,18 +47,26 @@ COLUMNS = {
         "row", "seed", "kept_variance", "label", "updates", "audio_hours", "explained",
         "r2_logmel", "nearest_64", "final_weights",
     ),
+    "read_outs": ("row", "seed", "update", "explained", "r2_logmel", "nearest_64"),
+    "secondary": ("row", "seed", "endpoint", "speaker", "whole", "part"),
 }  # fmt: skip
 """Columns of the CSV files, by the name of the file. `explained` of `held_out` is a sum over the
 masked frames of a speaker, that of `rows` a mean."""
 
 
-def write_study(folder: Path, study: Study, plans: Sequence["TablePlan"]) -> None:
+def write_study(
+    folder: Path,
+    study: Study,
+    plans: Sequence["TablePlan"],
+    secondary: Secondary | None = None,
+) -> None:
     """Writes what the finished seeds have come to.
 
     Args:
         folder: Holds the registered file.
         study: What it says.
         plans: One for each seed, finished.
+        secondary: Where further endpoints are read off, if they are.
 
     Raises:
         EncoderError: Rows of a seed differ in more than their target.
@@ -79,7 +88,10 @@ def write_study(folder: Path, study: Study, plans: Sequence["TablePlan"]) -> Non
         ),
         "held_out": pd.concat([_held_out(row) for row in rows]),
         "rows": pd.DataFrame([_row(row) for row in rows]),
+        "read_outs": pd.DataFrame([one for row in rows for one in _read_outs(row)]),
     }
+    if secondary:
+        frames["secondary"] = _secondary(plans, secondary)
     first = rows[0].settings
     run: dict[str, Any] = {
         "kind": KIND,
@@ -91,6 +103,7 @@ def write_study(folder: Path, study: Study, plans: Sequence["TablePlan"]) -> Non
         "seeds": sorted({row.seed for row in rows}),
         "corpora": _corpora(plans[0]),
         "pretrained_on": _pretrained_on(rows[0]),
+        "secondary": secondary.describe() if secondary else None,
         "settings": {**first.compared()},
         "command": command_line(),
         "packages": package_versions(),
@@ -98,12 +111,11 @@ def write_study(folder: Path, study: Study, plans: Sequence["TablePlan"]) -> Non
     }
     registered = (folder / REGISTERED).read_text(encoding="utf-8")
     with replaced_folder(folder) as beside:
-        for name, columns in COLUMNS.items():
+        for name, frame in frames.items():
             # Baselines without seeds are in every plan.
-            frame = frames[name][list(columns)].drop_duplicates()
-            write_csv(beside / f"{name}.csv", frame)
+            write_csv(beside / f"{name}.csv", frame[list(COLUMNS[name])].drop_duplicates())
         (beside / REGISTERED).write_text(registered, encoding="utf-8")
-        run[FILES] = digests_of(beside, [f"{name}.csv" for name in COLUMNS])
+        run[FILES] = digests_of(beside, [f"{name}.csv" for name in frames])
         text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
         (beside / RUN_FILE).write_text(text + "\n", encoding="utf-8")
 
@@ -163,6 +175,25 @@ def _row(row: "PretrainedRow") -> dict[str, object]:
         "final_weights": record["hashes"]["final_weights"],
         **{name: last[name] for name in ("explained", "r2_logmel", "nearest_64")},
     }
+
+
+def _read_outs(row: "PretrainedRow") -> list[dict[str, object]]:
+    record = read_record(row.folder, StudiedRecord)
+    return [
+        {"row": row.row, "seed": row.seed, **values} for values in record["held_out"]["read_outs"]
+    ]
+
+
+def _secondary(plans: Sequence["TablePlan"], secondary: Secondary) -> pd.DataFrame:
+    found = [secondary.of_log_mel().assign(row="log-mel", seed=ANY_SEED)]
+    for plan in plans:
+        first = plan.rows[0]
+        untrained = secondary.of_encoder(first.folder, UNTRAINED, initial=True)
+        found.append(untrained.assign(row=UNTRAINED, seed=first.seed))
+        for row in plan.rows:
+            name = f"{row.row}, seed {row.seed}"
+            found.append(secondary.of_encoder(row.folder, name).assign(row=row.row, seed=row.seed))
+    return pd.concat(found)
 
 
 class StudiedRecord(Schema):

@@ -74,6 +74,10 @@ class Contrast(Part):
     def name(self) -> str:
         return f"{self.first} - {self.second}"
 
+    @property
+    def rows(self) -> tuple[str, str]:
+        return self.first, self.second
+
 
 class Decision(Part):
     """When which word is said."""
@@ -102,7 +106,9 @@ class Study(Part):
     rows: Rows
     pretraining: Pretraining
     probing: Probing
-    primary: Slope
+    primary: Slope | None = None
+    """None where the first contrast is the primary question."""
+
     contrasts: Annotated[list[Contrast], Field(min_length=1)]
     decision: Decision
     gate: Gate
@@ -110,8 +116,8 @@ class Study(Part):
     @model_validator(mode="after")
     def check_names(self) -> "Study":
         known = {*self.rows.compared, *self.rows.controls, UNTRAINED}
-        asked = [*self.primary.rows, self.gate.control]
-        asked += [name for one in self.contrasts for name in (one.first, one.second)]
+        asked = [*(self.primary.rows if self.primary else ()), self.gate.control]
+        asked += [name for one in self.contrasts for name in one.rows]
         for name in asked:
             if name not in known:
                 raise ValueError(f"the row {name!r} is in none of `rows.compared`, `rows.controls`")

@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 
 from pretrain.engine.provenance import git_state, package_versions
+from pretrain.model.kinds.registry import RUN, read_encoder_folder
 from pretrain.model.weights import INITIAL_WEIGHTS_FILE, SETTINGS_FILE, WEIGHTS_FILE
 from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.errors import InputError
@@ -100,6 +101,8 @@ class Cell:
         if self.run.group == BASELINE and self.run.name in (CONSTANT, LOG_MEL):
             return ()
         assert self.run.folder is not None
+        if self.run.kind != RUN:
+            return read_encoder_folder(self.run.folder).files
         initial = self.run.group == BASELINE
         name = INITIAL_WEIGHTS_FILE if initial else WEIGHTS_FILE
         return (self.run.folder / SETTINGS_FILE, self.run.folder / name)

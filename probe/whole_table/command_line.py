@@ -57,6 +57,9 @@ class Table4Request(EncodingRequest):
     """Settings of heads, as `HEAD.KEY=VALUE`."""
 
     seed: list[int]
+    encoder: list[str]
+    """Further encoders, `DIR` or `[NAME=]hf:PLACE`."""
+
     rows: Path
     """Folder of TOML files, one per row."""
 
@@ -121,6 +124,15 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "long",
     )
     add_columns_argument(what)
+    what.add_argument(
+        "--encoder",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="further encoders beside the rows: [NAME=]hf:PLACE, a released one in the format of "
+        "transformers (a folder, or OWNER/NAME[@REVISION] on the hub), in a part of its own",
+    )
     what.add_argument(
         "--protocol",
         action="append",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pretrain.engine.arithmetic.precision import BF16, Choice
 from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.kinds.places import encoder_place
 from pretrain.shared.errors import CommandLineError, InputError
 from pretrain.shared.paths import runs_folder
 from pretrain.shared.processes.job_queue import Board, Job
@@ -14,7 +15,7 @@ from probe.corpora.options import specs_of
 from probe.heads.settings import Head, make_head
 from probe.results import check_out_folder
 from probe.rows.all_rows import check_corpora, read_corpus, with_baselines
-from probe.rows.comparable import EncoderRun
+from probe.rows.comparable import EncoderRun, make_table, read_encoder_run
 from probe.rows.evaluate_row import evaluate_row
 from probe.rows.precision import choose_for_probe, precision_of_cells
 from probe.whole_table.cell_store import Cell, Setting, inputs_of_corpus
@@ -64,6 +65,9 @@ class TablePlan:
     """Everything that a command names."""
 
     rows: list[PretrainedRow]
+    others: list[EncoderRun]
+    """Encoders that are there already, such as released ones."""
+
     settings: list[Setting]
     cells: list[CellJob]
     encoder: EncoderSettings
@@ -133,6 +137,8 @@ def make_plan(parsed: Table4Request, board: Board, logs: Path) -> TablePlan:
         logs=logs,
         keep=not parsed.dry_run,
     )
+    others = [read_encoder_run(encoder_place(text)) for text in parsed.encoder]
+    make_table([row.run for row in rows] + others, allow_uncontrolled=True)
     encoder, cells = rows[0].settings.run.encoder, parsed.runs / "cells"
     choice = choose_for_probe(
         parsed.precision, precision_of_cells(cells), encoder, table=cells, keep=not parsed.dry_run
@@ -157,8 +163,9 @@ def make_plan(parsed: Table4Request, board: Board, logs: Path) -> TablePlan:
     features = parsed.features or runs_folder() / "features"
     plan = TablePlan(
         rows=rows,
+        others=others,
         settings=settings,
-        cells=_cell_jobs(rows, settings, cells, features, board),
+        cells=_cell_jobs(rows, others, settings, cells, features, board),
         encoder=encoder,
         choice=choice,
         features=features,
@@ -192,6 +199,7 @@ def make_heads(names: Sequence[str], overrides: Sequence[str]) -> list[Head]:
 
 def _cell_jobs(
     rows: Sequence[PretrainedRow],
+    others: Sequence[EncoderRun],
     settings: Sequence[Setting],
     folder: Path,
     features: Path,
@@ -202,7 +210,7 @@ def _cell_jobs(
     jobs = []
     for setting in settings:
         corpus_inputs = inputs_of_corpus(setting.corpus)
-        for run in with_baselines([row.run for row in rows], setting.head):
+        for run in with_baselines([*(row.run for row in rows), *others], setting.head):
             row = by_folder.get(run.folder)
             jobs.append(
                 CellJob(

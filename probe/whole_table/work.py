@@ -149,7 +149,8 @@ def write_tables(plan: TablePlan) -> list[Path]:
     Raises:
         ValueError: Encoders cannot stand in one table, or a cell cannot be read.
     """
-    runs = make_table([read_encoder_run(row.folder) for row in plan.rows], allow_uncontrolled=False)
+    rows = [read_encoder_run(row.folder) for row in plan.rows]
+    runs = make_table([*rows, *plan.others], allow_uncontrolled=False)
     heard = _contamination(plan, runs)
     folders = []
     for name, settings in plan.columns().items():

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from reports.codes.bits import BitsPerFrame
 from reports.figures.drawing import Drawing
 from reports.figures.palette import LINES, colours
-from reports.read.records import families, row_words
+from reports.read.records import NOT_CONTROLLED, families, row_words
 from reports.read.scores import MSE, Grid
 from reports.uncertainty.evidence import Evidence
 
@@ -18,13 +18,6 @@ TITLES = {
     "mse_dominance": "MSE, dominance",
     "ua": "1 - UA, %",
 }
-LAYERS = {
-    "linear": "at the layer that the dev part chose",
-    "superb": "from a learned mixture of all layers",
-    "finetune": "from the last layer of the fine-tuned encoder",
-}
-"""Where a head of this name takes its scores from."""
-
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 
 
@@ -45,7 +38,7 @@ def rate_figure(grid: Grid, found: Evidence, bits: BitsPerFrame) -> Drawing | No
         title=f"Table 4 as a curve: {grid.title}",
         caption=f"Lower is better in every panel. Across: {bits.words}. Points: "
         f"{_families(grid, bits, points=True)} rows, mean over seeds, "
-        f"{LAYERS.get(grid.head, LAYERS['linear'])}. {whiskers}{_lines(grid, bits)}Grey lines: "
+        f"{grid.head_shown.scores_from}. {whiskers}{_lines(grid, bits)}Grey lines: "
         f"{_baselines(grid)}.",
         runs=(*grid.folders, *bits.folders),
         width=11.5 if columns == 2 else 8.5,
@@ -71,7 +64,7 @@ def _baselines(grid: Grid) -> str:
     """Names the baselines that the grid has."""
     words = {
         "untrained": "untrained encoder",
-        "log-mel": "log-mel frames" if grid.head == "superb" else "log-mel statistics",
+        "log-mel": "log-mel frames" if grid.head_shown.hears_frames else "log-mel statistics",
         "constant": "constant predictor",
     }
     return ", ".join(text for name, text in words.items() if name in grid.names) or "baselines"
@@ -99,7 +92,7 @@ def _draw(
     for axes, metric in zip(all_axes, metrics, strict=False):
         for name in grid.names:
             row, value = grid.row(name), grid.value(name, metric)
-            if value is None or name in bits.of or row.group == "uncontrolled":
+            if value is None or name in bits.of or row.group in NOT_CONTROLLED:
                 continue
             baseline = row.group == "baseline"
             handles[row_words(row)] = axes.axhline(

@@ -192,7 +192,13 @@ def _read_pretrain(folder: Path, record: dict[str, Any], notices: list[str]) -> 
         # A resumed run may have logged an update twice; the later line is the one that counts.
         frame = frame.drop_duplicates("update", keep="last").sort_values("update")
     row = row_from(record, source=str(folder))
-    return PretrainRun(folder=folder, record=record, row=row, metrics=frame)
+    return PretrainRun(
+        folder=folder,
+        record=record,
+        row=row,
+        metrics=frame,
+        held_out=_read_csv(folder / "held_out.csv"),
+    )
 
 
 def _read_probe(folder: Path, record: dict[str, Any], notices: list[str]) -> ProbeRun | None:

@@ -59,10 +59,12 @@ def check_rows(rows: Iterable[Row]) -> list[Check]:
         for key, title in PER_SEED.items()
     ]
     settings = len(controlled[0].comparison)
+    tuned = controlled[0].comparison.get("tuned") or ()
+    declared = f" ({', '.join(tuned)} tuned for each, by an equal sweep)" if tuned else ""
     checks.append(
         Check(
             title="Same settings",
-            evidence=f"{num} rows; {settings} settings other than the target are equal",
+            evidence=f"{num} rows; {settings} settings other than the target are equal{declared}",
         )
     )
     corpus = controlled[0].hashes["corpus"][:12]

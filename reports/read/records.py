@@ -17,13 +17,17 @@ HASHES = ("comparison", "initial_weights", "sample_order", "masks", "corpus")
 """Hashes that a row needs to stand among the controlled rows of a table."""
 
 
+NOT_CONTROLLED = ("released", "uncontrolled")
+"""Groups of rows of which nothing says that only their target differs."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One encoder (or baseline) with one seed, as a probe run names it."""
 
     name: str
     group: str
-    """"row", "baseline" or "uncontrolled"."""
+    """"row", "baseline", "released" or "uncontrolled"."""
 
     mode: str
     setting: Mapping[str, Any]
@@ -44,7 +48,7 @@ class Row:
     @property
     def family(self) -> Family:
         """The family whose colour it has: one of its own for whatever is not controlled."""
-        return OTHER if self.group == "uncontrolled" else self.presentation.family
+        return OTHER if self.group in NOT_CONTROLLED else self.presentation.family
 
     @property
     def label(self) -> str:
@@ -75,6 +79,9 @@ class PretrainRun:
     row: Row
     metrics: pd.DataFrame
     """metrics.jsonl, one line per logged update; empty when the file is missing."""
+
+    held_out: pd.DataFrame
+    """held_out.csv, one line per utterance that was held out; empty where none was."""
 
     @property
     def finished(self) -> bool:
@@ -151,7 +158,7 @@ def families(rows: Iterable[Row]) -> list[Family]:
 
 def row_order(row: Row) -> tuple[int, tuple[int, str, float], str]:
     """Sorts rows as Table 4 does: by family, then as their objective says; baselines follow."""
-    part = {"row": 0, "baseline": 1, "uncontrolled": 2}.get(row.group, 3)
+    part = {"row": 0, "baseline": 1, "released": 2, "uncontrolled": 3}.get(row.group, 4)
     if part == 1:
         order = {"untrained": 0, "log-mel": 1, "constant": 2}
         return part, (order.get(row.name, 9), "", 0.0), row.name

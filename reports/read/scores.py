@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pretrain.shared.errors import InputError
+from probe.heads.shown import HeadShown, shown_in
 from reports.read.fairness import Check, check_rows
 from reports.read.records import ProbeRun, Row, row_order
 
@@ -47,6 +48,9 @@ class Grid:
     """Columns row, seed, layer, metric, value."""
 
     predictions: pd.DataFrame
+    head_shown: HeadShown
+    """What the head says of its scores."""
+
     folders: tuple[str, ...]
     commands: tuple[str, ...]
     checks: tuple[Check, ...]
@@ -198,6 +202,7 @@ def _grid(key: tuple[str, str, str], runs: Sequence[ProbeRun], name: str) -> Gri
         )
         if predictions
         else pd.DataFrame(),
+        head_shown=shown_in(members[0].record, head),
         folders=tuple(str(run.folder) for run in members),
         commands=tuple(str(run.record.get("command") or "") for run in members),
         checks=tuple(checks),

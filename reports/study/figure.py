@@ -13,6 +13,8 @@ from reports.uncertainty.planned import DIFFERS, EQUAL, NOT_LEARNED
 
 COLOURS = {DIFFERS: "#a94400", EQUAL: "#1f7a6d", NOT_LEARNED: "#bbbbbb"}
 UNDECIDED_COLOUR = "#5c5c70"
+BESIDE = 0.02
+"""Distance of rows whose targets keep the same, in share of variance."""
 
 
 def study_figure(found: Outcome) -> Drawing:
@@ -24,7 +26,7 @@ def study_figure(found: Outcome) -> Drawing:
         caption="Left: every registered question with its 95 % interval over speakers and seeds "
         f"(orange: differs; green: equal within {study.decision.equivalence_margin:g} points, the "
         "shaded width; grey: undecided). Right: UA over the share of the frames' variance that the "
-        "target keeps, squares for rows under cross entropy.",
+        "target keeps" + ("; squares: rows beside the slope." if study.primary else "."),
         runs=(str(found.run.folder),),
         width=12.0,
         height=max(3.6, 1.4 + 0.45 * len(found.findings)),
@@ -56,21 +58,32 @@ def _draw(figure: Figure, *, found: Outcome) -> None:
                 name, (1.0, value), xycoords=("axes fraction", "data"), ha="right", va="bottom",
                 fontsize=9, color=GREYS[name],
             )  # fmt: skip
-    slope = set(found.run.study.primary.rows)
-    for name, score in found.scores.items():
-        kept = found.run.kept_variance(name)
-        if kept != kept or name == found.run.study.gate.control:
-            continue
-        regressed = name in slope
-        right.errorbar(
-            kept, POINTS * score.value,
-            yerr=[[POINTS * (score.value - score.low)], [POINTS * (score.high - score.value)]],
-            fmt="o" if regressed else "s", color="#1f7a6d" if regressed else "#7dbbe8",
-            markersize=7, linewidth=1.2, alpha=1.0 if regressed else 0.8,
-        )  # fmt: skip
-        right.annotate(
-            name, (kept, POINTS * score.value), xytext=(6, 5), textcoords="offset points",
-            fontsize=9,
-        )  # fmt: skip
+    primary = found.run.study.primary
+    slope = set(primary.rows if primary else found.scores)
+    for kept, names in _by_kept_variance(found).items():
+        for place, name in enumerate(names):
+            score, regressed = found.scores[name], name in slope
+            x = kept + BESIDE * (place - (len(names) - 1) / 2)
+            right.errorbar(
+                x, POINTS * score.value,
+                yerr=[[POINTS * (score.value - score.low)], [POINTS * (score.high - score.value)]],
+                fmt="o" if regressed else "s", color="#1f7a6d" if regressed else "#7dbbe8",
+                markersize=7, linewidth=1.2, alpha=1.0 if regressed else 0.8,
+            )  # fmt: skip
+            right.annotate(
+                name, (x, POINTS * score.high), xytext=(0, 4), fontsize=9,
+                textcoords="offset points", ha="center", va="bottom", rotation=90,
+            )  # fmt: skip
+    right.margins(y=0.15)
     right.set_xlabel("share of the frames' variance that the target keeps")
     right.set_ylabel("UA, %")
+
+
+def _by_kept_variance(found: Outcome) -> dict[float, list[str]]:
+    """Returns the rows that are drawn, side by side where their targets keep the same."""
+    groups: dict[float, list[str]] = {}
+    for name in found.scores:
+        kept = found.run.kept_variance(name)
+        if kept == kept and name != found.run.study.gate.control:
+            groups.setdefault(round(kept, 2), []).append(name)
+    return groups

@@ -31,7 +31,8 @@ class Outcome:
 
     primary: Finding | None
     """The change of UA along the registered slope, from the row that keeps least to the one that
-    keeps most; None before a seed has all its rows."""
+    keeps most, or the first contrast where no slope is registered; None before a seed has all its
+    rows."""
 
     contrasts: list[Finding]
     resolutions: list[Resolution]
@@ -48,9 +49,9 @@ def outcome(run: StudyRun) -> Outcome:
     alpha, margin = study.decision.alpha, study.decision.equivalence_margin / POINTS
     there = set(run.names)
     asked = []
-    rows = study.primary.rows
+    rows = study.primary.rows if study.primary else study.contrasts[0].rows
     has_primary = set(rows) <= there and bool(run.seeds_of(rows))
-    if has_primary:
+    if study.primary and has_primary:
         x = {name: run.kept_variance(name) for name in rows}
         span = max(x.values()) - min(x.values())
         weights = {name: weight * span for name, weight in slope_weights(x).items()}
@@ -59,7 +60,7 @@ def outcome(run: StudyRun) -> Outcome:
     asked += [
         (one.name, {one.first: 1.0, one.second: -1.0})
         for one in study.contrasts
-        if {one.first, one.second} <= there and run.seeds_of([one.first, one.second])
+        if set(one.rows) <= there and run.seeds_of(one.rows)
     ]
     found = [
         replace(
@@ -100,7 +101,7 @@ def in_words(one: Finding) -> str:
 
 def sentence(found: Outcome) -> str:
     """Returns the study's answer in one sentence."""
-    one = found.primary
+    one, study = found.primary, found.run.study
     if one is None:
         return "No seed of the study has all the rows of its primary question yet."
     heads = {
@@ -110,8 +111,14 @@ def sentence(found: Outcome) -> str:
         NOT_LEARNED: "Not answered",
     }
     seeds = f"{one.num_seeds} seed{'' if one.num_seeds == 1 else 's'}"
+    along = (
+        "from the coarsest centroids to the frames themselves"
+        if study.primary
+        else f"between {study.contrasts[0].first} and {study.contrasts[0].second}"
+    )
+    found_words = in_words(one).removeprefix("undecided: ")
+    verb = {EQUAL: "is ", UNDECIDED: "differs by ", NOT_LEARNED: "is "}.get(one.verdict, "")
     return (
-        f"{heads[one.verdict]}: from the coarsest centroids to the frames themselves, UA "
-        f"{in_words(one) if one.verdict != EQUAL else 'is ' + in_words(one)} "
+        f"{heads[one.verdict]}: {along}, UA {verb}{found_words} "
         f"({one.num_speakers} speakers, {seeds})."
     )

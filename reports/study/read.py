@@ -29,6 +29,11 @@ class StudyRun:
     counts: pd.DataFrame
     held_out: pd.DataFrame
     rows: pd.DataFrame
+    read_outs: pd.DataFrame
+    """By update; empty in folders that were written before it was kept."""
+
+    secondary: pd.DataFrame
+    """Further endpoints by speaker; empty where none were asked for."""
 
     @property
     def names(self) -> list[str]:
@@ -36,6 +41,11 @@ class StudyRun:
         there = set(self.counts["row"])
         wanted = [*self.study.rows.compared, *self.study.rows.controls, *BASELINES]
         return [name for name in wanted if name in there]
+
+    @property
+    def trained(self) -> list[str]:
+        """Those that were pre-trained."""
+        return [name for name in self.names if name in set(self.rows["row"])]
 
     def seeds_of(self, names: Sequence[str]) -> list[int]:
         """Returns the seeds that all these rows have; rows without seeds have all."""
@@ -93,8 +103,10 @@ def read_study_run(folder: Path, record: Mapping[str, Any]) -> StudyRun:
     """
     if changed := changed_files(folder, dict(record)):
         raise InputError(f"{', '.join(changed)} changed since the study wrote it")
-    tables = {}
-    for name in ("counts", "held_out", "rows"):
+    tables = {"read_outs": pd.DataFrame(), "secondary": pd.DataFrame()}
+    for name in ("counts", "held_out", "rows", "read_outs", "secondary"):
+        if name in tables and not (folder / f"{name}.csv").exists():
+            continue
         try:
             tables[name] = pd.read_csv(folder / f"{name}.csv", dtype=TYPES, keep_default_na=False)
         except (OSError, ValueError) as error:

@@ -3,10 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+
 from reports.figures.drawing import Drawing, SavedFigure
+from reports.figures.read_outs import read_outs_figure
 from reports.study.figure import study_figure
 from reports.study.questions import in_words, outcome, sentence
 from reports.study.read import StudyRun
+from reports.study.secondary import secondary_tables
 from reports.study.tables import contrast_table, resolution_table, row_table
 from reports.table_data import Table
 
@@ -21,6 +27,9 @@ class StudySection:
     """Verdicts on the planned contrasts."""
 
     figure: SavedFigure
+    curves: SavedFigure | None
+    """Read-outs by update, where they were kept."""
+
     tables: list[Table]
 
 
@@ -32,8 +41,23 @@ def study_section(run: StudyRun, draw: Callable[[Drawing], SavedFigure]) -> Stud
         run=run,
         answer=sentence(found),
         sentences=[
-            f"{one.name} ({isolates[one.name]}): {in_words(one)}." for one in found.contrasts
+            f"{one.name} ({isolates[one.name]}): {in_words(one)}."
+            for one in found.findings
+            if one.name in isolates
         ],
         figure=draw(study_figure(found)),
-        tables=[contrast_table(found), row_table(found), resolution_table(found)],
+        curves=None if run.read_outs.empty else draw(_curves(run)),
+        tables=[
+            contrast_table(found),
+            row_table(found),
+            *secondary_tables(run),
+            resolution_table(found),
+        ],
     )
+
+
+def _curves(run: StudyRun) -> Drawing:
+    stops = colormaps["viridis"](np.linspace(0.0, 0.9, len(run.trained)))
+    palette = {name: to_hex(stop) for name, stop in zip(run.trained, stops, strict=True)}
+    name = f"study-{run.study.name}-read-outs"
+    return read_outs_figure(name, run.read_outs, palette, (str(run.folder),))

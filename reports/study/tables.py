@@ -46,8 +46,14 @@ def contrast_table(found: Outcome) -> Table:
             f"Differs: p at most {decision.alpha:g} after Holm over all questions. Equal within x: "
             "two one-sided tests at 5 % hold at x points and not below; it is a verdict where x is "
             f"at most {decision.equivalence_margin:g}, fixed beforehand.",
-            "The slope is that of UA over the share of variance that a target keeps, in points "
-            "from the least to the most.",
+            *(
+                [
+                    "The slope is that of UA over the share of variance that a target keeps, in "
+                    "points from the least to the most."
+                ]
+                if study.primary
+                else []
+            ),
         ],
     )
 

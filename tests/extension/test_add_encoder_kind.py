@@ -93,7 +93,7 @@ def test_a_new_kind_is_probed_beside_a_row_of_ours_up_to_the_report(
         options = [*options, "finetune.epochs=1"]
     results = probed(tmp_path, [write_row(tmp_path / "row"), bank], *options)
     groups = {row["name"]: row["group"] for row in results.run["rows"]}
-    assert groups["my-bank"] == "uncontrolled"
+    assert groups["my-bank"] == "released"
     assert groups["quantized-g2v2"] == "row"
     own = results.scores[results.scores["row"] == "my-bank"]
     assert np.isfinite(own["value"].to_numpy(float)).all()

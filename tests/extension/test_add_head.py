@@ -19,6 +19,7 @@ import numpy as np
 from pretrain.shared.checked_settings import settings, within
 from probe.heads.linear import Evaluation, pool, usable_parts
 from probe.heads.settings import ProbeHead
+from probe.heads.shown import HeadShown
 
 
 @settings
@@ -42,7 +43,11 @@ def evaluate(source, tasks, parts, settings):
     return result
 
 
-HEAD = ProbeHead(settings_class=CentroidSettings, evaluate=evaluate)
+HEAD = ProbeHead(
+    settings_class=CentroidSettings,
+    evaluate=evaluate,
+    shown=HeadShown(scores_from="from the nearest class mean"),
+)
 '''
 
 
@@ -61,6 +66,7 @@ def test_a_new_head_is_one_file_and_one_line_up_to_the_report(
     assert set(results.scores["head"]) == {"centroid"}
     assert results.selection.empty
     assert "centroid head" in report_page(tmp_path)
+    assert results.run["head_shown"]["scores_from"] == "from the nearest class mean"
 
     # Table 4 and the help know it, too, and so do the faults.
     assert "centroid: nearest class mean" in heads_in_words()

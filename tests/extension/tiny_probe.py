@@ -1,6 +1,7 @@
 """A probe small enough to be run for every extension: two made-up folders and the command."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from pretrain.model.encoder import build_encoder
@@ -32,7 +33,7 @@ def write_row(folder: Path) -> Path:
     return folder
 
 
-def probed(place: Path, encoders: list[Path], *options: str) -> ProbeResults:
+def probed(place: Path, encoders: Sequence[Path | str], *options: str) -> ProbeResults:
     """Runs the probe's command on noise with two emotions; its folder is `place / "probe"`."""
     (place / "audio").mkdir(exist_ok=True)
     manifest = write_manifest(place / "audio", "text", lambda number: "")

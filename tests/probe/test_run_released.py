@@ -4,18 +4,22 @@ from pathlib import Path
 
 import pytest
 
+from pretrain import export
+from probe.results import read_results
 from probe.rows.comparable import read_encoder_run
+from reports.build import build
 from tests.extension.tiny_probe import probed, report_page, write_row
+from tests.probe.table4_places import command, make_corpus, make_rows, run_to_end
 
 pytest.importorskip("transformers")
 
-from tests.pretrain.model.test_released import save_tiny
+from tests.pretrain.model.test_released import as_pickle, save_tiny
 
 
-def test_a_released_encoder_is_an_uncontrolled_row(tmp_path: Path) -> None:
+def test_a_released_encoder_is_a_released_row(tmp_path: Path) -> None:
     released = save_tiny("wav2vec2-ctc", tmp_path / "wav2vec2-tiny")
     run = read_encoder_run(released)
-    assert (run.group, run.mode, run.kind) == ("uncontrolled", "quantized", "released")
+    assert (run.group, run.mode, run.kind) == ("released", "quantized", "released")
     assert list(run.hashes) == ["files"]
     results = probed(tmp_path, [write_row(tmp_path / "row"), released])
     own = results.scores[results.scores["row"] == "wav2vec2-tiny"]
@@ -26,4 +30,51 @@ def test_a_released_encoder_is_an_uncontrolled_row(tmp_path: Path) -> None:
 def test_a_released_encoder_is_probed_alone(tmp_path: Path) -> None:
     released = save_tiny("hubert", tmp_path / "hubert-tiny")
     results = probed(tmp_path, [released], "--precision", "auto", "--head", "superb")
-    assert {row["group"] for row in results.run["rows"]} == {"baseline", "uncontrolled"}
+    assert {row["group"] for row in results.run["rows"]} == {"baseline", "released"}
+
+
+@pytest.mark.slow
+def test_table_4_holds_everyones_encoders_beside_its_rows(tmp_path: Path) -> None:
+    make_rows(tmp_path / "rows")
+    corpus = make_corpus(tmp_path / "mine")
+    heard = make_corpus(tmp_path / "heard", draw="heard")
+    kinds = ("wav2vec2-ctc", "wav2vec2-layer", "data2vec", "wavlm")
+    folders = {kind: save_tiny(kind, tmp_path / "released" / kind) for kind in kinds}
+    as_pickle(folders["wavlm"])
+    encoders = [f"tiny-{kind}=hf:{folder}" for kind, folder in folders.items()]
+    arguments = command(tmp_path, corpus, heard, "--encoder", *encoders, "--jobs", "2")
+    done = run_to_end(tmp_path, arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = read_results(tmp_path / "table" / "probe" / "speaker-linear")
+    groups = {row["name"]: row["group"] for row in results.run["rows"]}
+    assert {name for name, group in groups.items() if group == "released"} == {
+        f"tiny-{kind}" for kind in kinds
+    }
+    assert [name for name, group in groups.items() if group == "row"] == [
+        "continuous-k1", "quantized-g2v2",
+    ]  # fmt: skip
+    selected = results.scores[(results.scores["layer"] == "selected")]
+    assert set(selected["row"]) == set(groups)
+    page = build(
+        [str(tmp_path / "table" / "rows" / "*"), str(tmp_path / "table" / "probe" / "*")],
+        tmp_path / "report",
+        command="x",
+    ).read_text(encoding="utf-8")
+    assert "Released: other data, sizes and budgets; not a controlled comparison" in page
+    assert "CTC-tuned" in page
+    again = run_to_end(tmp_path, [*arguments, "--dry-run"])
+    assert "missing" not in again.stdout
+
+
+@pytest.mark.slow
+def test_an_exported_row_gets_its_own_scores(tmp_path: Path) -> None:
+    row = write_row(tmp_path / "row")
+    exported = tmp_path / "exported"
+    assert export.main([str(row), str(exported)]) == 0
+    results = probed(tmp_path, [row, f"again=hf:{exported}"])
+    scores = results.scores.pivot_table(
+        index=["layer", "metric"], columns="row", values="value", sort=False
+    )
+    own = scores[["quantized-g2v2", "again"]].dropna()
+    assert len(own) > 8
+    assert own["quantized-g2v2"].to_numpy() == pytest.approx(own["again"].to_numpy(), abs=1e-6)

@@ -21,7 +21,7 @@ def launch(num_processes: int, row: str, corpus: str, folder: Path) -> tuple[Any
     """Trains from a foreign working directory; returns run.json and the metrics."""
     command = [
         *TORCHRUN, str(num_processes), str(PROJECT / "pretrain" / "run.py"),
-        "--config", str(TINY), "--config", str(PROJECT / f"configs/table4/{row}.toml"),
+        "--config", str(TINY), "--config", str(next((PROJECT / "configs").glob(f"*/{row}.toml"))),
         "--corpus", corpus, "--out", str(folder / f"run-{num_processes}"),
         "--set", "training.updates=4", "--set", "training.precision=fp32",
         "--set", "data.num_shards=3",
@@ -42,7 +42,7 @@ def launch(num_processes: int, row: str, corpus: str, folder: Path) -> tuple[Any
     return json.loads((run / "run.json").read_text()), [json.loads(line) for line in lines]
 
 
-@pytest.mark.parametrize("row", ["quantized-g4v8", "continuous-k4"])
+@pytest.mark.parametrize("row", ["quantized-g4v8", "continuous-k4", "tc"])
 def test_two_processes_equal_one(row: str, noise_corpus: str, tmp_path: Path) -> None:
     one_run, one = launch(1, row, noise_corpus, tmp_path)
     two_run, two = launch(2, row, noise_corpus, tmp_path)

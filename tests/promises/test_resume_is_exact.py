@@ -17,11 +17,11 @@ from tests.conftest import PROJECT
 
 pytestmark = pytest.mark.slow
 
-ROWS = ["quantized-g4v8", "continuous-k4"]
+ROWS = ["quantized-g4v8", "continuous-k4", "shuffled", "h256", "tc"]
 
 
 def settings_of(row: str, tree: SettingsTree, seed: int = 0) -> ResolvedSettings:
-    tree.add_file(PROJECT / "configs" / "table4" / f"{row}.toml")
+    tree.add_file(next((PROJECT / "configs").glob(f"*/{row}.toml")))
     tree.put("seed", seed, "test")
     tree.put("encoder.dropout", 0.1, "test")  # so that the generator's state matters too
     return resolve(tree)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from probe.heads.shown import SUPERB
 from reports.layer_weights import layer_weight_tables
 from reports.read.collect import collect
 from reports.read.scores import grids
@@ -30,7 +31,7 @@ def test_layer_weights_are_means_over_folds_and_seeds_of_the_superb_head_only(
     runs = collect([str(folder)]).probe
     (grid,) = grids(runs)
     assert layer_weight_tables(grid, runs) == []
-    (table,) = layer_weight_tables(replace(grid, head="superb"), runs)
+    (table,) = layer_weight_tables(replace(grid, head="superb", head_shown=SUPERB), runs)
     (line,) = table.lines
     assert {key: cell.text for key, cell in line.cells.items()} == {
         "row": "quantized G=2 V=2",
@@ -39,4 +40,9 @@ def test_layer_weights_are_means_over_folds_and_seeds_of_the_superb_head_only(
     }
     assert line.part == "emotion"
     (folder / "selection.csv").unlink()
-    assert layer_weight_tables(replace(grid, head="superb"), collect([str(folder)]).probe) == []
+    assert (
+        layer_weight_tables(
+            replace(grid, head="superb", head_shown=SUPERB), collect([str(folder)]).probe
+        )
+        == []
+    )

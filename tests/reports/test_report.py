@@ -220,7 +220,7 @@ def test_the_equal_tuning_is_shown_with_its_verdicts(tmp_path: Path, make_runs: 
     out = tmp_path / "out"
     build(make_runs(names=TWO), out, command="x", sweep=[str(tmp_path / "sweep" / "*")])
     table = pd.read_csv(out / "tables" / "sweep.csv")
-    assert table["learning_rate"].tolist() == [5e-4, 2e-3]
+    assert table["optimizer.lr"].tolist() == [5e-4, 2e-3]
     assert table["verdict"].tolist() == ["healthy", "collapsed"]
     assert "Equal tuning" in (out / "index.html").read_text()
 

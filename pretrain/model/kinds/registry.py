@@ -53,7 +53,8 @@ class EncoderKind(Protocol):
     """A kind of encoder folder."""
 
     weights: Sequence[str]
-    """Patterns of the files with weights; errors name the first."""
+    """Patterns of the files with weights, of which the first that there are count; errors name the
+    first."""
 
     settings: Sequence[str]
     """Other files that its numbers depend on, if they are there."""
@@ -135,8 +136,9 @@ def read_encoder_folder(folder: Path, *, called: str = "An encoder") -> EncoderF
         described = kind.describe(folder)
     except ValueError as error:
         raise EncoderFolderError(f"{called}: {error}") from error
-    weights = [path for pattern in kind.weights for path in sorted(folder.glob(pattern))]
-    if not weights:
+    patterns = (sorted(folder.glob(pattern)) for pattern in kind.weights)
+    weights = next((files for files in patterns if files), None)
+    if weights is None:
         raise _without_weights(folder, called)
     settings = [folder / name for name in kind.settings if (folder / name).is_file()]
     return EncoderFolder(path=folder, kind=name, described=described, files=(*weights, *settings))

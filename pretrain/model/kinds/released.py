@@ -1,11 +1,15 @@
-"""Released encoders: folders in the format of `transformers`, with safetensors weights.
+"""Released encoders that hear waveforms: folders in the format of `transformers`.
 
-Needs the extra `released` (transformers). Nothing is downloaded and nothing is unpickled.
+Needs the extra `released` (transformers). Weights are safetensors, or a `pytorch_model.bin` that is
+read by torch's restricted unpickler, which runs nothing.
 
 Shapes: B batch, S samples, T frames (S / 320 rounded up), D model dim, L layers.
 """
 
+import warnings
+from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +18,54 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from pretrain.data.frames import CONV_KERNELS, CONV_STRIDES, SAMPLES_PER_FRAME
+from pretrain.data.audio.waveforms import Waveform
+from pretrain.data.frames import CONV_KERNELS, CONV_STRIDES, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from pretrain.data.loader import normalize_waveform
 from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.kinds.registry import Described
+from pretrain.model.transformers_format import PRETRAINING
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema, read_object
 
-CLASSES = {
-    "wav2vec2": "Wav2Vec2Model",
-    "data2vec-audio": "Data2VecAudioModel",
-    "hubert": "HubertModel",
-}
-"""`model_type` in config.json to the class that loads it; a CTC head on top is left out."""
 
-MODES = {"wav2vec2": "quantized", "data2vec-audio": "continuous"}
-"""Targets by `model_type`; HuBERT's clusters are neither."""
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """One `model_type` of config.json."""
+
+    class_name: str
+    """Of transformers; a CTC head on top is left out."""
+
+    mode: str = ""
+    """The targets that such models are trained on, as objectives are called; empty for others."""
+
+    padding_is_kept_out: bool = False
+    """Whether an attention mask keeps padding out everywhere, if the conv stack has no GroupNorm,
+    whose statistics are those of the whole row. Else rows are encoded one by one: data2vec zeroes
+    padding before the first of its five positional convolutions only."""
+
+
+ARCHITECTURES = {
+    "wav2vec2": Architecture(
+        class_name="Wav2Vec2Model", mode="quantized", padding_is_kept_out=True
+    ),
+    "data2vec-audio": Architecture(class_name="Data2VecAudioModel", mode="continuous"),
+    "hubert": Architecture(class_name="HubertModel", padding_is_kept_out=True),
+    "wavlm": Architecture(class_name="WavLMModel"),
+    "unispeech-sat": Architecture(class_name="UniSpeechSatModel"),
+    "wav2vec2-conformer": Architecture(class_name="Wav2Vec2ConformerModel", mode="quantized"),
+}
+"""Codes of HuBERT, WavLM and UniSpeech-SAT are clusters of features: their family is `other`."""
+
+PREPROCESSOR_FILE = "preprocessor_config.json"
+
+RELEASED_EPSILON = 1e-7
+"""On the variance, of transformers' feature extractors."""
 
 CONFIG_FILE = "config.json"
 
 INDEX_FILE = "model.safetensors.index.json"
+
+SAFE_WEIGHTS, PICKLED_WEIGHTS = "model*.safetensors", "pytorch_model*.bin"
 
 MAY_BE_MISSING = {"masked_spec_embed"}
 """Weights that only masking reads, which some releases lack."""
@@ -50,12 +83,25 @@ class _Config(Schema):
 
     model_type: str | None = None
     architectures: list[str] | None = None
+    quantized_or_continuous: dict[str, Any] | None = None
+    """What an export of ours says of its pre-training."""
+
+
+class _Preprocessor(Schema):
+    """preprocessor_config.json."""
+
+    sampling_rate: int = SAMPLE_RATE_HZ
+    do_normalize: bool = True
 
 
 class _Index(Schema):
     """model.safetensors.index.json, of a model in several files."""
 
     weight_map: dict[str, str]
+
+
+class ReleasedWarning(UserWarning):
+    """What a released folder does not say."""
 
 
 class ReleasedError(InputError):
@@ -65,18 +111,18 @@ class ReleasedError(InputError):
 class ReleasedEncoder(SoundEncoder):
     """A model of `transformers` that answers as our `Encoder` does."""
 
-    def __init__(self, model: nn.Module, config_text: str) -> None:
+    def __init__(self, model: nn.Module, config_text: str, input_epsilon: float | None) -> None:
+        """`input_epsilon` is on the variance by which sound is normalised; None where it is not."""
         super().__init__()
         self.model: Any = model
         self.config_text = config_text
+        self.input_epsilon = input_epsilon
         config: Any = model.config
         self.dim = int(config.hidden_size)
         self.num_layers = int(config.num_hidden_layers)
-        # An attention mask does not keep padding out everywhere, and such rows are encoded one by
-        # one: wav2vec 2.0 BASE's GroupNorm takes its statistics over the whole row, and data2vec
-        # zeroes padding before the first of its five positional convolutions only.
         self.row_by_row = (
-            config.model_type == "data2vec-audio" or config.feat_extract_norm == "group"
+            not ARCHITECTURES[config.model_type].padding_is_kept_out
+            or config.feat_extract_norm == "group"
         )
 
     def forward(self, waveforms: Tensor, num_samples: Tensor) -> EncoderOutput:
@@ -105,7 +151,12 @@ class ReleasedEncoder(SoundEncoder):
         return EncoderOutput(layers=layers, num_frames=num_frames)
 
     def beside_weights(self) -> object:
-        return [type(self).__name__, self.config_text]
+        return [type(self).__name__, self.config_text, self.input_epsilon]
+
+    def prepare(self, waveform: Waveform) -> Waveform:
+        if self.input_epsilon is None:
+            return waveform
+        return normalize_waveform(waveform, self.input_epsilon)
 
     def input_layers(self) -> list[nn.Module]:
         return [self.model.feature_extractor, self.model.feature_projection.layer_norm]
@@ -131,22 +182,22 @@ def is_released(folder: Path) -> bool:
 def load_released(folder: Path | str) -> ReleasedEncoder:
     """Loads a released folder in eval mode, on the CPU.
 
-    Raises `ReleasedError` when it is of another kind, another frame rate, or not in safetensors.
+    Raises `ReleasedError` when it is of another kind, another frame rate, or damaged.
     """
     folder = Path(folder).expanduser()
     config = _read_config(folder)
     kind = config.get("model_type")
-    if kind not in CLASSES:
+    if kind not in ARCHITECTURES:
         raise ReleasedError(
-            f"`{folder / CONFIG_FILE}` must have `model_type` {', '.join(sorted(CLASSES))}, but "
-            f"has {kind!r} instead."
+            f"`{folder / CONFIG_FILE}` must have `model_type` {', '.join(sorted(ARCHITECTURES))}, "
+            f"but has {kind!r} instead."
         )
-    if not any(folder.glob("model*.safetensors")):
+    is_safe = any(folder.glob(SAFE_WEIGHTS))
+    if not is_safe and not any(folder.glob(PICKLED_WEIGHTS)):
         raise ReleasedError(
-            f"`{folder}` has no model.safetensors, and pickled weights (.bin, .pt) are not read, "
-            "since they may run code. Save the model again with `save_pretrained("
-            "safe_serialization=True)`."
+            f"`{folder}` has no model.safetensors and no pytorch_model.bin. Copy it again."
         )
+    epsilon = _input_epsilon(folder, config)
     try:
         import transformers
     except ImportError as error:
@@ -164,11 +215,12 @@ def load_released(folder: Path | str) -> ReleasedEncoder:
         # Masks and dropped layers would make the states of a trained encoder random.
         description.apply_spec_augment = False
         description.layerdrop = 0.0
-        model, info = getattr(transformers, CLASSES[kind]).from_pretrained(
+        model, info = getattr(transformers, ARCHITECTURES[kind].class_name).from_pretrained(
             folder,
             config=description,
             local_files_only=True,
-            use_safetensors=True,
+            use_safetensors=is_safe,
+            weights_only=True,
             output_loading_info=True,
         )
     except _OF_TRANSFORMERS as error:
@@ -185,15 +237,42 @@ def load_released(folder: Path | str) -> ReleasedEncoder:
             f"`{folder}` must have the strides {CONV_STRIDES} and kernels {CONV_KERNELS}, so that "
             f"its frames are those of the other stream, but has {strides[0]} and {strides[1]}."
         )
-    return ReleasedEncoder(model.eval(), (folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    text = (folder / CONFIG_FILE).read_text(encoding="utf-8")
+    return ReleasedEncoder(model.float().eval(), text, epsilon)
+
+
+def _input_epsilon(folder: Path, config: Mapping[str, Any]) -> float | None:
+    """Returns how the model wants its sound normalised; without a file as transformers does."""
+    file = folder / PREPROCESSOR_FILE
+    try:
+        wanted = read_object(file, _Preprocessor) if file.is_file() else {}
+    except JsonError as error:
+        raise ReleasedError(f"{error} Copy it again.") from error
+    if not wanted:
+        warnings.warn(
+            f"{folder} has no {PREPROCESSOR_FILE}: sound is normalised to mean 0 and variance 1, "
+            "the default of transformers.",
+            ReleasedWarning,
+            stacklevel=2,
+        )
+    rate = wanted.get("sampling_rate", SAMPLE_RATE_HZ)
+    if rate != SAMPLE_RATE_HZ:
+        raise ReleasedError(
+            f"`{file}` must have `sampling_rate` {SAMPLE_RATE_HZ}, at which corpora are read, but "
+            f"has {rate} instead."
+        )
+    if not wanted.get("do_normalize", True):
+        return None
+    exported = config.get(PRETRAINING) or {}
+    return float(exported.get("normalize_epsilon", RELEASED_EPSILON))
 
 
 class ReleasedKind:
     """See `EncoderKind`."""
 
-    weights = ("model*.safetensors",)
-    settings = (CONFIG_FILE, INDEX_FILE)
-    words = "a released model in the format of transformers with safetensors weights"
+    weights = (SAFE_WEIGHTS, PICKLED_WEIGHTS)
+    settings = (CONFIG_FILE, INDEX_FILE, PREPROCESSOR_FILE)
+    words = "a released model in the format of transformers"
 
     def is_in(self, folder: Path) -> bool:
         return is_released(folder) or any(folder.glob(self.weights[0]))
@@ -201,10 +280,13 @@ class ReleasedKind:
     def describe(self, folder: Path) -> Described:
         config = _read_config(folder)
         names = config.get("architectures")
+        exported = config.get(PRETRAINING) or {}
+        known = ARCHITECTURES.get(str(config.get("model_type")))
+        mode = exported.get("mode") if exported else known and known.mode
         return Described(
-            name=folder.name,
+            name=str(exported.get("name") or folder.name),
             made_by="released" if config else "",
-            mode=MODES.get(str(config.get("model_type")), ""),
+            mode=str(mode or ""),
             finetuned=None if names is None else any("CTC" in name for name in names),
         )
 

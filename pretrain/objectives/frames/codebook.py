@@ -38,8 +38,19 @@ KMEANS_STARTS = 3
 KMEANS_FRAMES = 4096
 """Of a batch of k-means."""
 
-FrameValues = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""(B, S) waveforms -> (B, T, D) values, and (B, T, D) or (B, T, 1) bool, which of them count."""
+FrameValues = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(B, S) waveforms, (B,) valid samples -> (B, T, D) values, and (B, T, D) or (B, T, 1) bool, which
+of them count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """What a frame is."""
+
+    name: str
+    """Of files; it says all that the values depend on, but the sound."""
+
+    values: FrameValues
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,42 +90,51 @@ class Codebook:
         return float(-(used * used.log()).sum())
 
 
-def log_mel_values() -> FrameValues:
-    """Returns what gives the frames of the space `logmel`."""
+def space_of(name: str, frames: Callable[[Tensor, Tensor], Tensor]) -> Space:
+    """Returns a space whose values count in every frame; `frames` gives (B, T, D)."""
+
+    def values(waveforms: Tensor, num_samples: Tensor) -> tuple[Tensor, Tensor]:
+        found = frames(waveforms, num_samples)
+        return found, torch.ones(*found.shape[:2], 1, dtype=torch.bool)
+
+    return Space(name=name, values=values)
+
+
+def log_mel_space() -> Space:
+    """Returns the space `logmel`."""
     log_mel = LogMel()
-
-    def values(waveforms: Tensor) -> tuple[Tensor, Tensor]:
-        bands: Tensor = log_mel(waveforms)
-        return bands, torch.ones(*bands.shape[:2], 1, dtype=torch.bool)
-
-    return values
+    return space_of("logmel", lambda waveforms, _: log_mel(waveforms))
 
 
-def corpus_codebook(utterances: pd.DataFrame, seed: int, num_centroids: int) -> Codebook:
-    """Returns the codebook of log-mel frames of a corpus.
+def corpus_codebook(
+    utterances: pd.DataFrame, seed: int, num_centroids: int, space: Space | None = None
+) -> Codebook:
+    """Returns the codebook of a corpus' frames.
 
     Args:
         utterances: Rows of the utterance table; their order is of no account.
         seed: Of the sample and of k-means.
         num_centroids: k.
+        space: What a frame is; log-mel by default.
 
     Raises:
         InputError: The corpus has fewer frames than centroids.
     """
-    name = f"logmel-{num_centroids}"
-    tensors = _kept(utterances, seed, name, lambda: _make(utterances, seed, num_centroids))
+    space = space or log_mel_space()
+    name = f"{space.name}-{num_centroids}"
+    tensors = _kept(utterances, seed, name, lambda: _make(utterances, seed, num_centroids, space))
     kept = float(tensors.pop("kept_variance"))
     return Codebook(**tensors, kept_variance=kept)
 
 
 def posterior_divergence(
-    utterances: pd.DataFrame, seed: int, codebook: Codebook, tau: float
+    utterances: pd.DataFrame, seed: int, codebook: Codebook, tau: float, space: Space
 ) -> float:
     """Returns the mean divergence in nats of frames' softmax of -|x - c_j|^2 / tau from its mean:
     the loss of one answer for all frames."""
 
     def make() -> Tensors:
-        frames, _ = _frames(utterances, seed, log_mel_values())
+        frames, _ = _frames(utterances, seed, space.values)
         x = (_float32(frames) - codebook.mean) / codebook.std
         each = (-torch.cdist(x, codebook.centroids).square() / tau).softmax(dim=-1).double()
         mean = each.mean(0)
@@ -122,17 +142,18 @@ def posterior_divergence(
             "divergence": (torch.xlogy(each, each).sum(1).mean() - torch.xlogy(mean, mean).sum())
         }
 
-    name = f"posterior-{len(codebook.centroids)}-{tau:g}"
+    of = "" if space.name == "logmel" else f"{space.name}-"
+    name = f"posterior-{of}{len(codebook.centroids)}-{tau:g}"
     return float(_kept(utterances, seed, name, make)["divergence"])
 
 
 def corpus_moments(
-    utterances: pd.DataFrame, seed: int, name: str, values: FrameValues
+    utterances: pd.DataFrame, seed: int, space: Space
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Returns (D,) mean, deviation and share of the frames that count, of any values of frames."""
 
     def make() -> Tensors:
-        found, counted = _frames(utterances, seed, values)
+        found, counted = _frames(utterances, seed, space.values)
         weight = np.broadcast_to(counted, found.shape).astype(np.float64)
         total = weight.sum(0).clip(min=1.0)
         mean = (found * weight).sum(0) / total
@@ -140,7 +161,7 @@ def corpus_moments(
         share = weight.mean(0)
         return {n: _float32(v) for n, v in (("mean", mean), ("std", std), ("share", share))}
 
-    kept = _kept(utterances, seed, name, make)
+    kept = _kept(utterances, seed, space.name, make)
     return kept["mean"], kept["std"].clamp(min=1e-6), kept["share"]
 
 
@@ -153,8 +174,8 @@ def _kept(utterances: pd.DataFrame, seed: int, name: str, make: Callable[[], Ten
     )
 
 
-def _make(utterances: pd.DataFrame, seed: int, num_centroids: int) -> Tensors:
-    frames, _ = _frames(utterances, seed, log_mel_values())
+def _make(utterances: pd.DataFrame, seed: int, num_centroids: int, space: Space) -> Tensors:
+    frames, _ = _frames(utterances, seed, space.values)
     mean, std = frames.mean(0), frames.std(0).clip(min=1e-6)
     frames = (frames - mean) / std
     if len(frames) < num_centroids:
@@ -195,7 +216,7 @@ def _frames(
     num_frames = 0
     for row in order:
         waveform = normalize_waveform(read_waveform(by_id.iloc[row]))
-        frames, counts = values(pad_waveforms([waveform])[0])
+        frames, counts = values(*pad_waveforms([waveform]))
         num = num_frames_of(len(waveform))
         found.append(frames[0, :num].double().numpy())
         counted.append(counts[0, :num].numpy())

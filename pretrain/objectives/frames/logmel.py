@@ -37,9 +37,10 @@ class LogMel(nn.Module):
         self.filters: Tensor
         self.window: Tensor
 
-    def forward(self, waveforms: Tensor) -> Tensor:
+    def forward(self, waveforms: Tensor, num_samples: Tensor | None = None) -> Tensor:
         """(B, S), S a multiple of 320 -> (B, S / 320, 80) float32, also where autocast is on. The
-        last frame hears zeros beyond the end; no frame of a `Batch` that is valid does."""
+        last frame hears zeros beyond the end; no frame of a `Batch` that is valid does, so that
+        `num_samples` changes nothing."""
         with torch.autocast(waveforms.device.type, enabled=False):
             return self._log_power(frames_of(waveforms.float(), RECEPTIVE_FIELD_SAMPLES))
 

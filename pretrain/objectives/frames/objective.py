@@ -18,9 +18,11 @@ from pretrain.model.quantizer import centre_statistics
 from pretrain.objectives.feature_statistics import variance
 from pretrain.objectives.frames.codebook import (
     Codebook,
+    Space,
     corpus_codebook,
     corpus_moments,
     posterior_divergence,
+    space_of,
 )
 from pretrain.objectives.frames.heads import (
     CentroidRegression,
@@ -30,9 +32,11 @@ from pretrain.objectives.frames.heads import (
     PosteriorMatch,
     Regression,
 )
+from pretrain.objectives.frames.logmel import LogMel
 from pretrain.objectives.frames.prosody import NUM_VALUES, Prosody
 from pretrain.objectives.frames.settings import FramesSettings
-from pretrain.objectives.frames.targets import LogMelTargets, ProsodyTargets, prosody_values
+from pretrain.objectives.frames.states import EncoderStates
+from pretrain.objectives.frames.targets import FrameTargets, ProsodyTargets, prosody_values
 from pretrain.objectives.known_rows import CONV_RULE
 from pretrain.objectives.objective import ObjectiveKind, ObjectiveOutput
 from pretrain.objectives.presentation import CollapseRule
@@ -42,7 +46,7 @@ class FramesObjective(nn.Module):
     """Predicts the target of masked frames from the last layer."""
 
     def __init__(
-        self, encoder: Encoder, targets: LogMelTargets | ProsodyTargets, head: FrameHead
+        self, encoder: Encoder, targets: FrameTargets | ProsodyTargets, head: FrameHead
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -88,7 +92,10 @@ class FramesObjective(nn.Module):
 
     def fixed_targets(self) -> dict[str, Tensor]:
         """Returns what was computed of the corpus, see `HasFixedTargets`."""
-        return dict(self.targets.named_buffers(recurse=False))
+        kept = dict(self.targets.named_buffers(recurse=False))
+        if isinstance(states := getattr(self.targets, "frames", None), EncoderStates):
+            kept["encoder"] = torch.tensor(list(bytes.fromhex(states.digest)), dtype=torch.uint8)
+        return kept
 
 
 def build(
@@ -98,20 +105,32 @@ def build(
     dim = encoder.settings.model_dim
     if settings.space == "prosody":
         prosody = Prosody()
-        mean, std, shares = corpus_moments(
-            utterances, seed, "prosody", lambda waveforms: prosody_values(prosody, waveforms)
+        space = Space(
+            name="prosody", values=lambda waveforms, _: prosody_values(prosody, waveforms)
         )
+        mean, std, shares = corpus_moments(utterances, seed, space)
         head = Regression(_linear(dim, NUM_VALUES, seed), shares)
         return FramesObjective(encoder, ProsodyTargets(mean, std), head)
-    codebook = corpus_codebook(utterances, seed, settings.num_centroids)
+    frames: LogMel | EncoderStates = LogMel()
+    space = space_of("logmel", frames)
+    if settings.space == "encoder":
+        frames = states = EncoderStates(settings.encoder, settings.layer)
+        space = space_of(f"encoder-{states.digest[:16]}-{settings.layer}", states)
+    codebook = corpus_codebook(utterances, seed, settings.num_centroids, space)
     kept = 1.0 if settings.target == "value" else codebook.kept_variance
-    targets = LogMelTargets(codebook, kept, shuffled=settings.shuffled)
-    return FramesObjective(encoder, targets, _head(codebook, settings, dim, seed, utterances))
+    targets = FrameTargets(frames, codebook, kept, shuffled=settings.shuffled)
+    uninformed = (
+        posterior_divergence(utterances, seed, codebook, settings.posterior_tau, space)
+        if settings.target == "posterior"
+        else 0.0
+    )
+    return FramesObjective(encoder, targets, _head(codebook, settings, dim, seed, uninformed))
 
 
 def _head(
-    codebook: Codebook, settings: FramesSettings, dim: int, seed: int, utterances: pd.DataFrame
+    codebook: Codebook, settings: FramesSettings, dim: int, seed: int, divergence: float
 ) -> FrameHead:
+    """`divergence` is the uninformed loss of the target `posterior`."""
     if settings.head == "cosine":
         with seeded_weights(seed, "frames-cosine"):
             project = nn.Linear(dim, settings.cosine_dim)
@@ -125,8 +144,7 @@ def _head(
         return CentroidRegression(predict, codebook, to_frame=settings.target == "value")
     if settings.target == "index":
         return DistanceClassification(predict, codebook, settings.tau)
-    uninformed = posterior_divergence(utterances, seed, codebook, settings.posterior_tau)
-    return PosteriorMatch(predict, codebook, settings.tau, settings.posterior_tau, uninformed)
+    return PosteriorMatch(predict, codebook, settings.tau, settings.posterior_tau, divergence)
 
 
 def _linear(dim: int, num_values: int, seed: int) -> nn.Linear:

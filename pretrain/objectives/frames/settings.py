@@ -1,5 +1,6 @@
 """Settings of the mode `frames`, and how its rows are shown."""
 
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pretrain.objectives.presentation import Curves, Family, Panel, Presentation
@@ -9,11 +10,13 @@ VALUES = Family(kind="continuous", label="log-mel", colours=("#d7a13b", "#8a5a00
 CODES = Family(
     kind="quantized", label="log-mel codes", colours=("#8fd3c8", "#4aa99a", "#1f7a6d", "#0b4a43")
 )
+STATES = Family(kind="continuous", label="states", colours=("#d98c8c", "#8a2b2b"))
+STATE_CODES = Family(kind="quantized", label="codes of states", colours=("#b9a3e0", "#4b2e83"))
 CONTROL = Family(kind="other", label="control", colours=("#a9a9b8", "#5c5c70"))
 
 EXPLAINED = Curves(
     name="frames-explained",
-    title="What the rows on log-mel frames have learned",
+    title="What the rows on fixed targets have learned",
     caption="Left: share of the corpus' uninformed loss that the row saves at masked frames. "
     "Right: how often the likeliest, or nearest, code is that of the frame.",
     panels=(
@@ -38,8 +41,17 @@ class FramesSettings:
     None of this is specified by the paper.
     """
 
-    space: Literal["logmel", "prosody"] = "logmel"
-    """What a frame is: 80 log-mel bands, or F0, energy and voicing. Not specified by the paper."""
+    space: Literal["logmel", "prosody", "encoder"] = "logmel"
+    """What a frame is: 80 log-mel bands; F0, energy and voicing; or the states of a layer of a
+    trained `encoder`. Not specified by the paper."""
+
+    encoder: str = ""
+    """Of the space `encoder`: the folder of a trained encoder with a frame every 20 ms. Not
+    specified by the paper."""
+
+    layer: Annotated[int, within("[0, 1000]")] = 3
+    """Of the space `encoder`: 0 is the input of its first Transformer block, n the output of the
+    n-th. Not specified by the paper."""
 
     target: Literal["value", "centroid", "index", "posterior"] = "value"
     """What is asked of a masked frame: itself, its nearest centroid, the index of that one, or the
@@ -78,6 +90,11 @@ class FramesSettings:
                 f"`head` must be {' or '.join(map(repr, HEADS_OF[self.target]))} for `target` = "
                 f"{self.target!r}, but is {self.head!r} instead."
             )
+        if (self.space == "encoder") != bool(self.encoder):
+            raise ValueError(
+                "`encoder` must be the folder of a trained encoder for `space` = 'encoder', and "
+                f"only there, but is {self.encoder!r} for {self.space!r} instead."
+            )
         if self.space == "prosody" and self.target != "value":
             raise ValueError(
                 f"`target` must be 'value' for `space` = 'prosody', but is {self.target!r} instead."
@@ -96,6 +113,8 @@ class FramesSettings:
     def row(self) -> dict[str, str | int | float | bool]:
         """Returns what tells a row from the mode's others."""
         told: dict[str, str | int | float | bool] = {"space": self.space, "target": self.target}
+        if self.encoder:
+            told |= {"encoder": PurePath(self.encoder).name, "layer": self.layer}
         if self.num_codes:
             told |= {"centroids": self.num_centroids, "head": self.head}
         if self.head == "distance":
@@ -108,12 +127,20 @@ class FramesSettings:
         """Returns how such a row is shown."""
         if self.shuffled or self.space == "prosody":
             words = f"shuffled codes, k={self.num_centroids}" if self.shuffled else "F0, energy"
-            return Presentation(family=CONTROL, label=words, loss=self._loss, curves=(EXPLAINED,))
+            return Presentation(
+                family=CONTROL,
+                label=words,
+                loss=self._loss,
+                curves=(EXPLAINED,),
+                control=self.shuffled,
+            )
+        values, codes = (STATES, STATE_CODES) if self.encoder else (VALUES, CODES)
         if not self.num_codes:
-            return Presentation(family=VALUES, label="frame", loss=self._loss, curves=(EXPLAINED,))
+            label = f"states of layer {self.layer}" if self.encoder else "frame"
+            return Presentation(family=values, label=label, loss=self._loss, curves=(EXPLAINED,))
         kind = list(HEADS_OF).index(self.target) + (self.head == "cosine") / 2
         return Presentation(
-            family=CODES,
+            family=codes,
             label=f"{self.target} k={self.num_centroids}"
             + (", cosine" if self.head == "cosine" else ""),
             order=10 * kind + len(str(self.num_centroids)) + self.num_centroids / 65536,

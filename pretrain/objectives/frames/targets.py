@@ -15,16 +15,24 @@ from pretrain.objectives.frames.codebook import Codebook
 from pretrain.objectives.frames.heads import Target, squared_distances
 from pretrain.objectives.frames.logmel import LogMel
 from pretrain.objectives.frames.prosody import Prosody
+from pretrain.objectives.frames.states import EncoderStates
 from pretrain.shared.random_streams import Draws
 
 
-class LogMelTargets(nn.Module):
-    """Log-mel bands, and the code of each frame where there are centroids."""
+class FrameTargets(nn.Module):
+    """Log-mel bands, or an encoder's states, and the code of each frame."""
 
-    def __init__(self, codebook: Codebook, kept_variance: float, *, shuffled: bool) -> None:
+    def __init__(
+        self,
+        frames: LogMel | EncoderStates,
+        codebook: Codebook,
+        kept_variance: float,
+        *,
+        shuffled: bool,
+    ) -> None:
         """`kept_variance` is the share of the frames' variance that the target keeps."""
         super().__init__()
-        self.log_mel = LogMel()
+        self.frames = frames
         self.shuffled = shuffled
         kept = torch.tensor(kept_variance, dtype=torch.float64)
         for name, value in {**codebook.tensors, "kept_variance": kept}.items():
@@ -36,12 +44,13 @@ class LogMelTargets(nn.Module):
 
     @torch.no_grad()
     def forward(self, batch: Batch, masked: MaskedFrames) -> Target:
-        bands = masked.take((self.log_mel(batch.waveforms) - self.mean) / self.std)
+        frames = self.frames(batch.waveforms, batch.num_samples)
+        values = masked.take((frames - self.mean) / self.std)
         if self.shuffled:
             codes = _draw_codes(batch.draws, masked, self.shares)
         else:
-            codes = squared_distances(bands, self.centroids).argmin(dim=-1)
-        return Target(values=bands, counted=masked.valid[..., None], codes=codes)
+            codes = squared_distances(values, self.centroids).argmin(dim=-1)
+        return Target(values=values, counted=masked.valid[..., None], codes=codes)
 
 
 class ProsodyTargets(nn.Module):

@@ -1,6 +1,9 @@
 """What a fair comparison holds equal: everything but whole keys and tables that are named."""
 
-from pretrain.config.settings import CHANGE_NO_NUMBER, FREE_BETWEEN_ROWS, without
+import pytest
+
+from pretrain.config.files import SettingsError, SettingsTree
+from pretrain.config.settings import CHANGE_NO_NUMBER, FREE_BETWEEN_ROWS, resolve, without
 
 
 def test_a_key_that_begins_like_a_free_one_is_compared() -> None:
@@ -24,3 +27,25 @@ def test_a_key_that_begins_like_a_free_one_is_compared() -> None:
 def test_what_changes_no_number_is_whole_keys_or_whole_tables() -> None:
     flat = {"training.log_every": 1, "training.log_every_epoch": True, "data.num_workers": 2}
     assert without(flat, CHANGE_NO_NUMBER) == {"training.log_every_epoch": True}
+
+
+def test_what_was_tuned_may_differ_if_all_rows_declare_it(tiny_tree: SettingsTree) -> None:
+    tiny_tree.put("mode", "frames", "test")
+    plain = resolve(tiny_tree)
+    tiny_tree.put("tuned", ["optimizer.lr"], "test")
+    tiny_tree.put("optimizer.lr", 2e-3, "test")
+    fast = resolve(tiny_tree)
+    tiny_tree.put("optimizer.lr", 1e-3, "test")
+    slow = resolve(tiny_tree)
+    assert fast.compared() == slow.compared()
+    assert fast.hash != slow.hash
+    assert fast.compared()["tuned"] == ("optimizer.lr",)
+    assert "tuned" not in plain.compared()  # as in runs that knew nothing of it
+    assert "optimizer.lr" in plain.compared()
+
+
+def test_only_keys_of_the_optimizer_are_tuned(tiny_tree: SettingsTree) -> None:
+    tiny_tree.put("mode", "frames", "test")
+    tiny_tree.put("tuned", ["training.updates"], "test")
+    with pytest.raises(SettingsError, match=r"`tuned` must name keys of optimizer\.lr"):
+        resolve(tiny_tree)

@@ -7,9 +7,16 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
-from pretrain.data.loader import normalize_waveform, pad_waveforms
-from pretrain.model.kinds.released import ReleasedError, is_released, load_released
+from pretrain.data.loader import pad_waveforms
+from pretrain.model.encode import EncoderOutput
+from pretrain.model.kinds.released import (
+    ReleasedError,
+    ReleasedWarning,
+    is_released,
+    load_released,
+)
 
 LENGTHS = (12_000, 6_400, 8_111)
 
@@ -34,6 +41,13 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "data2vec": ("Data2VecAudioModel", "Data2VecAudioConfig", {"num_conv_pos_embeddings": 2}),
     "hubert": ("HubertModel", "HubertConfig", {}),
+    "wavlm": ("WavLMModel", "WavLMConfig", {"num_buckets": 8, "max_bucket_distance": 16}),
+    "unispeech-sat": ("UniSpeechSatModel", "UniSpeechSatConfig", {}),
+    "conformer": (
+        "Wav2Vec2ConformerModel",
+        "Wav2Vec2ConformerConfig",
+        {"conv_depthwise_kernel_size": 3, "max_source_positions": 200},
+    ),
 }
 
 
@@ -42,6 +56,8 @@ def save_tiny(kind: str, folder: Path, **changes: Any) -> Path:
     model_name, config_name, own = MODELS[kind]
     config = getattr(transformers, config_name)(**{**SIZES, **own, **changes})
     getattr(transformers, model_name)(config).save_pretrained(folder)
+    extractor: Any = transformers.Wav2Vec2FeatureExtractor
+    extractor().save_pretrained(folder)
     return folder
 
 
@@ -53,9 +69,7 @@ def make_waveforms() -> tuple[torch.Tensor, torch.Tensor]:
     return waveforms, torch.tensor(LENGTHS)
 
 
-@pytest.mark.parametrize(
-    "kind", ["wav2vec2-ctc", "wav2vec2-layer", "wav2vec2-stable", "data2vec", "hubert"]
-)
+@pytest.mark.parametrize("kind", list(MODELS))
 def test_a_padded_row_equals_the_row_alone(kind: str, tmp_path: Path) -> None:
     assert is_released(save_tiny(kind, tmp_path))
     encoder = load_released(tmp_path)
@@ -93,10 +107,84 @@ def test_a_trained_encoder_draws_nothing_at_random_but_dropout(tmp_path: Path) -
     assert encoder.model.get_parameter("encoder.layers.0.attention.k_proj.weight").grad is not None
 
 
-def test_pickled_weights_are_refused(tmp_path: Path) -> None:
-    save_tiny("wav2vec2-ctc", tmp_path)
-    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
-    with pytest.raises(ReleasedError, match=r"has no model\.safetensors"):
+def as_pickle(folder: Path) -> Path:
+    """Turns safetensors into the pickle that older releases have."""
+    file = folder / "model.safetensors"
+    torch.save(load_file(file), folder / "pytorch_model.bin")
+    file.unlink()
+    return folder
+
+
+def layers_of(folder: Path) -> list[torch.Tensor]:
+    with torch.no_grad():
+        output: EncoderOutput = load_released(folder)(*make_waveforms())
+    return output.layers
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "data2vec"])
+def test_a_bin_file_gives_the_same_states(kind: str, tmp_path: Path) -> None:
+    expected = layers_of(save_tiny(kind, tmp_path))
+    as_pickle(tmp_path)
+    for layer, other in zip(expected, layers_of(tmp_path), strict=True):
+        torch.testing.assert_close(layer, other, rtol=0, atol=0)
+
+
+class Malicious:
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (self.file,)  # type: ignore[return-value]
+
+
+def test_a_malicious_bin_file_runs_nothing(tmp_path: Path) -> None:
+    save_tiny("wavlm", tmp_path / "model")
+    tensors = load_file(tmp_path / "model" / "model.safetensors")
+    (tmp_path / "model" / "model.safetensors").unlink()
+    bad = {**tensors, "run": Malicious(tmp_path / "was-run")}
+    torch.save(bad, tmp_path / "model" / "pytorch_model.bin")
+    torch.load(tmp_path / "model" / "pytorch_model.bin", weights_only=False)
+    assert (tmp_path / "was-run").exists(), "it does run where it may"
+    (tmp_path / "was-run").unlink()
+    with pytest.raises(ReleasedError, match="cannot be loaded"):
+        load_released(tmp_path / "model")
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_half_precision_and_older_names_of_weights_give_the_same_states(tmp_path: Path) -> None:
+    expected = layers_of(save_tiny("wav2vec2-layer", tmp_path / "a"))
+    file = save_tiny("wav2vec2-layer", tmp_path / "b") / "model.safetensors"
+    older = {
+        name.replace("parametrizations.weight.original0", "weight_g").replace(
+            "parametrizations.weight.original1", "weight_v"
+        ): tensor
+        for name, tensor in load_file(file).items()
+    }
+    assert any(name.endswith("weight_g") for name in older)
+    save_file(older, file, metadata={"format": "pt"})
+    for layer, other in zip(expected, layers_of(tmp_path / "b"), strict=True):
+        torch.testing.assert_close(layer, other, rtol=0, atol=0)
+    save_file({n: t.half() for n, t in older.items()}, file, metadata={"format": "pt"})
+    for layer, other in zip(expected, layers_of(tmp_path / "b"), strict=True):
+        assert other.dtype == torch.float32
+        torch.testing.assert_close(layer, other, rtol=1e-2, atol=1e-2)
+
+
+def test_sound_is_normalised_as_the_model_wants_it(tmp_path: Path) -> None:
+    save_tiny("wav2vec2-layer", tmp_path)
+    raw = np.float32(0.2) * make_waveforms()[0][0].numpy()
+    extractor: Any = transformers.Wav2Vec2FeatureExtractor
+    for wanted in (True, False):
+        extractor(do_normalize=wanted).save_pretrained(tmp_path)
+        read = extractor.from_pretrained(tmp_path)
+        expected = read(raw, sampling_rate=16_000)["input_values"][0]
+        found = load_released(tmp_path).prepare(raw)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    (tmp_path / "preprocessor_config.json").unlink()
+    with pytest.warns(ReleasedWarning, match="the default of transformers"):
+        assert load_released(tmp_path).input_epsilon == 1e-7
+    extractor(sampling_rate=8_000).save_pretrained(tmp_path)
+    with pytest.raises(ReleasedError, match="must have `sampling_rate` 16000"):
         load_released(tmp_path)
 
 
@@ -115,8 +203,6 @@ def test_other_models_and_folders_are_refused(tmp_path: Path) -> None:
 
 
 def test_missing_weights_are_noticed(tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
     save_tiny("data2vec", tmp_path)
     file = tmp_path / "model.safetensors"
     tensors = load_file(file)
@@ -130,7 +216,7 @@ def test_a_released_encoder_takes_raw_sound_too(tmp_path: Path) -> None:
     encoder = load_released(str(save_tiny("wav2vec2-ctc", tmp_path)))
     raw = make_waveforms()[0][0].numpy() * np.float32(0.2)
     layers = encoder.encode(raw, sample_rate_hz=16_000)
-    waveforms, num_samples = pad_waveforms([normalize_waveform(raw)])
+    waveforms, num_samples = pad_waveforms([encoder.prepare(raw)])
     expected = encoder(waveforms, num_samples)
     assert len(layers) == len(expected.layers)
     num_frames = int(expected.num_frames[0])

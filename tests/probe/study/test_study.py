@@ -17,6 +17,7 @@ from probe.study.study_file import read_study, study_of
 from probe.whole_table.command_line import parse as parse_table
 from reports.study.read import read_study_run
 from tests.conftest import PROJECT, TINY
+from tests.probe.study.test_secondary import SPEAKERS, spoken
 from tests.probe.table4_places import make_corpus
 
 REGISTERED = PROJECT / "configs" / "study" / "quantization.toml"
@@ -120,6 +121,7 @@ def test_a_small_study_runs_from_its_file_to_the_page(
         sys.executable, str(PROJECT / "probe" / "table4.py"), "--study", str(file),
         "--runs", str(tmp_path / "out"), "--corpus", make_corpus(tmp_path / "spoken"),
         "--pretrain-on", f"heard={heard}", "--jobs", "2",
+        "--secondary", spoken(tmp_path / "many"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -138,6 +140,8 @@ def test_a_small_study_runs_from_its_file_to_the_page(
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert "Does anything matter?" in page
     assert "not asked" in page, "two updates teach nothing"
+    assert f"Secondary endpoints: spoken, {SPEAKERS} speakers" in page
+    assert "What was learned of held-out speech" in page
     again = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, cwd=tmp_path)
     assert "missing" not in again.stdout
     file.write_text(TINY_STUDY.format(tiny=TINY).replace("[1, 2]", "[1, 2, 3]"))

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
+from probe.heads.shown import shown_in
 from reports.build import build
 from reports.codes.bits import bits_per_frame
 from reports.codes.knowledge import half_width, knowledge
@@ -200,7 +201,7 @@ def test_the_curve_says_where_the_head_takes_its_scores_from(
     tmp_path: Path, head: str, words: str
 ) -> None:
     (grid,) = grids(collect([str(make_probe(tmp_path / "probe", names=NAMES))]).probe)
-    grid = replace(grid, head=head)
+    grid = replace(grid, head=head, head_shown=shown_in({}, head))
     drawing = rate_figure(grid, evidence(grid), bits_per_frame(grid, None))
     assert drawing
     assert words in drawing.caption

@@ -13,8 +13,8 @@ from reports.read.collect import collect
 from reports.read.health import COLLAPSED, NOT_LEARNED, Finding, findings, flags
 from reports.read.records import PretrainRun
 from reports.read.scores import grids
+from reports.run_tables import sweep_table
 from reports.summary import conclusions
-from reports.sweep import sweep_table
 from reports.tables import table_4
 from reports.uncertainty.evidence import evidence
 from tests.reports.conftest import make_pretrain, make_probe
