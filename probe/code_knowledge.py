@@ -17,7 +17,8 @@ EXAMPLE = """example:
 
 Writes CSV tables of code usage, bits per frame and mutual information with emotion and speaker
 (beside shuffled labels) for reports/run.py, which also puts bits per frame below Table 4's errors.
-Rows that are not quantized are named and left out. A row's quantizer is in its newest checkpoint.
+Encoders without a codebook that can be read (rows that are not quantized, released encoders) are
+named and left out. A row's quantizer is in its newest checkpoint.
 """
 
 
@@ -25,7 +26,9 @@ Rows that are not quantized are named and left out. A row's quantizer is in its 
 class CodesRequest(CorporaRequest):
     """What the command line asks for."""
 
-    encoder: list[Path]
+    encoder: list[str]
+    """`DIR` or `[NAME=]hf:PLACE`, see `pretrain.model.kinds.places`."""
+
     ctc: Path | None
     """Run folder of a fine-tuning, which lays transcripts over frames."""
 
@@ -48,9 +51,9 @@ def parse_arguments(arguments: Sequence[str]) -> CodesRequest:
         action="extend",
         nargs="+",
         required=True,
-        type=Path,
         metavar="RUN",
-        help="folders of finished pre-training runs",
+        help="folders of finished pre-training runs, at least one of them quantized; and whatever "
+        "else probe/run.py takes",
     )
     parser.add_argument(
         "--corpus",
@@ -85,15 +88,15 @@ def parse_arguments(arguments: Sequence[str]) -> CodesRequest:
 def run(request: CodesRequest) -> None:
     """Measures and writes the results folder."""
     from pretrain.engine.provenance import command_line
+    from pretrain.model.kinds.places import encoder_place
     from pretrain.shared.paths import runs_folder
     from probe.codes.results import check_codes_folder, write_codes
     from probe.rows.comparable import make_table, read_encoder_run
 
     # All that can be wrong with the command is found before minutes of computing.
     check_codes_folder(request.out)
-    runs = make_table(
-        [read_encoder_run(folder) for folder in request.encoder], allow_uncontrolled=True
-    )
+    encoders = [read_encoder_run(encoder_place(text)) for text in request.encoder]
+    runs = make_table(encoders, allow_uncontrolled=True)
 
     from pretrain.engine.arithmetic.processor_tuning import tune_machine
     from probe.codes.alignment import load_aligner

@@ -95,14 +95,20 @@ def quantized_rows(runs: Sequence[EncoderRun]) -> list[tuple[EncoderRun, RowQuan
         CodesError: There are none, or a checkpoint is gone.
     """
     chosen = [run for run in runs if run.mode == "quantized" and run.kind == RUN]
+    left_out = [
+        f"{run.name}, seed {run.seed}: {run.mode or 'no'} targets, so it has no codes"
+        if run.kind == RUN
+        else f"{run.name}: not a run of this project, whose codebooks alone are read"
+        for run in runs
+        if run not in chosen
+    ]
     if not chosen:
         raise CodesError(
-            "`--encoder` must name at least one quantized run, but there is none instead."
+            "`--encoder` must name at least one quantized run, but there is none instead "
+            f"({'; '.join(left_out)})."
         )
-    for run in runs:
-        if run not in chosen:
-            why = f"{run.mode or 'no'} targets" if run.kind == RUN else "not a run of this project"
-            print(f"{run.name}, seed {run.seed}: {why}, so it has no codes.")
+    for text in left_out:
+        print(f"{text}.")
     return [(run, load_quantizer(run)) for run in chosen]
 
 
