@@ -36,8 +36,6 @@ from probe.rows.comparable import EncoderRun
 
 IntArray = npt.NDArray[np.int64]
 
-SHIFTED = "frames of one utterance (shifted)"
-
 
 @dataclass(kw_only=True)
 class LabelledCorpus:
@@ -226,7 +224,7 @@ def _information(codes: FrameCodes, corpus: LabelledCorpus) -> dict[str, tuple[I
         information = frame_information(
             compact[said], corpus.characters[said], utterances[said], corpus.blocks
         )
-        found["character"] = information, SHIFTED
+        found["character"] = information, "frames of one utterance (shifted)"
     return found
 
 
