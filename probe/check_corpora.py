@@ -64,9 +64,9 @@ def parse_arguments(arguments: Sequence[str]) -> CheckRequest:
 
 def run(request: CheckRequest) -> list[str]:
     """Prints the cards, writes the page, and returns what is wrong."""
-    from probe.corpora.card import make_card
-    from probe.corpora.completeness import INCOMPLETE
+    from probe.corpora.card import make_card, write_page
     from probe.corpora.options import specs_of, split_options
+    from probe.corpora.published import INCOMPLETE
 
     if request.out is not None and request.out.exists() and not request.out.is_dir():
         raise InputError(f"--out must be a folder, but {request.out} is a file instead.")
@@ -85,8 +85,6 @@ def run(request: CheckRequest) -> list[str]:
         if card.too_many_unusable:
             wrong.append(f"{spec} has so many unusable files that runs will refuse it")
     if request.out is not None:
-        from probe.corpora.card_page import write_page
-
         command = shlex.join(["python", "probe/check_corpora.py", *sys.argv[1:]])
         print(f"Page: {write_page(cards, request.out, command=command).resolve()}")
     return wrong

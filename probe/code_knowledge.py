@@ -17,7 +17,8 @@ EXAMPLE = """example:
 
 Writes CSV tables of code usage, bits per frame and mutual information with emotion and speaker
 (beside shuffled labels) for reports/run.py, which also puts bits per frame below Table 4's errors.
-Rows that are not quantized are named and left out. A row's quantizer is in its newest checkpoint.
+Encoders without a codebook that can be read (rows that are not quantized, released encoders) are
+named and left out. A row's quantizer is in its newest checkpoint.
 """
 
 
@@ -25,7 +26,9 @@ Rows that are not quantized are named and left out. A row's quantizer is in its 
 class CodesRequest(CorporaRequest):
     """What the command line asks for."""
 
-    encoder: list[Path]
+    encoder: list[str]
+    """`DIR` or `[NAME=]hf:PLACE`, see `pretrain.model.kinds.places`."""
+
     ctc: Path | None
     """Run folder of a fine-tuning, which lays transcripts over frames."""
 
@@ -48,9 +51,9 @@ def parse_arguments(arguments: Sequence[str]) -> CodesRequest:
         action="extend",
         nargs="+",
         required=True,
-        type=Path,
         metavar="RUN",
-        help="folders of finished pre-training runs",
+        help="folders of finished pre-training runs, at least one of them quantized; and whatever "
+        "else probe/run.py takes",
     )
     parser.add_argument(
         "--corpus",
@@ -85,37 +88,38 @@ def parse_arguments(arguments: Sequence[str]) -> CodesRequest:
 def run(request: CodesRequest) -> None:
     """Measures and writes the results folder."""
     from pretrain.engine.provenance import command_line
+    from pretrain.model.kinds.places import encoder_place
     from pretrain.shared.paths import runs_folder
     from probe.codes.results import check_codes_folder, write_codes
     from probe.rows.comparable import make_table, read_encoder_run
 
     # All that can be wrong with the command is found before minutes of computing.
     check_codes_folder(request.out)
-    runs = make_table(
-        [read_encoder_run(folder) for folder in request.encoder], allow_uncontrolled=True
-    )
+    encoders = [read_encoder_run(encoder_place(text)) for text in request.encoder]
+    runs = make_table(encoders, allow_uncontrolled=True)
 
     from pretrain.engine.arithmetic.processor_tuning import tune_machine
     from probe.codes.alignment import load_aligner
     from probe.codes.all_rows import (
+        add_characters,
         code_knowledge,
         quantized_rows,
         read_labelled_corpora,
-        with_characters,
     )
     from probe.corpora.options import specs_of
 
     tune_machine()
-    quantizers, chosen = quantized_rows(runs)
-    aligner = load_aligner(request.ctc) if request.ctc is not None else None
+    rows = quantized_rows(runs)
+    recognizer, aligner = load_aligner(request.ctc) if request.ctc else (None, None)
     specs = specs_of(request.corpus, request.columns, incomplete=request.allow_incomplete)
     corpora = read_labelled_corpora(specs)
     folder = request.features or runs_folder() / "features"
-    if aligner is not None:
-        corpora = [with_characters(corpus, aligner, folder) for corpus in corpora]
-    results = code_knowledge(quantizers, chosen, corpora, folder, aligner)
-    results.run["command"] = command_line()
-    write_codes(request.out, results)
+    if recognizer is not None:
+        for corpus in corpora:
+            add_characters(corpus, recognizer, folder)
+    described, lines = code_knowledge(rows, corpora, folder)
+    described |= {"aligner": aligner, "command": command_line()}
+    write_codes(request.out, described, lines)
     print(f"Results: {request.out.resolve()}")
 
 

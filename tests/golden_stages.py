@@ -45,8 +45,7 @@ from pretrain.shared.numbers_version import NUMBERS_VERSION
 from pretrain.shared.random_streams import generator
 from probe.attributes.evaluate import evaluate_attributes, find_attributes
 from probe.codes.alignment import align_table
-from probe.codes.frames import frame_codes
-from probe.codes.quantizers import RowQuantizer
+from probe.codes.frames import RowQuantizer, frame_codes
 from probe.contamination.fingerprint import fingerprint
 from probe.corpora.targets import Task
 from probe.features.baselines import LogMelFeatures

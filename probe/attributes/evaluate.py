@@ -13,15 +13,21 @@ Not specified by the paper, which probes emotion only.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pretrain.data.readers.reader import Genders, genders_in_table, reader_of, unknown_genders
+from pretrain.data.readers.registry import SYNTHETIC
+from pretrain.data.synthetic.speakers import all_speakers
+from pretrain.data.tables.columns import take_columns
 from pretrain.shared.json_files import hash_of
 from probe.attributes.folds import MIN_FOLDS, Fold, Names, gender_folds, speaker_folds
-from probe.attributes.genders import find_genders
+from probe.corpora.options import manifest_of, split_options
+from probe.corpora.registry import READERS
 from probe.corpora.targets import Task
 from probe.heads.linear import Evaluation, FloatArray, Part, evaluate
 from probe.metrics import ATTRIBUTES
@@ -69,13 +75,11 @@ def evaluate_attributes(
 ) -> Evaluation:
     """Returns scores and selection of all attributes, without predictions.
 
-    Predictions are what a table's tests and intervals are computed from, and attributes are part
-    of neither.
+    Predictions are what tests and intervals are computed from; attributes are part of neither.
     """
     result = Evaluation()
     for attribute in attributes:
-        tasks, parts = [attribute.task], attribute.parts
-        one = evaluate(table, features_NLD, tasks, parts, strengths=STRENGTHS)
+        one = evaluate(table, features_NLD, [attribute.task], attribute.parts, strengths=STRENGTHS)
         result.scores += one.scores
         result.selection += one.selection
         result.warnings += [f"{attribute.task.name}: {text}" for text in one.warnings]
@@ -90,9 +94,9 @@ def _speaker(table: pd.DataFrame) -> Attribute | str:
         return f"it needs two speakers with {MIN_UTTERANCES} utterances each."
     labels = speakers.where(speakers.isin(heard), "").to_numpy(object)
     folds, words = speaker_folds(table, labels)
-    rare = sorted(set(counts.index) - set(heard))
-    notes = [f"{len(rare)} speakers with fewer than {MIN_UTTERANCES} utterances are left out."]
-    return _attribute(table, SPEAKER, labels, folds, words, notes if rare else [])
+    rare = len(counts) - len(heard)
+    left_out = f"{rare} speakers with fewer than {MIN_UTTERANCES} utterances are left out."
+    return _attribute(table, SPEAKER, labels, folds, words, left_out if rare else "")
 
 
 def _gender(table: pd.DataFrame, spec: str) -> Attribute | str:
@@ -111,21 +115,44 @@ def _gender(table: pd.DataFrame, spec: str) -> Attribute | str:
             f"it needs {MIN_FOLDS} women and {MIN_FOLDS} men, but the corpus has "
             f"{' and '.join(counts) or 'none'}."
         )
-    words = f"{len(folds)} groups of speakers, each of women and men, left out in turn"
-    words += f"; genders from {genders.source}"
+    words = (
+        f"{len(folds)} groups of speakers, each of women and men, left out in turn; genders from "
+        f"{genders.source}"
+    )
     labels = speakers.map(genders.by_speaker).fillna("").to_numpy(object)
     unknown = set(speakers[labels == ""])
-    notes = [f"{len(unknown)} speakers whose gender is not known are left out."]
-    return _attribute(table, GENDER, labels, folds, words, notes if unknown else [])
+    left_out = f"{len(unknown)} speakers whose gender is not known are left out."
+    return _attribute(table, GENDER, labels, folds, words, left_out if unknown else "")
+
+
+def find_genders(table: pd.DataFrame, spec: str) -> Genders:
+    """Returns the gender of the table's speakers, from whoever says it: the corpus's reader, the
+    voices of the synthetic corpus, or a manifest's columns `speaker` and `gender`.
+
+    `table` is what `probe.corpora.read.read_probe_corpus(spec)` gave, whole or in part. Raises
+    `ValueError` when a manifest gives two genders to one speaker.
+    """
+    plain, columns = take_columns(split_options(spec)[0])
+    name, _, place = plain.strip().partition("=")
+    path = Path(place.strip()).expanduser()
+    manifest = manifest_of(spec)
+    if name.split(":")[0] == SYNTHETIC:
+        by_speaker = {speaker.name: speaker.gender for speaker in all_speakers()}
+        found = Genders(by_speaker=by_speaker, source="the voices' genders")
+    elif manifest is not None and manifest.is_file():
+        speaker, gender = (columns.get(column, column) for column in ("speaker", "gender"))
+        source = f"the manifest's column `{gender}`"
+        found = genders_in_table(manifest, speaker=speaker, gender=gender, source=source)
+    elif manifest is None and name in READERS:
+        found = reader_of(name, READERS).genders(path)
+    else:
+        found = unknown_genders(path)
+    speakers = sorted(set(table["speaker"].astype(str)) & set(found.by_speaker) - {""})
+    return replace(found, by_speaker={name: found.by_speaker[name] for name in speakers})
 
 
 def _attribute(
-    table: pd.DataFrame,
-    name: str,
-    labels: Names,
-    folds: Sequence[Fold],
-    words: str,
-    notes: list[str],
+    table: pd.DataFrame, name: str, labels: Names, folds: Sequence[Fold], words: str, left_out: str
 ) -> Attribute:
     classes = tuple(sorted(set(labels) - {""}))
     code = {label: float(place) for place, label in enumerate(classes)}
@@ -148,7 +175,7 @@ def _attribute(
             "num_classes": len(classes),
             "chance": 1 / len(classes),
             "folds": words,
-            "notes": notes,
+            "notes": [left_out] if left_out else [],
             "hash": hash_of(content),
         },
     )

@@ -40,33 +40,33 @@ def speaker_folds(table: pd.DataFrame, speakers: Names) -> tuple[list[Fold], str
     ids = table["id"].astype(str).to_numpy(object)
     rows = np.flatnonzero(speakers != "")
     rows = rows[np.argsort(ids[rows])]
-    spoken = np.array([sentence_key(text) for text in table["text"].astype(str)], dtype=object)
-    known = sorted(set(spoken[rows]) - {""})
+    spoken = np.array([sentence_key(text) for text in table["text"].iloc[rows]], dtype=object)
+    known = sorted(set(spoken) - {""})
     folds: list[Fold] = []
     words = ""
-    if len(known) == 2 and (spoken[rows] != "").all():
+    if len(known) == 2 and (spoken != "").all():
         for tested in known:
-            others = rows[spoken[rows] != tested]
+            others = rows[spoken != tested]
             groups = deal_evenly(speakers[others])
-            test = rows[spoken[rows] == tested]
-            folds.append((others[groups != 0], others[groups == 0], test))
+            folds.append((others[groups != 0], others[groups == 0], rows[spoken == tested]))
         words = "2 folds over utterances, each tests the sentence that was not trained on"
     elif len(known) >= MIN_FOLDS:
-        groups = _deal_sentences(spoken[rows])
-        folds = rotated(rows, groups)
+        folds = rotated(rows, _deal_sentences(spoken))
         words = f"{len(folds)} folds over utterances, disjoint in sentences"
+    fewest = min((len(train) for train, _, _ in folds), default=0)
+    why = ""
     if not folds:
-        why = "the corpus has too few texts to keep sentences apart"
-    elif not all(_all_trained(speakers, fold) for fold in folds):
-        why = "not in sentences, or speakers would be tested who were not trained on"
-    elif _fewest_trained(folds) < MIN_TRAINING_SHARE * len(rows):
-        why = "not in sentences, which are so uneven that a fold would train on "
-        why += f"{_fewest_trained(folds)} of {len(rows)} utterances"
-    else:
-        return folds, f"{words}{_training_words(folds, rows)}"
-    folds = rotated(rows, deal_evenly(speakers[rows]))
-    words = f"{NUM_FOLDS} folds over utterances, disjoint in recordings"
-    return folds, f"{words}{_training_words(folds, rows)}; {why}"
+        why = "; the corpus has too few texts to keep sentences apart"
+    elif not all({*speakers[rows]} <= {*speakers[train]} for train, _, _ in folds):
+        why = "; not in sentences, or speakers would be tested who were not trained on"
+    elif fewest < MIN_TRAINING_SHARE * len(rows):
+        why = "; not in sentences, which are so uneven that a fold would train on "
+        why += f"{fewest} of {len(rows)} utterances"
+    if why:
+        folds = rotated(rows, deal_evenly(speakers[rows]))
+        words = f"{NUM_FOLDS} folds over utterances, disjoint in recordings"
+        fewest = min(len(train) for train, _, _ in folds)
+    return folds, f"{words}, each trained on at least {fewest} of {len(rows)} utterances{why}"
 
 
 def gender_folds(speakers: Names, sides: Sequence[Sequence[str]]) -> list[Fold]:
@@ -87,12 +87,11 @@ def gender_folds(speakers: Names, sides: Sequence[Sequence[str]]) -> list[Fold]:
 def rotated(rows: IndexArray, groups: IndexArray) -> list[Fold]:
     """Tests each group of rows once, chooses on the next one, trains on all others."""
     num_folds = int(groups.max()) + 1
-    folds = []
-    for test in range(num_folds):
-        dev = (test + 1) % num_folds
-        train = (groups != test) & (groups != dev)
-        folds.append((rows[train], rows[groups == dev], rows[groups == test]))
-    return folds
+    pairs = [(test, (test + 1) % num_folds) for test in range(num_folds)]
+    return [
+        (rows[(groups != test) & (groups != dev)], rows[groups == dev], rows[groups == test])
+        for test, dev in pairs
+    ]
 
 
 def deal_evenly(speakers: Names) -> IndexArray:
@@ -119,16 +118,3 @@ def _deal_sentences(spoken: Names) -> IndexArray:
         group_of[str(texts[place])] = group = int(filled.argmin())
         filled[group] += counts[place]
     return np.array([group_of[text] for text in own], dtype=np.intp)
-
-
-def _fewest_trained(folds: Sequence[Fold]) -> int:
-    return min(len(train) for train, _, _ in folds)
-
-
-def _training_words(folds: Sequence[Fold], rows: IndexArray) -> str:
-    return f", each trained on at least {_fewest_trained(folds)} of {len(rows)} utterances"
-
-
-def _all_trained(speakers: Names, fold: Fold) -> bool:
-    train, dev, test = fold
-    return {*speakers[dev], *speakers[test]} <= set(speakers[train])

@@ -4,7 +4,6 @@ Shapes: T frames, C classes (blank and characters), U characters, F frames of al
 """
 
 import json
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.data.vocabulary import BLANK, frames_needed
 from pretrain.model.weights import weights_hash
 from pretrain.recognition.recognizer import Recognizer, load_recognizer
@@ -25,8 +22,7 @@ from pretrain.shared.kept_tensors import TensorFile, Tensors
 from pretrain.shared.normalized_text import transcript
 from pretrain.shared.numbers_version import kept_as
 from pretrain.shared.run_record import read_record
-from probe.codes.quantizers import CodesError
-from probe.features.batches import batches, lengths_16k, longest_first, read_batch
+from probe.codes.frames import CodesError, read_batches
 
 NO_CHARACTER = -1
 """Blanks, spaces, and frames of utterances that were not aligned."""
@@ -34,30 +30,17 @@ NO_CHARACTER = -1
 FORMAT = "alignment" + kept_as("audio", "encoder", "alignment")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Aligner:
-    """A finished CTC run."""
-
-    recognizer: Recognizer
-    described: dict[str, Any]
-    """Its entry `aligner` in run.json: folder, name, corpus, dev_cer."""
-
-
-def load_aligner(folder: Path) -> Aligner:
-    """Loads a finished run of pretrain/finetune.py.
-
-    Raises:
-        ValueError: The folder holds none, or it is not finished or damaged.
-    """
+def load_aligner(folder: Path) -> tuple[Recognizer, dict[str, Any]]:
+    """Loads a finished run of pretrain/finetune.py, and describes it: the entry `aligner` in
+    run.json. Raises `ValueError` when the folder holds none, or it is not finished or damaged."""
     try:
         record = read_record(folder)
-        status = str(record.get("status"))
     except JsonError as error:
         raise CodesError(
             "`--ctc` must be the folder of a finished run of pretrain/finetune.py, but the "
             f"run.json of {folder} cannot be read instead ({error})"
         ) from error
-    if status != "finished":
+    if (status := str(record.get("status"))) != "finished":
         raise CodesError(
             f"`--ctc` must be a finished run of pretrain/finetune.py, but {folder} has the status "
             f"{status!r} instead: finish it with its own command, or leave --ctc out."
@@ -68,14 +51,13 @@ def load_aligner(folder: Path) -> Aligner:
         "corpus": str(record.get("finetuned_on") or ""),
         "dev_cer": record.get("cer"),
     }
-    return Aligner(recognizer=load_recognizer(folder), described=described)
+    return load_recognizer(folder), described
 
 
 def kept_alignment(
-    table: pd.DataFrame, aligner: Aligner, name: str, folder: Path
+    table: pd.DataFrame, recognizer: Recognizer, name: str, folder: Path
 ) -> tuple[npt.NDArray[np.int64], int]:
     """Returns what `align_table` does; `folder` keeps it."""
-    recognizer = aligner.recognizer
     weights = weights_hash(nn.ModuleList([recognizer.encoder, recognizer.head]))
     said = [table[key].astype(str).tolist() for key in ("id", "audio_hash", "text")]
     content = json.dumps([recognizer.vocabulary.characters, said])
@@ -139,32 +121,20 @@ def align_table(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder, head = recognizer.encoder.to(device).eval(), recognizer.head.to(device).eval()
+    vocabulary = recognizer.vocabulary
     texts = [transcript(str(text)) for text in table["text"]]
-    wanted = np.array([bool(t) and not recognizer.vocabulary.unknown(t) for t in texts])
-    lengths = lengths_16k(table)
-    seconds = lengths / SAMPLE_RATE_HZ
-    space = _class_of_space(recognizer)
+    unsaid = [BLANK, *([] if vocabulary.unknown(" ") else vocabulary.encode(" "))]
     pieces: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)] * len(table)
     num_aligned = 0
-    with tqdm(total=float(seconds.sum()), unit="s", unit_scale=True, desc=f"align {name}") as bar:
-        for rows in batches(longest_first(lengths), lengths):
-            waveforms, num_samples = read_batch(table, rows)
-            output = encoder(waveforms.to(device), num_samples.to(device))
-            log_probs = head(output.layers[-1]).cpu().numpy()
-            for place, number in enumerate(rows):
-                count = int(output.num_frames[place])
-                classes = recognizer.vocabulary.encode(texts[number]) if wanted[number] else []
-                path = np.full(count, BLANK, dtype=np.int64)
-                if classes and frames_needed(classes) <= count:
-                    path = align(log_probs[place, :count], classes)
-                    num_aligned += 1
-                pieces[int(number)] = np.where(
-                    (path == BLANK) | (path == space), NO_CHARACTER, path
-                )
-            bar.update(float(seconds[rows].sum()))
+    for rows, waveforms, num_samples in read_batches(table, f"align {name}"):
+        output = encoder(waveforms.to(device), num_samples.to(device))
+        log_probs = head(output.layers[-1]).cpu().numpy()
+        for place, number in enumerate(rows):
+            count, text = int(output.num_frames[place]), texts[number]
+            classes = [] if vocabulary.unknown(text) else vocabulary.encode(text)
+            path = np.full(count, BLANK, dtype=np.int64)
+            if classes and frames_needed(classes) <= count:
+                path = align(log_probs[place, :count], classes)
+                num_aligned += 1
+            pieces[int(number)] = np.where(np.isin(path, unsaid), NO_CHARACTER, path)
     return np.concatenate(pieces), num_aligned
-
-
-def _class_of_space(recognizer: Recognizer) -> int:
-    characters = recognizer.vocabulary.characters
-    return characters.index(" ") + 1 if " " in characters else BLANK

@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from scipy.sparse import csr_array
 from pretrain.data.audio.waveforms import check_whole
 from pretrain.engine.provenance import git_state, package_versions
 from pretrain.model.kinds.registry import RUN
-from probe.codes.alignment import NO_CHARACTER, Aligner, kept_alignment
+from pretrain.recognition.recognizer import Recognizer
+from probe.codes.alignment import NO_CHARACTER, kept_alignment
 from probe.codes.entropy import entropy_bits, perplexity
-from probe.codes.frames import FrameCodes, frame_codes
+from probe.codes.frames import CodesError, FrameCodes, RowQuantizer, frame_codes, load_quantizer
 from probe.codes.information import (
     MAX_BLOCKS,
     Information,
@@ -25,20 +27,17 @@ from probe.codes.information import (
     frame_information,
     utterance_information,
 )
-from probe.codes.quantizers import CodesError, RowQuantizer, load_quantizer
-from probe.codes.results import CodesResults
+from probe.codes.results import COLUMNS, Lines
 from probe.codes.usage import rates, usage
 from probe.corpora.read import read_probe_corpus
 from probe.folds.leaks import drop_duplicates
 from probe.rows.all_rows import describe
-from probe.rows.comparable import ROW, EncoderRun
+from probe.rows.comparable import EncoderRun
 
 IntArray = npt.NDArray[np.int64]
 
-SHIFTED = "frames of one utterance (shifted)"
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class LabelledCorpus:
     """A corpus with what its codes are compared to."""
 
@@ -63,100 +62,92 @@ def read_labelled_corpora(specs: Sequence[str]) -> list[LabelledCorpus]:
         table, notes = drop_duplicates(read_probe_corpus(spec))
         check_whole(table)
         described: dict[str, Any] = {**describe(table, spec), "notes": notes}
+        name, blocks = str(described["name"]), blocks_of(table["speaker"].astype(str).tolist())
+        corpora.append(LabelledCorpus(name=name, table=table, described=described, blocks=blocks))
         for note in notes:
-            print(f"{described['name']}: {note}")
-        corpora.append(
-            LabelledCorpus(
-                name=str(described["name"]),
-                table=table,
-                described=described,
-                blocks=blocks_of(table["speaker"].astype(str).tolist()),
-            )
-        )
+            print(f"{name}: {note}")
     names = [corpus.name for corpus in corpora]
     if len(set(names)) < len(names):
         raise CodesError(f"Every --corpus needs a name of its own, but they are {names}.")
     return corpora
 
 
-def with_characters(corpus: LabelledCorpus, aligner: Aligner, folder: Path) -> LabelledCorpus:
-    """Returns the corpus with its transcripts laid over the frames; `folder` keeps that."""
-    characters, aligned = kept_alignment(corpus.table, aligner, corpus.name, folder)
-    left_out = len(corpus.table) - aligned
-    notes = list(corpus.described["notes"])
-    if left_out:
-        notes.append(
+def add_characters(corpus: LabelledCorpus, recognizer: Recognizer, folder: Path) -> None:
+    """Lays the transcripts of the corpus over its frames; `folder` keeps that."""
+    characters, aligned = kept_alignment(corpus.table, recognizer, corpus.name, folder)
+    if left_out := len(corpus.table) - aligned:
+        note = (
             f"{left_out} of {len(corpus.table)} utterances have no transcript that the recognizer "
             "can write; characters are of the others."
         )
-        print(f"{corpus.name}: {notes[-1]}")
-    counts = {"utterances": aligned, "left_out": left_out}
-    return replace(
-        corpus,
-        described={**corpus.described, "notes": notes, "aligned": counts},
-        characters=characters if aligned else None,
-    )
+        print(f"{corpus.name}: {note}")
+        corpus.described["notes"].append(note)
+    corpus.described["aligned"] = {"utterances": aligned, "left_out": left_out}
+    corpus.characters = characters if aligned else None
 
 
-def quantized_rows(runs: Sequence[EncoderRun]) -> tuple[list[RowQuantizer], list[EncoderRun]]:
+def quantized_rows(runs: Sequence[EncoderRun]) -> list[tuple[EncoderRun, RowQuantizer]]:
     """Loads the quantizers of the quantized rows among `runs`, before anything is computed.
 
     Raises:
         CodesError: There are none, or a checkpoint is gone.
     """
     chosen = [run for run in runs if run.mode == "quantized" and run.kind == RUN]
+    left_out = [
+        f"{run.name}, seed {run.seed}: {run.mode or 'no'} targets, so it has no codes"
+        if run.kind == RUN
+        else f"{run.name}: not a run of this project, whose codebooks alone are read"
+        for run in runs
+        if run not in chosen
+    ]
     if not chosen:
         raise CodesError(
-            "`--encoder` must name at least one quantized run, but there is none instead."
+            "`--encoder` must name at least one quantized run, but there is none instead "
+            f"({'; '.join(left_out)})."
         )
-    for run in runs:
-        if run not in chosen:
-            why = f"{run.mode or 'no'} targets" if run.kind == RUN else "not a run of this project"
-            print(f"{run.name}, seed {run.seed}: {why}, so it has no codes.")
-    return [load_quantizer(run) for run in chosen], chosen
+    for text in left_out:
+        print(f"{text}.")
+    return [(run, load_quantizer(run)) for run in chosen]
 
 
 def code_knowledge(
-    quantizers: Sequence[RowQuantizer],
-    runs: Sequence[EncoderRun],
+    rows: Sequence[tuple[EncoderRun, RowQuantizer]],
     corpora: Sequence[LabelledCorpus],
     folder: Path,
-    aligner: Aligner | None,
-) -> CodesResults:
-    """Measures every row on every corpus; `folder` keeps the codes of frames."""
-    results = CodesResults()
-    started, total = time.monotonic(), len(runs) * len(corpora)
-    for number, (corpus, run, row) in enumerate(
-        (corpus, run, row) for corpus in corpora for run, row in zip(runs, quantizers, strict=True)
-    ):
+) -> tuple[dict[str, Any], Lines]:
+    """Measures every row on every corpus; `folder` keeps the codes of frames.
+
+    Returns run.json, but for command and aligner, and the lines of the CSV files.
+    """
+    lines: Lines = {name: [] for name in COLUMNS}
+    started, total = time.monotonic(), len(rows) * len(corpora)
+    for number, (corpus, (run, row)) in enumerate(product(corpora, rows)):
         spent = (time.monotonic() - started) / max(number, 1) * (total - number)
         left = f", about {spent:.0f} s left" if number else ""
         print(f"{corpus.name}: {number + 1}/{total} {run.name}, seed {run.seed}{left}", flush=True)
         key = {"row": run.name, "seed": run.seed, "corpus": corpus.name}
         codes = frame_codes(corpus.table, row, run.name, folder)
-        _add_usage(results, key, codes, corpus)
-        for label, (found, among) in _information(codes, corpus).items():
-            _add_information(results, {**key, "label": label}, found, among, _units(corpus))
-    results.run = {
-        "rows": [{**run.described(), "group": run.group or ROW} for run in runs],
+        _add_usage(lines, key, codes, corpus)
+        _add_information(lines, key, codes, corpus)
+    described = {
+        "rows": [run.described() for run, _ in rows],
         "corpora": [corpus.described for corpus in corpora],
-        "aligner": aligner.described if aligner else None,
         "packages": package_versions(),
         "git": git_state(),
     }
-    return results
+    return described, lines
 
 
 def _add_usage(
-    results: CodesResults, key: dict[str, object], codes: FrameCodes, corpus: LabelledCorpus
+    lines: Lines, key: dict[str, object], codes: FrameCodes, corpus: LabelledCorpus
 ) -> None:
     counts = usage(codes)
     for group, own in enumerate(counts):
-        results.lines["usage"] += [
+        lines["usage"] += [
             {**key, "group": group, "entry": entry, "frames": int(frames)}
             for entry, frames in enumerate(own)
         ]
-        results.lines["groups"].append(
+        lines["groups"].append(
             {
                 **key,
                 "group": group,
@@ -170,7 +161,7 @@ def _add_usage(
         )
     found = rates(codes, corpus.blocks)
     num_codebooks = codes.codes.shape[1]
-    results.lines["codes"].append(
+    lines["codes"].append(
         {
             **key,
             "frames": len(codes.codes),
@@ -178,23 +169,37 @@ def _add_usage(
             "entries": codes.num_entries,
             "nominal_bits": num_codebooks * math.log2(codes.num_entries),
             "centres": codes.num_entries**num_codebooks,
-            "centres_used": found.centres_used,
-            "perplexity": 2.0**found.joint_bits,
-            "bits": found.joint_bits,
-            "seen_once": found.seen_once,
-            "held_out_bits": found.held_out_bits,
-            "held_out_over": found.held_out_over,
-            "rate_bits": found.rate_bits,
+            "perplexity": 2.0**found.bits,
             "drawn_bits": float(codes.drawn_bits.sum()),
+            **asdict(found),
         }
     )
 
 
+def _add_information(
+    lines: Lines, key: dict[str, object], codes: FrameCodes, corpus: LabelledCorpus
+) -> None:
+    many = corpus.table["speaker"].nunique() > MAX_BLOCKS
+    for label, (found, among) in _information(codes, corpus).items():
+        of_label = {**key, "label": label}
+        lines["information"].append(
+            {
+                **of_label,
+                "shuffled_over": among,
+                "units": "groups of speakers" if many else "speakers",
+                "excess_bits": found.excess,
+                **asdict(found),
+            }
+        )
+        lines["blocks"] += [
+            {**of_label, "block": block, "excess_bits": value}
+            for block, value in enumerate(found.blocks)
+        ]
+
+
 def _information(codes: FrameCodes, corpus: LabelledCorpus) -> dict[str, tuple[Information, str]]:
     """Returns, by label, what was found, and among what the labels were shuffled."""
-    _, compact = np.unique(codes.centres, return_inverse=True)
-    compact = compact.astype(np.int64)
-    utterances = codes.utterances
+    compact, utterances = _numbered(codes.centres), codes.utterances
     table = corpus.table
     columns = {name: table[name].astype(str).to_numpy() for name in ("emotion", "speaker")}
     found = {}
@@ -219,36 +224,9 @@ def _information(codes: FrameCodes, corpus: LabelledCorpus) -> dict[str, tuple[I
         information = frame_information(
             compact[said], corpus.characters[said], utterances[said], corpus.blocks
         )
-        found["character"] = information, SHIFTED
+        found["character"] = information, "frames of one utterance (shifted)"
     return found
 
 
-def _units(corpus: LabelledCorpus) -> str:
-    """Says what is left out for the intervals."""
-    many = corpus.table["speaker"].nunique() > MAX_BLOCKS
-    return "groups of speakers" if many else "speakers"
-
-
-def _numbered(values: npt.NDArray[np.object_]) -> IntArray:
+def _numbered(values: npt.NDArray[Any]) -> IntArray:
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
-
-
-def _add_information(
-    results: CodesResults, key: dict[str, object], found: Information, among: str, units: str
-) -> None:
-    results.lines["information"].append(
-        {
-            **key,
-            "shuffled_over": among,
-            "units": units,
-            "frames": found.num_frames,
-            "label_bits": found.label_bits,
-            "bits": found.bits,
-            "shuffled_bits": found.shuffled_bits,
-            "excess_bits": found.excess,
-            "p_value": found.p_value,
-        }
-    )
-    results.lines["blocks"] += [
-        {**key, "block": block, "excess_bits": value} for block, value in enumerate(found.blocks)
-    ]

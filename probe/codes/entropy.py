@@ -26,7 +26,7 @@ def entropy_bits(counts: Counts) -> float:
     present = present[present > 0]
     total = int(present.sum())
     assert total > 0
-    table = _weights(_next_power(int(present.max())))
+    table = _weights(1 << int(present.max()).bit_length())
     return float((np.log(total) - table[present].sum() / total) / np.log(2.0))
 
 
@@ -50,7 +50,3 @@ def _weights(limit: int) -> npt.NDArray[np.float64]:
     sign = np.where(n % 2 == 0, 1.0, -1.0)
     values = digamma(n) + 0.5 * sign * (digamma((n + 1) / 2) - digamma(n / 2))
     return np.concatenate([[0.0], n * values])
-
-
-def _next_power(value: int) -> int:
-    return 1 << value.bit_length()

@@ -38,7 +38,9 @@ MIN_BLOCKS = 3
 class Information:
     """What the codes tell of one label."""
 
-    num_frames: int
+    frames: int
+    """That have the label."""
+
     label_bits: float
     """Entropy of the label over frames: all that could be told."""
 
@@ -87,6 +89,7 @@ def utterance_information(
         centres = np.asarray(table.sum(axis=0), dtype=np.int64).ravel()
         own, layer = labels[kept], strata[kept]
         place = np.lexsort((np.arange(len(own)), layer))
+        moved = np.empty_like(own)
 
         def bits(given: IntArray) -> float:
             chosen = csr_array(
@@ -98,7 +101,6 @@ def utterance_information(
 
         shuffled = np.empty(num_shuffles)
         for number in range(num_shuffles):
-            moved = np.empty_like(own)
             moved[place] = own[np.lexsort((keys[number][kept], layer))]
             shuffled[number] = bits(moved)
         return bits(own), shuffled
@@ -139,11 +141,9 @@ def frame_information(
                 np.bincount(own * num_labels + given[here]), by_label, by_centre
             )
 
-        shuffled = np.empty(num_shuffles)
-        for number in range(num_shuffles):
-            shift = (draws[number][utterances] * length).astype(np.int64)
-            shuffled[number] = bits(labels[first + (offset + shift) % length])
-        return bits(labels), shuffled
+        shifts = ((draw[utterances] * length).astype(np.int64) for draw in draws[:num_shuffles])
+        shuffled = [bits(labels[first + (offset + shift) % length]) for shift in shifts]
+        return bits(labels), np.array(shuffled)
 
     labelled = np.isin(np.arange(len(blocks)), utterances)
     return _information(measure, blocks, labelled, len(labels), entropy_bits(np.bincount(labels)))
@@ -161,7 +161,7 @@ def blocks_of(speakers: list[str]) -> IntArray:
 
 
 def _information(
-    measure: Measure, blocks: IntArray, labelled: Mask, num_frames: int, label_bits: float
+    measure: Measure, blocks: IntArray, labelled: Mask, frames: int, label_bits: float
 ) -> Information:
     """Measures with all utterances, and without each block of those that have labelled frames."""
     bits, shuffled = measure(np.ones(len(blocks), dtype=np.bool_), NUM_SHUFFLES)
@@ -171,7 +171,7 @@ def _information(
         value, baseline = measure(blocks != block, NUM_BLOCK_SHUFFLES)
         left_out.append(float(value - baseline.mean()))
     return Information(
-        num_frames=num_frames,
+        frames=frames,
         label_bits=label_bits,
         bits=bits,
         shuffled_bits=float(shuffled.mean()),

@@ -1,6 +1,5 @@
 """The results folder of `probe/code_knowledge.py`: what it writes and reports read. No torch."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +48,8 @@ class CodesResultsError(InputError):
     """A folder is no place for these results; the message names it."""
 
 
-@dataclass(kw_only=True)
-class CodesResults:
-    """Everything that one call found: run.json, and lines of the CSV files by their name."""
-
-    run: dict[str, Any] = field(default_factory=dict)
-    lines: dict[str, list[dict[str, object]]] = field(
-        default_factory=lambda: {name: [] for name in COLUMNS}
-    )
+Lines = dict[str, list[dict[str, object]]]
+"""Of the CSV files, by their name. A line may hold more than its columns."""
 
 
 def check_codes_folder(folder: Path) -> None:
@@ -74,11 +67,10 @@ def check_codes_folder(folder: Path) -> None:
         )
 
 
-def write_codes(folder: Path, results: CodesResults) -> None:
-    """Writes all files beside `folder`, then puts them in its place in one step."""
+def write_codes(folder: Path, run: dict[str, Any], lines: Lines) -> None:
+    """Writes run.json and CSV files beside `folder`, then puts them in its place in one step."""
     check_codes_folder(folder)
     tables = {
-        name: pd.DataFrame(results.lines[name], columns=list(columns))
-        for name, columns in COLUMNS.items()
+        name: pd.DataFrame(lines[name], columns=list(columns)) for name, columns in COLUMNS.items()
     }
-    replace_folder(folder, tables, {"kind": KIND, "format": FORMAT, **results.run})
+    replace_folder(folder, tables, {"kind": KIND, "format": FORMAT, **run})

@@ -30,7 +30,7 @@ class Rates:
     """Bits per frame of the joint code."""
 
     centres_used: int
-    joint_bits: float
+    bits: float
     """Entropy of one frame's joint code, bias-corrected: the headline."""
 
     seen_once: float
@@ -61,29 +61,14 @@ def usage(codes: FrameCodes) -> npt.NDArray[np.int64]:
 
 def rates(codes: FrameCodes, blocks: IntArray) -> Rates:
     """Measures the joint code; `blocks` (N,) are the utterances' groups of speakers, or -1."""
-    _, compact, counts = np.unique(codes.centres, return_inverse=True, return_counts=True)
-    held_out, rate = _held_out(codes, compact.astype(np.int64), blocks)
-    return Rates(
-        centres_used=len(counts),
-        joint_bits=entropy_bits(counts),
-        seen_once=float((counts == 1).sum() / counts.sum()),
-        held_out_bits=held_out,
-        rate_bits=rate,
-        held_out_over="speakers" if blocks.min() >= 0 else "utterances",
-    )
-
-
-def _held_out(codes: FrameCodes, centres: IntArray, blocks: IntArray) -> tuple[float, float]:
-    """Returns bits per frame by frequencies, and by the frame before, on uncounted parts."""
-    # Without speakers whole utterances are held out.
-    groups = blocks if blocks.min() >= 0 else np.arange(len(blocks))
-    part = (groups % NUM_FOLDS)[codes.utterances]
+    _, centres, counts = np.unique(codes.centres, return_inverse=True, return_counts=True)
+    by_speaker = bool(blocks.min() >= 0)
+    part = ((blocks if by_speaker else np.arange(len(blocks))) % NUM_FOLDS)[codes.utterances]
     present = np.unique(part)
-    if len(present) < 3:
-        return float("nan"), float("nan")
     follows = np.concatenate([[False], codes.utterances[1:] == codes.utterances[:-1]])
-    alone, after = np.zeros(len(centres)), np.zeros(len(centres))
-    for place, fold in enumerate(present):
+    # Probabilities by frequencies, and by the frame before, of parts that were not counted.
+    alone, after = np.full((2, len(centres)), np.nan)
+    for place, fold in enumerate(present if len(present) >= 3 else ()):
         test, dev = part == fold, part == present[(place + 1) % len(present)]
         alone[test] = _frequencies(codes, centres, ~test)[test]
         train = ~test & ~dev
@@ -95,7 +80,14 @@ def _held_out(codes: FrameCodes, centres: IntArray, blocks: IntArray) -> tuple[f
         # The first frame of an utterance has none before it.
         predictors[:, ~follows] = single[~follows]
         after[test] = (_weights(predictors[:, dev & follows]) @ predictors)[test]
-    return float(-np.log2(alone).mean()), float(-np.log2(after).mean())
+    return Rates(
+        centres_used=len(counts),
+        bits=entropy_bits(counts),
+        seen_once=float((counts == 1).sum() / counts.sum()),
+        held_out_bits=float(-np.log2(alone).mean()),
+        rate_bits=float(-np.log2(after).mean()),
+        held_out_over="speakers" if by_speaker else "utterances",
+    )
 
 
 def _weights(predictors: Array) -> Array:

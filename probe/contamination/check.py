@@ -15,7 +15,7 @@ import pandas as pd
 from pretrain.data.tables.utterances import TableError, load_table, table_hash
 from pretrain.shared.json_files import JsonError, changed_files
 from pretrain.shared.run_record import find_record
-from probe.contamination.near_duplicates import NearDuplicates, near_duplicates
+from probe.contamination.near_duplicates import near_duplicates
 from probe.rows.comparable import EncoderRun
 
 FOLDER = "fingerprints"
@@ -72,17 +72,12 @@ def contamination(
 ) -> list[dict[str, Any]]:
     """Compares a probe corpus with what the encoders have heard, and prints what was found.
 
-    Args:
-        corpus: Its name.
-        table: Its utterances.
-        heard: As `heard_by` returned it.
-        folder: Of the features; fingerprints are kept in a folder in it.
-        fingerprints: Whether changed copies are looked for; else only equal audio hashes.
+    Fingerprints are kept in a folder in that of the features; without `fingerprints` only equal
+    audio hashes are looked for, no changed copies.
 
-    Returns:
-        The entries of `contamination` in run.json. `by_hash` and `near_duplicates` count
-        utterances of the probe corpus (an utterance counts once) and are None where nothing is
-        known; `checked_by` says how in words, and of how many it could not be.
+    Returns the entries of `contamination` in run.json. `by_hash` and `near_duplicates` count
+    utterances of the probe corpus (an utterance counts once) and are None where nothing is known;
+    `checked_by` says how in words, and of how many it could not be.
     """
     entries = []
     for training in heard:
@@ -122,13 +117,14 @@ def say(entry: dict[str, Any]) -> str:
     where = f"{entry['corpus']} against the {entry['stage']} on {entry['pretrained_on']}"
     if entry["by_hash"] is None:
         return f"Contamination, {where}: unknown ({entry['checked_by']}); rows {rows}."
-    total, near = entry["by_hash"] + (entry["near_duplicates"] or 0), entry["near_duplicates"]
+    near = entry["near_duplicates"] or 0
+    total = entry["by_hash"] + near
     if not total:
         return f"Contamination, {where}: none found, checked by {entry['checked_by']}."
     first = entry["examples"][0]
     return (
         f"WARNING: contamination, {where}: {total} of {entry['num_utterances']} utterances were "
-        f"heard in training ({entry['by_hash']} the same recording, {near or 0} a changed copy; "
+        f"heard in training ({entry['by_hash']} the same recording, {near} a changed copy; "
         f"the first is {first['ours']}, there {first['theirs']}). Checked by "
         f"{entry['checked_by']}. The scores of these rows are not those of unheard speech: {rows}."
     )
@@ -138,20 +134,15 @@ def _compared(
     table: pd.DataFrame, training: Heard, folder: Path, fingerprints: bool
 ) -> dict[str, Any]:
     if training.table is None:
-        return {
-            "by_hash": None,
-            "near_duplicates": None,
-            "examples": [],
-            "checked_by": training.reason,
-        }
-    theirs = training.table
-    known = dict(zip(theirs["audio_hash"], theirs["id"], strict=True))
-    equal = table[table["audio_hash"].isin(set(known))]
+        nothing = dict.fromkeys(("by_hash", "near_duplicates"))
+        return {**nothing, "examples": [], "checked_by": training.reason}
+    known = dict(zip(training.table["audio_hash"], training.table["id"], strict=True))
     same: list[dict[str, Any]] = [
         {"ours": name, "theirs": known[audio_hash], "by": "audio hash"}
-        for name, audio_hash in zip(equal["id"], equal["audio_hash"], strict=True)
+        for name, audio_hash in zip(table["id"], table["audio_hash"], strict=True)
+        if audio_hash in known
     ]
-    left = table[~table["id"].isin(set(equal["id"]))]
+    left = table[~table["audio_hash"].isin(set(known))]
     near: int | None = None
     changed: list[dict[str, Any]] = []
     if not fingerprints:
@@ -159,26 +150,23 @@ def _compared(
     elif left.empty:
         near, checked_by = 0, "audio hash, which knows all of them"
     else:
-        found = near_duplicates(left, theirs, folder)
-        changed = found.found
-        near = len(changed) if found.is_known else None
-        checked_by = _how(found, str(table["source"].iloc[0]), training.name)
+        found, of_ours, of_theirs = near_duplicates(left, training.table, folder)
+        ours, theirs = str(table["source"].iloc[0]), training.name
+        if ours == theirs:
+            ours, theirs = f"the tested {ours}", f"the {theirs} heard in training"
+        missing = ", ".join([*of_ours.missing(ours), *of_theirs.missing(theirs)])
+        if found is None:
+            checked_by = f"audio hash only: no fingerprint of {missing}"
+        else:
+            near, changed = len(found), found
+            checked_by = "audio hash and fingerprint"
+            checked_by += f" (by hash only: {missing})" if missing else ""
     return {
-        "by_hash": len(equal),
+        "by_hash": len(same),
         "near_duplicates": near,
         "examples": [*same[: NUM_EXAMPLES // 2 if changed else None], *changed][:NUM_EXAMPLES],
         "checked_by": checked_by,
     }
-
-
-def _how(found: NearDuplicates, ours: str, theirs: str) -> str:
-    """Says by what was compared, and what of each corpus could not be."""
-    if ours == theirs:
-        ours, theirs = f"the tested {ours}", f"the {theirs} heard in training"
-    missing = ", ".join([*found.ours.missing(ours), *found.theirs.missing(theirs)])
-    if not found.is_known:
-        return f"audio hash only: no fingerprint of {missing}"
-    return "audio hash and fingerprint" + (f" (by hash only: {missing})" if missing else "")
 
 
 def _stages(folder: Path) -> list[tuple[Path | None, str]]:
@@ -192,23 +180,15 @@ def _stages(folder: Path) -> list[tuple[Path | None, str]]:
         return [(folder, PRETRAINING), (None, PRETRAINING)]
     if run.get("kind") != "finetune":
         return [(folder, PRETRAINING)]
-    own: tuple[Path | None, str] = (folder, CTC)
     start = str((run.get("encoder") or {}).get("folder") or "")
+    before: list[tuple[Path | None, str]] = [(None, PRETRAINING)]
     if run.get("start") == "random":
-        return [own]
-    is_other = start and Path(start).resolve() != folder.resolve()
-    before = _stages(Path(start)) if is_other else [(None, PRETRAINING)]
+        before = []
+    elif start and Path(start).resolve() != folder.resolve():
+        before = _stages(Path(start))
     if run.get("start") == "initial":  # the weights with which the other run began
-        before = before[1:] if is_other else []
-    return [own, *before]
-
-
-def _was_changed(file: Path) -> bool:
-    try:
-        run = find_record(file.parent)
-    except JsonError:
-        return False
-    return bool(changed_files(file.parent, run, only=(file.name,)))
+        before = before[1:]
+    return [(folder, CTC), *before]
 
 
 def _read(folder: Path | None, stage: str) -> Heard:
@@ -217,7 +197,11 @@ def _read(folder: Path | None, stage: str) -> Heard:
         return Heard(name="unknown", stage=stage, table=None, reason=reason)
     file = folder / "utterances.csv"
     table, reason = None, "no list of what the encoder was trained on"
-    if _was_changed(file):
+    try:
+        changed = changed_files(folder, find_record(folder), only=(file.name,))
+    except JsonError:
+        changed = []
+    if changed:
         reason = f"{file} was changed since the encoder was trained"
     elif file.is_file():
         try:

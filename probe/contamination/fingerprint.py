@@ -84,7 +84,7 @@ class Fingerprints:
         return np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Match:
     """Two recordings that share sound."""
 
@@ -160,15 +160,9 @@ class FingerprintIndex:
             for step in (-1, 0, 1):
                 rates, frames = self._compare(theirs, ours, other, shift + step)
                 for hit in np.flatnonzero((frames >= MIN_FRAMES) & (rates <= MAX_ERROR_RATE)):
-                    match = Match(
-                        ours=int(ours[hit]),
-                        theirs=int(other[hit]),
-                        error_rate=float(rates[hit]),
-                        frames=int(frames[hit]),
-                    )
-                    known = best.get((match.ours, match.theirs))
-                    if known is None or match.error_rate < known.error_rate:
-                        best[match.ours, match.theirs] = match
+                    pair, rate = (int(ours[hit]), int(other[hit])), float(rates[hit])
+                    if pair not in best or rate < best[pair].error_rate:
+                        best[pair] = Match(*pair, rate, int(frames[hit]))
         return list(best.values())
 
     def _candidates(self, theirs: Fingerprints) -> Iterator[tuple[Indices, Indices, Indices]]:
@@ -201,13 +195,10 @@ class FingerprintIndex:
             counts = counts + np.where(beside, np.append(counts[1:], 0), 0)
             pairs = pairs[counts >= MIN_VOTES]
             pair, shift = pairs // (2 * widest), pairs % (2 * widest) - widest
+            ours, other = np.divmod(pair, len(theirs.lengths))
             for at in range(0, len(pairs), BLOCK // 512):
                 some = slice(at, at + BLOCK // 512)
-                yield (
-                    pair[some] // len(theirs.lengths),
-                    pair[some] % len(theirs.lengths),
-                    shift[some],
-                )
+                yield ours[some], other[some], shift[some]
 
     def _compare(
         self, theirs: Fingerprints, ours: Indices, other: Indices, shift: Indices

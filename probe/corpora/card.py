@@ -1,9 +1,17 @@
-"""A corpus card: what a corpus holds, what is missing, what is odd. Text here, a page elsewhere."""
+"""A corpus card: what a corpus holds, what is missing, what is odd; as text, and as a page with
+plots that needs no other file. (Only the page needs matplotlib.)"""
 
+import base64
+import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pretrain.data.audio.waveforms import MAX_WHOLE_SECONDS
 from pretrain.data.readers.column_names import unread
@@ -14,11 +22,10 @@ from pretrain.data.tables.columns import take_columns
 from pretrain.data.tables.delimited import header_of
 from pretrain.data.tables.describe import hours_of
 from pretrain.data.tables.utterances import LABEL_COLUMNS
-from probe.corpora.audformat import COLUMNS as AUDFORMAT
-from probe.corpora.audformat import is_audformat
-from probe.corpora.completeness import INCOMPLETE, IncompleteCorpusWarning
+from pretrain.shared.atomic_files import replace_text
 from probe.corpora.options import NORMS, allow_incomplete, manifest_of, split_options
-from probe.corpora.read import read_with_extras
+from probe.corpora.published import INCOMPLETE, IncompleteCorpusWarning
+from probe.corpora.read import columns_of, read_with_extras
 from probe.corpora.registry import READERS
 
 MAX_VALUES = 12
@@ -26,6 +33,15 @@ MAX_VALUES = 12
 
 TOLD_ELSEWHERE = ("exactly the same audio more than once", "cannot be used; the list with reasons")
 """Of the warnings; the card has sections of its own for them."""
+
+FILE_NAME = "corpora.html"
+TEMPLATE = "card.html.jinja"
+
+COLOUR = "#0072b2"
+"""Blue of the colour-blind safe palette by Okabe and Ito."""
+
+NO_MATHEMATICS: Any = {"text.parse_math": False}
+"""Names of classes and speakers are the corpus's own: a "$" in one of them is a dollar sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,34 +103,90 @@ def make_card(spec: str) -> Card:
             bad = unusable_of(str(table["source"].iloc[0]))
         except ValueError as error:
             return Card(spec=spec, name=spec, error=str(error))
-    told = [warning for warning in caught if issubclass(warning.category, CorpusWarning)]
     incomplete: list[str] = []
     notes: list[str] = []
-    for warning in told:
+    for warning in caught:
         message = str(warning.message)
         if issubclass(warning.category, IncompleteCorpusWarning):
             incomplete += message.splitlines()
-        elif not any(part in message for part in TOLD_ELSEWHERE):
-            notes.append(message)
+        elif issubclass(warning.category, CorpusWarning):
+            notes += [] if any(part in message for part in TOLD_ELSEWHERE) else [message]
     table = table.assign(seconds=table["frames"] / table["sample_rate"])
     name = str(table["source"].iloc[0])
-    by_name = name in READERS and not manifest_of(spec)
-    reader = reader_of(name, READERS) if by_name else None
+    manifest = manifest_of(spec)
+    reader = reader_of(name, READERS) if name in READERS and not manifest else None
     known = not incomplete if reader and INCOMPLETE in reader.options else None
+    facts = _facts(table, len(bad), known)
+    if manifest:
+        names = unread(header_of(manifest), columns_of(manifest, take_columns(spec)[1]))
+        facts |= {"columns not read": ", ".join(names)} if names else {}
     return Card(
         spec=spec,
         name=name,
         table=table,
-        facts=_facts(table, len(bad), known) | _unread(spec),
-        tables=_tables(
-            table, extras, "Category norms" if NORMS in split_options(spec)[1] else "Ratings"
-        ),
+        facts=facts,
+        tables=_tables(table, extras, has_norms=NORMS in split_options(spec)[1]),
         incomplete=incomplete,
         duplicates=_duplicates(table),
         unusable=[f"{row.path}: {row.reason}" for row in bad.itertuples()],
         too_many_unusable=len(bad) > MAX_BAD_SHARE * (len(bad) + len(table)),
-        notes=notes + _too_long(table) + (_odd(table, reader) if reader else []),
+        notes=notes + _odd(table, reader),
     )
+
+
+def write_page(cards: Sequence[Card], folder: Path, *, command: str) -> Path:
+    """Writes the page into `folder`, which is made if need be, and returns its path."""
+    import matplotlib
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters["plots"] = _plots
+    with matplotlib.rc_context(NO_MATHEMATICS):
+        page = environment.get_template(TEMPLATE).render(cards=cards, command=command)
+    place = folder / FILE_NAME
+    replace_text(place, page.encode("utf-8", errors="backslashreplace").decode("utf-8"))
+    return place
+
+
+def _plots(card: Card) -> str:
+    """Returns lengths, classes, classes by speaker and V/A/D as one PNG in a data URL."""
+    from matplotlib.figure import Figure
+
+    crossed = card.tables.get("Emotions by speaker")
+    names = ["seconds"]
+    names += ["emotion"] if "Emotions" in card.tables else []
+    names += ["speakers"] if crossed is not None else []
+    names += [name for name in LABEL_COLUMNS if card.table[name].notna().any()]
+    num_rows = (len(names) + 1) // 2
+    height = 2.8 * num_rows + (0.05 * len(crossed) if crossed is not None else 0.0)
+    figure = Figure(figsize=(11, height), layout="constrained")
+    for place, name in enumerate(names, start=1):
+        axes = figure.add_subplot(num_rows, min(2, len(names)), place)
+        if name == "emotion":
+            counts = card.tables["Emotions"]["utterances"]
+            axes.barh(counts.index.astype(str), counts, color=COLOUR)
+            axes.invert_yaxis()
+            axes.set(xlabel="utterances", title="Utterances per emotion")
+        elif name == "speakers":
+            assert crossed is not None
+            by_speaker = crossed.drop(columns="all")
+            drawn = axes.imshow(by_speaker.T, aspect="auto", cmap="Blues", vmin=0)
+            axes.set_yticks(range(by_speaker.shape[1]), by_speaker.columns)
+            every = max(1, len(by_speaker) // 12)
+            axes.set_xticks(
+                range(0, len(by_speaker), every), by_speaker.index[::every], rotation=90
+            )
+            axes.set(xlabel="speaker", title="Utterances per emotion and speaker")
+            figure.colorbar(drawn, ax=axes)
+        else:
+            axes.hist(np.asarray(card.table[name].dropna()), bins=40, color=COLOUR)
+            unit = "s" if name == "seconds" else "the corpus's own scale"
+            what = "Length" if name == "seconds" else name.capitalize()
+            axes.set(xlabel=unit, ylabel="utterances", title=f"{what} of utterances")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def _facts(table: pd.DataFrame, num_bad: int, complete: bool | None) -> dict[str, str]:
@@ -136,26 +208,17 @@ def _facts(table: pd.DataFrame, num_bad: int, complete: bool | None) -> dict[str
     }
 
 
-def _unread(spec: str) -> dict[str, str]:
-    """Returns the names of the columns that nobody reads, if there are any."""
-    if (manifest := manifest_of(spec)) is None:
-        return {}
-    columns = take_columns(spec)[1]
-    columns = AUDFORMAT | columns if is_audformat(manifest) else columns
-    names = unread(header_of(manifest), columns)
-    return {"columns not read": ", ".join(names)} if names else {}
-
-
 def _named(values: pd.Series) -> str:
-    known = values[values != ""]
-    without = len(values) - len(known)
-    if not len(known):
+    without = int((values == "").sum())
+    if without == len(values):
         return "none"
-    return f"{known.nunique()}" + (f", {without} utterances without" if without else "")
+    known = f"{values[values != ''].nunique()}"
+    return f"{known}, {without} utterances without" if without else known
 
 
-def _tables(table: pd.DataFrame, extras: pd.DataFrame, numbers: str) -> dict[str, pd.DataFrame]:
-    """Returns tables by title; `numbers` is the title of valence, arousal and dominance."""
+def _tables(
+    table: pd.DataFrame, extras: pd.DataFrame, *, has_norms: bool
+) -> dict[str, pd.DataFrame]:
     tables: dict[str, pd.DataFrame] = {}
     labelled = table[table["emotion"] != ""]
     if len(labelled):
@@ -175,9 +238,9 @@ def _tables(table: pd.DataFrame, extras: pd.DataFrame, numbers: str) -> dict[str
             tables[f"Emotions by {column}"] = crossed.assign(all=crossed.sum(axis=1))
     rated = [name for name in LABEL_COLUMNS if table[name].notna().any()]
     if rated:
-        described = table[rated].describe().T
-        named = described[["count", "min", "mean", "std", "max"]].round(3)
-        tables[numbers] = named.astype({"count": int})
+        described = table[rated].describe().T[["count", "min", "mean", "std", "max"]].round(3)
+        title = "Category norms" if has_norms else "Ratings"
+        tables[title] = described.astype({"count": int})
     for column in map(str, extras.columns):
         values = extras[column].astype(str).replace("", "none")
         if 1 < values.nunique() <= MAX_VALUES:
@@ -195,23 +258,21 @@ def _duplicates(table: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _too_long(table: pd.DataFrame) -> list[str]:
-    long = table[table["seconds"] > MAX_WHOLE_SECONDS]
-    if long.empty:
-        return []
-    return [
-        f"{len(long)} utterances are above {MAX_WHOLE_SECONDS:g} s: probes refuse them, and "
-        f"pre-training hears one crop of each per epoch; the first is {long['id'].iloc[0]}."
-    ]
-
-
-def _odd(table: pd.DataFrame, reader: Reader) -> list[str]:
-    """Returns in what audio differs from the published one, where that need not be wrong."""
+def _odd(table: pd.DataFrame, reader: Reader | None) -> list[str]:
+    """Returns what is too long, and in what audio differs from the published one, where that need
+    not be wrong."""
     notes = []
-    other = int((table["sample_rate"] != reader.sample_rate).sum())
-    if reader.sample_rate and other:
-        notes.append(f"{other} files are not at the published {reader.sample_rate} Hz.")
-    if reader.seconds:
+    long = table[table["seconds"] > MAX_WHOLE_SECONDS]
+    if len(long):
+        notes.append(
+            f"{len(long)} utterances are above {MAX_WHOLE_SECONDS:g} s: probes refuse them, and "
+            f"pre-training hears one crop of each per epoch; the first is {long['id'].iloc[0]}."
+        )
+    if reader and reader.sample_rate:
+        other = int((table["sample_rate"] != reader.sample_rate).sum())
+        if other:
+            notes.append(f"{other} files are not at the published {reader.sample_rate} Hz.")
+    if reader and reader.seconds:
         least, most = reader.seconds
         # Published to a tenth of a second.
         outside = table[(table["seconds"] < least - 0.05) | (table["seconds"] > most + 0.05)]

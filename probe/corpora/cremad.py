@@ -16,7 +16,6 @@ that protocol `session` makes 10 folds where `speaker` makes 91.
 """
 
 import re
-import warnings
 from collections.abc import Collection
 from itertools import product
 from pathlib import Path
@@ -25,23 +24,17 @@ import pandas as pd
 
 from pretrain.data.readers.folder import existing_folder
 from pretrain.data.readers.reader import Genders, Reader, genders_in_table, unknown_genders
-from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.data.tables.delimited import read_delimited
 from pretrain.shared.errors import InputError
-from probe.corpora.completeness import MAY_BE_INCOMPLETE
-from probe.corpora.file_names import list_names
+from probe.corpora.published import MAY_BE_INCOMPLETE, list_names
 
 VOICE = "voice"
 OPTIONS = {VOICE: "the label is what most listeners heard, not what was acted"}
 
 EMOTIONS = {
-    "ANG": "anger",
-    "DIS": "disgust",
-    "FEA": "fear",
-    "HAP": "happy",
-    "NEU": "neutral",
-    "SAD": "sad",
-}
+    "ANG": "anger", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad",
+}  # fmt: skip
 
 TEXTS = {
     "DFA": "Don't forget a jacket.",
@@ -67,23 +60,23 @@ NAME = re.compile(
 )
 
 NEVER_PUBLISHED = {"1002_TIE_NEU_XX", "1076_ITS_NEU_XX"} | {
-    f"{actor}_{text}_{emotion}_XX"
-    for (actor, text), emotion in product(
-        (("1008", "WSI"), ("1009", "MTI"), ("1019", "ITH")), EMOTIONS
-    )
+    f"{name}_{emotion}_XX" for name in ("1008_WSI", "1009_MTI", "1019_ITH") for emotion in EMOTIONS
 }
-PUBLISHED_NAMES = frozenset(
-    f"{actor}_{text}_{emotion}_{level}"
-    for actor, text, emotion in product(ACTORS, TEXTS, EMOTIONS)
-    for level in (("LO", "MD", "HI") if text == "IEO" and emotion != "NEU" else ("XX",))
-) - frozenset(NEVER_PUBLISHED)
+PUBLISHED_NAMES = (
+    frozenset(
+        f"{actor}_{text}_{emotion}_{level}"
+        for actor, text, emotion in product(ACTORS, TEXTS, EMOTIONS)
+        for level in (("LO", "MD", "HI") if text == "IEO" and emotion != "NEU" else ("XX",))
+    )
+    - NEVER_PUBLISHED
+)
 
 PUBLISHED_EMOTIONS = {name: 1087 if name == "neutral" else 1271 for name in EMOTIONS.values()}
 PUBLISHED_SPEAKERS = dict.fromkeys(ACTORS, 82) | {
     "1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 81,
 }  # fmt: skip
 
-VOTES = Path("processedResults") / "summaryTable.csv"
+VOTES = "processedResults/summaryTable.csv"
 DEMOGRAPHICS = "VideoDemographics.csv"
 
 
@@ -94,7 +87,6 @@ def list_cremad(path: Path, source: str, options: Collection[str] = ()) -> pd.Da
     table is there. Refuses what differs from the 7,442 published files: by name, actor and acted
     emotion.
     """
-    folder = existing_folder(path, what=f"The corpus {source}")
     listing = list_names(
         path,
         source,
@@ -111,37 +103,36 @@ def list_cremad(path: Path, source: str, options: Collection[str] = ()) -> pd.Da
         within="AudioWAV",
     )
     listing["emotion"] = listing["acted"]
-    places = [place / VOTES for place in (folder, folder.parent)]
-    table = next((place for place in places if place.is_file()), None)
-    if table is not None:
-        votes = _votes(table)
-        names = [name.removeprefix(f"{source}/") for name in listing["id"]]
-        unknown = [name for name in names if name not in votes]
-        if unknown:
-            raise InputError(f"{table} must hold the votes on every file, but not {unknown[0]}.")
-        listing["voice_vote"] = [votes[name] for name in names]
+    folder = existing_folder(path, what=f"The corpus {source}")
+    if (table := _in_or_beside(folder, VOTES)) is not None:
+        listing["voice_vote"] = listing["id"].str.removeprefix(f"{source}/").map(_votes(table))
+        if len(unknown := listing["id"][listing["voice_vote"].isna()]):
+            name = unknown.iloc[0].removeprefix(f"{source}/")
+            raise InputError(f"{table} must hold the votes on every file, but not {name}.")
     if VOICE in options:
         if table is None:
             raise InputError(
-                f"{source}:{VOICE} needs the corpus's vote table, but {places[0]} is not there."
+                f"{source}:{VOICE} needs the corpus's vote table, but {folder / VOTES} is not "
+                "there."
             )
         listing["emotion"] = listing["voice_vote"]
-        warnings.warn(
+        warn_of_corpus(
             f"{source}: labels are the listeners' votes on the voice; "
-            f"{int((listing['emotion'] == '').sum())} of {len(listing)} are tied and have none.",
-            CorpusWarning,
-            stacklevel=2,
+            f"{int((listing['emotion'] == '').sum())} of {len(listing)} are tied and have none."
         )
     return listing
 
 
 def find_genders(path: Path) -> Genders:
     """Returns what the corpus's own table of the actors says, if it is in or beside `path`."""
-    places = (path / DEMOGRAPHICS, path.parent / DEMOGRAPHICS)
-    table = next((place for place in places if place.is_file()), None)
-    if table is None:
+    if (table := _in_or_beside(path, DEMOGRAPHICS)) is None:
         return unknown_genders(path)
     return genders_in_table(table, speaker="ActorID", gender="Sex", source=DEMOGRAPHICS)
+
+
+def _in_or_beside(folder: Path, file: str) -> Path | None:
+    places = (folder / file, folder.parent / file)
+    return next((place for place in places if place.is_file()), None)
 
 
 def _votes(table: Path) -> dict[str, str]:
@@ -156,10 +147,7 @@ def _votes(table: Path) -> dict[str, str]:
                 f"{table}, line {line}: `VoiceVote` must be of {', '.join(names)}, but is {vote!r} "
                 "instead."
             )
-    return {
-        name: names.get(vote, "")
-        for name, vote in zip(frame["FileName"], frame["VoiceVote"], strict=True)
-    }
+    return dict(zip(frame["FileName"], frame["VoiceVote"].map(names).fillna(""), strict=True))
 
 
 READER = Reader(

@@ -11,18 +11,12 @@ import re
 from functools import partial
 
 from pretrain.data.readers.reader import FEMALE, MALE, Genders, Reader
-from probe.corpora.completeness import MAY_BE_INCOMPLETE
-from probe.corpora.file_names import list_names
+from probe.corpora.published import MAY_BE_INCOMPLETE, list_names
 
 EMOTIONS = {
-    "W": "anger",
-    "L": "boredom",
-    "E": "disgust",
-    "A": "fear",
-    "F": "happiness",
-    "T": "sadness",
+    "W": "anger", "L": "boredom", "E": "disgust", "A": "fear", "F": "happiness", "T": "sadness",
     "N": "neutral",
-}
+}  # fmt: skip
 
 TEXTS = {
     "a01": "Der Lappen liegt auf dem Eisschrank.",
@@ -49,14 +43,9 @@ GENDERS = Genders(
 )
 
 PUBLISHED_EMOTIONS = {
-    "anger": 127,
-    "boredom": 81,
-    "disgust": 46,
-    "fear": 69,
-    "happiness": 71,
-    "sadness": 62,
+    "anger": 127, "boredom": 81, "disgust": 46, "fear": 69, "happiness": 71, "sadness": 62,
     "neutral": 79,
-}
+}  # fmt: skip
 PUBLISHED_SPEAKERS = {
     "03": 49, "08": 58, "09": 43, "10": 38, "11": 55,
     "12": 35, "13": 61, "14": 69, "15": 56, "16": 71,

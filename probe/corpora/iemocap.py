@@ -16,18 +16,18 @@ four-class set as counted from the lists of the Co-attention code.
 
 import math
 import re
-import warnings
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
 from pretrain.data.readers.folder import audio_files, existing_folder
 from pretrain.data.readers.reader import GENDER_WORDS, Genders, Reader, make_listing
-from pretrain.data.scan.quarantine import CorpusWarning
+from pretrain.data.scan.quarantine import warn_of_corpus
 from pretrain.data.tables.utterances import LABEL_COLUMNS
 from pretrain.shared.errors import InputError
-from probe.corpora.completeness import MAY_BE_INCOMPLETE, count_lines, settle, shown
+from probe.corpora.published import MAY_BE_INCOMPLETE, count_lines, settle, shown
 
 ALL, IMPROVISED, SCRIPTED = "all", "improvised", "scripted"
 OPTIONS = {
@@ -80,14 +80,14 @@ def list_iemocap(path: Path, source: str, options: Collection[str] = ()) -> pd.D
         raise InputError(f"{source}: choose {IMPROVISED} or {SCRIPTED}; without, both are read.")
     root = _root(existing_folder(path, what=f"The corpus {source}"), source)
     audio = _audio(root)
-    rows = list(_rows(root, source, audio))
-    if not rows:
+    everything = pd.DataFrame(_rows(root, source, audio))
+    if everything.empty:
         raise InputError(f"{root}/Session*/dialog/EmoEvaluation must hold labels, but holds none.")
-    everything = pd.DataFrame(rows)
-    if everything["id"].duplicated().any():
-        twice = everything.loc[everything["id"].duplicated(), "id"].iloc[0]
-        raise InputError(f"Every utterance of {source} must be labelled once, but not {twice}.")
-    mute = everything.loc[everything["path"] == "", "id"].tolist()
+    if len(twice := everything["id"][everything["id"].duplicated()]):
+        raise InputError(
+            f"Every utterance of {source} must be labelled once, but not {twice.iloc[0]}."
+        )
+    mute = everything["id"][everything["path"] == ""].tolist()
     heard = everything[everything["path"] != ""]
     four = heard[heard["emotion"] != ""]
     lines = [f"{len(mute)} labelled utterances have no audio: {shown(mute)}"] if mute else []
@@ -103,8 +103,22 @@ def list_iemocap(path: Path, source: str, options: Collection[str] = ()) -> pd.D
         raise InputError(f"{source} in {root} has no utterance of the kind that was asked for.")
     unlabelled = sorted(set(audio) - set(everything["id"].str.removeprefix(f"{source}/")))
     if unlabelled:
-        _warn(f"{source}: {len(unlabelled)} audio files have no label: {shown(unlabelled)}")
-    _tell(chosen, source)
+        warn_of_corpus(
+            f"{source}: {len(unlabelled)} audio files have no label: {shown(unlabelled)}"
+        )
+    outside = [
+        f"{name} {value:g} ({utterance})"
+        for name in LABEL_COLUMNS
+        for utterance, value in zip(chosen["id"], chosen[name], strict=True)
+        if not SCALE[0] <= value <= SCALE[1]
+    ]
+    if outside:
+        warn_of_corpus(
+            f"{source}: {len(outside)} ratings lie outside of {SCALE[0]:g} to {SCALE[1]:g} and are "
+            f"kept as published: {shown(outside)}"
+        )
+    if silent := chosen["id"][chosen["text"] == ""].tolist():
+        warn_of_corpus(f"{source}: {len(silent)} utterances have no transcript: {shown(silent)}")
     return make_listing(chosen.reset_index(drop=True))
 
 
@@ -120,18 +134,13 @@ def _root(folder: Path, source: str) -> Path:
 
 def _audio(root: Path) -> dict[str, str]:
     """Returns the path of every cut utterance by its id."""
-    found: dict[str, str] = {}
-    for folder in sorted(root.glob("Session[1-5]/sentences/wav")):
-        if any(folder.iterdir()):
-            found |= {Path(file).stem: file for file in audio_files(folder)}
-    return found
+    folders = (f for f in sorted(root.glob("Session[1-5]/sentences/wav")) if any(f.iterdir()))
+    return {Path(file).stem: file for folder in folders for file in audio_files(folder)}
 
 
 def _rows(root: Path, source: str, audio: dict[str, str]) -> Iterator[dict[str, object]]:
     # Only files in this folder: those in folders below are the single listeners'.
-    for file in sorted(root.glob("Session[1-5]/dialog/EmoEvaluation/*.txt")):
-        if file.name.startswith("."):
-            continue
+    for file in sorted(root.glob("Session[1-5]/dialog/EmoEvaluation/[!.]*.txt")):
         texts = _texts(file.parent.parent / "transcriptions" / file.name)
         for number, line in enumerate(file.read_text("utf-8", "replace").split("\n"), start=1):
             if not line.startswith("["):
@@ -143,9 +152,8 @@ def _rows(root: Path, source: str, audio: dict[str, str]) -> Iterator[dict[str, 
                     f"{file}, line {number}: must be `[start - end] utterance label [V, A, D]` "
                     f"with a label of {', '.join(PUBLISHED_LABELS)}, but is {line!r} instead."
                 )
-            if not match[3].startswith(f"{file.stem}_") or file.parts[-4] != (
-                f"Session{utterance['session']}"
-            ):
+            session = f"Session{utterance['session']}"
+            if not match[3].startswith(f"{file.stem}_") or file.parts[-4] != session:
                 raise InputError(f"{file}, line {number}: {match[3]} is not of this dialogue.")
             yield {
                 "id": f"{source}/{match[3]}",
@@ -164,43 +172,16 @@ def _rows(root: Path, source: str, audio: dict[str, str]) -> Iterator[dict[str, 
 
 
 def _rating(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{where} must be a number, but is {text!r} instead.")
-    return value
+    with suppress(ValueError):
+        if math.isfinite(value := float(text)):
+            return value
+    raise InputError(f"{where} must be a number, but is {text!r} instead.")
 
 
 def _texts(file: Path) -> dict[str, str]:
-    if not file.is_file():
-        return {}
-    lines = [
-        TEXT.fullmatch(line.strip()) for line in file.read_text("utf-8", "replace").split("\n")
-    ]
-    return {match[1]: match[2].strip() for match in lines if match}
-
-
-def _tell(chosen: pd.DataFrame, source: str) -> None:
-    outside = [
-        f"{name} {value:g} ({utterance})"
-        for name in LABEL_COLUMNS
-        for utterance, value in zip(chosen["id"], chosen[name], strict=True)
-        if not SCALE[0] <= value <= SCALE[1]
-    ]
-    if outside:
-        _warn(
-            f"{source}: {len(outside)} ratings lie outside of {SCALE[0]:g} to {SCALE[1]:g} and are "
-            f"kept as published: {shown(outside)}"
-        )
-    silent = chosen.loc[chosen["text"] == "", "id"].tolist()
-    if silent:
-        _warn(f"{source}: {len(silent)} utterances have no transcript: {shown(silent)}")
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, CorpusWarning, stacklevel=4)
+    lines = file.read_text("utf-8", "replace").split("\n") if file.is_file() else []
+    matches = (TEXT.fullmatch(line.strip()) for line in lines)
+    return {match[1]: match[2].strip() for match in matches if match}
 
 
 READER = Reader(

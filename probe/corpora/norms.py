@@ -8,9 +8,7 @@ Norms: J. A. Russell and A. Mehrabian, "Evidence for a three-factor theory of em
 Research in Personality 11 (1977) 273-294, on -1 to 1. SECOND-HAND: read from public copies in
 source code, the article itself was not reachable. Neutral is the origin by convention and not a
 rated term of the article. Here x becomes 3 + 2 x, on the scale of 1 to 5 that IEMOCAP has and the
-paper's errors are on.
-
-Calm has no norm: `relaxed` is the nearest term, and its copies disagree.
+paper's errors are on. Calm has no norm: `relaxed` is the nearest term, and its copies disagree.
 """
 
 import pandas as pd
@@ -38,17 +36,10 @@ TERMS: dict[str, tuple[float, float, float]] = {
 """Valence, arousal and dominance of the terms, -1 to 1."""
 
 NAMES = {
-    "anger": "angry",
-    "happiness": "happy",
-    "sadness": "sad",
-    "fear": "fearful",
-    "disgust": "disgusted",
-    "surprise": "surprised",
-    "boredom": "bored",
-    "frustration": "frustrated",
-    "excitement": "excited",
-    "joy": "joyful",
-}
+    "anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful",
+    "disgust": "disgusted", "surprise": "surprised", "boredom": "bored",
+    "frustration": "frustrated", "excitement": "excited", "joy": "joyful",
+}  # fmt: skip
 """Class -> term, for classes that corpora name otherwise than the article does."""
 
 
@@ -56,7 +47,7 @@ def norm_of(emotion: str) -> tuple[float, float, float] | None:
     """Returns valence, arousal and dominance of a class on 1 to 5, None without a norm."""
     name = emotion.strip().casefold()
     norm = TERMS.get(NAMES.get(name, name))
-    return None if norm is None else (3 + 2 * norm[0], 3 + 2 * norm[1], 3 + 2 * norm[2])
+    return norm and (3 + 2 * norm[0], 3 + 2 * norm[1], 3 + 2 * norm[2])
 
 
 def without_norm(table: pd.DataFrame) -> list[str]:
@@ -79,8 +70,5 @@ def with_norms(table: pd.DataFrame) -> pd.DataFrame:
             f"{', '.join(sorted(set(emotions) - {''})) or 'no classes'}. There are norms of: "
             f"{', '.join(sorted({*TERMS, *NAMES}))}."
         )
-    nothing = (float("nan"),) * 3
-    values = [norms[emotion] or nothing for emotion in emotions]
-    return table.assign(
-        **{column: [value[place] for value in values] for place, column in enumerate(LABEL_COLUMNS)}
-    )
+    values = [norms[emotion] or (float("nan"),) * 3 for emotion in emotions]
+    return table.assign(**dict(zip(LABEL_COLUMNS, zip(*values, strict=True), strict=True)))

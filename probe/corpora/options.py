@@ -8,7 +8,7 @@ from pretrain.data.readers.reader import reader_of
 from pretrain.data.readers.registry import SUFFIXES, parse_spec
 from pretrain.data.tables.columns import put_columns, take_columns, with_columns
 from pretrain.shared.errors import CommandLineError, InputError
-from probe.corpora.completeness import INCOMPLETE
+from probe.corpora.published import INCOMPLETE
 from probe.corpora.registry import READERS
 
 NORMS = "norms"
@@ -23,39 +23,31 @@ def split_options(spec: str) -> tuple[str, frozenset[str]]:
     Raises:
         ValueError: The corpus has no such option.
     """
-    spec, columns = take_columns(spec)
-    plain, options = _split_options(spec)
-    return put_columns(plain, columns), options
-
-
-def _split_options(spec: str) -> tuple[str, frozenset[str]]:
-    match = re.fullmatch(r"\s*([A-Za-z0-9_.-]+):([^=]*)=(.*)", spec, flags=re.DOTALL)
-    if match is None:
-        return spec, frozenset()
-    if match[1] not in READERS:
-        chosen = frozenset((NORMS,)) if match[2].strip() == NORMS else frozenset()
-        return (f"{match[1]}={match[3]}" if chosen else spec), chosen
+    bare, columns = take_columns(spec)
+    match = re.fullmatch(r"\s*([A-Za-z0-9_.-]+):([^=]*)=(.*)", bare, flags=re.DOTALL)
+    if match is None or (match[1] not in READERS and match[2].strip() != NORMS):
+        return put_columns(bare, columns), frozenset()
     name, path = match[1], match[3]
-    own = reader_of(name, READERS).options
-    known = {**own, NORMS: "category norms for valence, arousal and dominance"}
+    known = dict(reader_of(name, READERS).options) if name in READERS else {}
+    known[NORMS] = "category norms for valence, arousal and dominance"
     options = frozenset(option.strip() for option in match[2].split(","))
     for option in sorted(options - set(known)):
         raise InputError(
-            f"The corpus {name} has no option {option!r} (in {spec!r}). It has: "
+            f"The corpus {name} has no option {option!r} (in {bare!r}). It has: "
             + "; ".join(f"{key} ({meaning})" for key, meaning in known.items())
         )
     if path.strip().lower().endswith(SUFFIXES) and options - {INCOMPLETE, NORMS}:
         raise InputError(
             f"Options are for {name}'s own layout, but {path} is a manifest: leave them out."
         )
-    return f"{name}={path}", options
+    return put_columns(f"{name}={path}", columns), options
 
 
 def allow_incomplete(spec: str) -> str:
     """Returns the spec with the option `incomplete`, if its corpus has that."""
-    bare, columns = take_columns(spec)
-    plain, options = _split_options(bare)
-    name, equals, path = plain.strip().partition("=")
+    plain, options = split_options(spec)
+    bare, columns = take_columns(plain)
+    name, equals, path = bare.strip().partition("=")
     if name not in READERS or not equals or INCOMPLETE not in reader_of(name, READERS).options:
         return spec
     return put_columns(f"{name}:{','.join(sorted(options | {INCOMPLETE}))}={path}", columns)

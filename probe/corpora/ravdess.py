@@ -13,19 +13,12 @@ from functools import partial
 from itertools import product
 
 from pretrain.data.readers.reader import FEMALE, MALE, Genders, Reader
-from probe.corpora.completeness import MAY_BE_INCOMPLETE
-from probe.corpora.file_names import list_names
+from probe.corpora.published import MAY_BE_INCOMPLETE, list_names
 
 EMOTIONS = {
-    "01": "neutral",
-    "02": "calm",
-    "03": "happy",
-    "04": "sad",
-    "05": "angry",
-    "06": "fearful",
-    "07": "disgust",
-    "08": "surprised",
-}
+    "01": "neutral", "02": "calm", "03": "happy", "04": "sad", "05": "angry", "06": "fearful",
+    "07": "disgust", "08": "surprised",
+}  # fmt: skip
 
 TEXTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 

@@ -14,21 +14,15 @@ from functools import partial
 from pathlib import Path
 
 from pretrain.data.readers.reader import MALE, Genders, Reader
-from probe.corpora.completeness import MAY_BE_INCOMPLETE
-from probe.corpora.file_names import list_names
+from probe.corpora.published import MAY_BE_INCOMPLETE, list_names
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
 GENDERS = Genders(by_speaker=dict.fromkeys(SPEAKERS, MALE), source="the published list of speakers")
 
 EMOTIONS = {
-    "a": "anger",
-    "d": "disgust",
-    "f": "fear",
-    "h": "happiness",
-    "n": "neutral",
-    "sa": "sadness",
+    "a": "anger", "d": "disgust", "f": "fear", "h": "happiness", "n": "neutral", "sa": "sadness",
     "su": "surprise",
-}
+}  # fmt: skip
 
 NUM_SENTENCES = {code: 30 if code == "n" else 15 for code in EMOTIONS}
 """Per speaker; neutral repeats the common and the emotions' own sentences."""
@@ -57,10 +51,7 @@ def _full_name(file: str) -> str:
 list_savee = partial(
     list_names,
     pattern=NAME,
-    describe=lambda match: {
-        "speaker": match["speaker"],
-        "emotion": EMOTIONS[match["emotion"]],
-    },
+    describe=lambda match: {"speaker": match["speaker"], "emotion": EMOTIONS[match["emotion"]]},
     published={"emotion": PUBLISHED_EMOTIONS, "speaker": PUBLISHED_SPEAKERS},
     published_names=PUBLISHED_NAMES,
     name_of=_full_name,

@@ -44,17 +44,13 @@ def find_tasks(table: pd.DataFrame) -> tuple[Task, ...]:
     tasks = []
     emotion = table["emotion"].astype(str)
     classes = tuple(sorted(set(emotion) - {""}))
-    if len(classes) >= 2:
-        codes = emotion.map({name: float(code) for code, name in enumerate(classes)})
-        targets = np.asarray(codes, dtype=np.float64)
-        tasks.append(
-            Task(name=EMOTION, labelled=np.isfinite(targets), targets=targets, classes=classes)
-        )
-    for dimension in DIMENSIONS:
-        targets = np.asarray(table[dimension], dtype=np.float64)
+    codes = emotion.map({name: float(code) for code, name in enumerate(classes)})
+    for name, values in {EMOTION: codes, **{name: table[name] for name in DIMENSIONS}}.items():
+        targets = np.asarray(values, dtype=np.float64)
         labelled = np.isfinite(targets)
         if labelled.any() and np.ptp(targets[labelled]) > 0:
-            tasks.append(Task(name=dimension, labelled=labelled, targets=targets))
+            own = classes if name == EMOTION else ()
+            tasks.append(Task(name=name, labelled=labelled, targets=targets, classes=own))
     if not tasks:
         raise InputError(
             "The corpus has nothing to predict: it needs at least two classes in the column "

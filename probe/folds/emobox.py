@@ -20,7 +20,7 @@ the training part; here predictions are pooled, and the dev part is whole speake
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,7 +28,7 @@ import pandas as pd
 
 from pretrain.shared.json_files import parse_object
 from pretrain.shared.normalized_text import bare, canonical
-from probe.corpora.completeness import shown
+from probe.corpora.published import shown
 from probe.folds.protocols import EMOBOX, SplitError
 
 EMOBOX_PARTS = {"train": "train", "valid": "dev", "test": "test"}
@@ -43,16 +43,6 @@ Name = tuple[str, ...]
 """Folders and file name without ending."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Listed:
-    """One line of EmoBox's lists."""
-
-    fold: str
-    part: str
-    name: Name
-    emotion: str
-
-
 def emobox_folds(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[str]]:
     """Returns EmoBox's folds of this corpus; a fold may lack a dev part.
 
@@ -60,45 +50,34 @@ def emobox_folds(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[
         table: Utterances of one corpus; its `source` is the corpus's name.
         folder: A checkout of EmoBox, its folder `data`, or one corpus's folder there.
 
-    Returns:
-        - Columns fold (01, 02, ...), id, part
-        - What does not match, in sentences
+    Returns fold (01, 02, ...), id, part; and what does not match, in sentences.
 
     Raises:
-        SplitError: There are no lists for this corpus, a list is damaged, or too much of it does
-            not match.
+        SplitError: There are no lists for this corpus, one is damaged, or too much does not match.
     """
     source = str(table["source"].iloc[0])
     where = _folder_of(folder, source)
-    listed = [line for fold in _fold_folders(where) for line in _lines(fold)]
+    folds = (path for path in where.glob("fold_*") if re.fullmatch(r"fold_\d+", path.name))
+    folds_in_order = sorted(folds, key=lambda path: int(path.name[5:]))
+    lines = [line for fold in folds_in_order for line in _lines(fold)]
+    listed = pd.DataFrame(lines, columns=["fold", "part", "name", "emotion"])
     ours = {
         _name(id_.removeprefix(f"{source}/")): id_ for id_ in table["id"].astype(str).sort_values()
     }
-    theirs = {line.name for line in listed}
+    theirs = set(listed["name"])
     depth = _depth(theirs, set(ours), where)
     by_tail = {name[-depth:]: id_ for name, id_ in ours.items()}
-    frame = pd.DataFrame(
-        {
-            "fold": [line.fold for line in listed],
-            "id": [by_tail.get(line.name[-depth:], "") for line in listed],
-            "part": [line.part for line in listed],
-            "emotion": [line.emotion for line in listed],
-        }
-    )
+    listed["id"] = [by_tail.get(name[-depth:], "") for name in listed["name"]]
     missing = sorted("/".join(name) for name in theirs if name[-depth:] not in by_tail)
-    frame = frame[frame["id"] != ""].reset_index(drop=True)
-    notes = _unmatched(table, frame, missing, len(theirs), where)
-    return frame[["fold", "id", "part"]], [*notes, *_other_labels(table, frame)]
+    found = listed[listed["id"] != ""].reset_index(drop=True)
+    notes = _unmatched(table, found, missing, len(theirs), where)
+    return found[["fold", "id", "part"]], [*notes, *_other_labels(table, found)]
 
 
 def _folder_of(folder: Path, source: str) -> Path:
     name = bare(source)
     for place in (folder / "data" / name, folder / name, folder):
-        if (
-            place.is_dir()
-            and (place != folder or folder.name == name)
-            and any(place.glob("fold_*"))
-        ):
+        if place.name == name and place.is_dir() and any(place.glob("fold_*")):
             return place
     raise SplitError(
         f"`protocol` {EMOBOX}={folder} must be a checkout of github.com/emo-box/EmoBox or its "
@@ -107,15 +86,10 @@ def _folder_of(folder: Path, source: str) -> Path:
     )
 
 
-def _fold_folders(where: Path) -> list[Path]:
-    found = [path for path in where.glob("fold_*") if re.fullmatch(r"fold_\d+", path.name)]
-    return sorted(found, key=lambda path: int(path.name[5:]))
-
-
-def _lines(folder: Path) -> list[Listed]:
+def _lines(folder: Path) -> list[dict[str, Any]]:
     """Reads the lists of one fold; raises SplitError that names file and line."""
     number = int(folder.name[5:])
-    listed: list[Listed] = []
+    lines: list[dict[str, Any]] = []
     for theirs, part in EMOBOX_PARTS.items():
         # Where both forms are there, they list the same; the newer has the underscore.
         names = [f"{folder.parent.name}_{theirs}_fold{mark}{number}.jsonl" for mark in ("_", "")]
@@ -123,18 +97,17 @@ def _lines(folder: Path) -> list[Listed]:
         if path is None and part != "dev":
             raise SplitError(f"{folder} must hold {names[0]}, but does not.")
         if path is not None:
-            listed += _read(path, f"{number:02d}", part)
-    twice = [name for name, count in Counter(line.name for line in listed).items() if count > 1]
+            lines += [{"fold": f"{number:02d}", "part": part, **line} for line in _read(path)]
+    twice = [name for name, n in Counter(line["name"] for line in lines).items() if n > 1]
     if twice:
         raise SplitError(
             f"{folder} must list every file once, but lists {'/'.join(twice[0])} more often (and "
             f"{len(twice) - 1} others). Corpora of many utterances per file are not supported."
         )
-    return listed
+    return lines
 
 
-def _read(path: Path, fold: str, part: str) -> list[Listed]:
-    listed = []
+def _read(path: Path) -> Iterator[dict[str, Any]]:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
@@ -154,9 +127,7 @@ def _read(path: Path, fold: str, part: str) -> list[Listed]:
                 f"{line[:60].decode(errors='replace')!r} instead ({error}). Download the list "
                 "again."
             ) from error
-        emotion = str(entry.get("emo", entry.get("label", "")))
-        listed.append(Listed(fold=fold, part=part, name=name, emotion=emotion))
-    return listed
+        yield {"name": name, "emotion": str(entry.get("emo", entry.get("label", "")))}
 
 
 def _name(text: str) -> Name:
@@ -179,8 +150,7 @@ def _unmatched(
 ) -> list[str]:
     """Says what one side lacks; raises SplitError where that is too much."""
     notes = []
-    unlisted = table[~table["id"].isin(set(frame["id"]))]
-    without_class = int((unlisted["emotion"] == "").sum())
+    unlisted = table[~table["id"].isin(frame["id"])]
     extra = unlisted["id"][unlisted["emotion"] != ""].tolist()
     for names, what in (
         (missing, "utterances of EmoBox's lists are missing here"),
@@ -196,7 +166,7 @@ def _unmatched(
                 "names, or choose another protocol."
             )
         notes.append(f"{sentence} Scores compare nearly, not exactly, with EmoBox's leaderboard.")
-    if without_class:
+    if without_class := len(unlisted) - len(extra):
         notes.append(f"{without_class} utterances without a class are not in EmoBox's lists.")
     return notes
 
@@ -210,9 +180,8 @@ def _other_labels(table: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
         return []
     usual = pairs.groupby("theirs")["ours"].agg(lambda names: names.value_counts().index[0])
     other = int((pairs["theirs"].map(usual) != pairs["ours"]).sum())
-    if not other:
-        return []
-    return [
+    sentence = (
         f"{other} of {len(pairs)} utterances have another class here than in EmoBox's lists: "
         "scores do not compare with its leaderboard."
-    ]
+    )
+    return [sentence] if other else []

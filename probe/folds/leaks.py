@@ -15,14 +15,18 @@ from probe.folds.protocols import (
     protocol_name,
 )
 
+_REMEDIES = {
+    "speaker": "Sessions must not share speakers: correct the column `session`, or use the "
+    "protocol `speaker`.",
+    "session": "Correct the column `session`.",
+    "audio_hash": "Remove one of the copies of this recording.",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Overlap:
-    """What the parts of the folds share: computed, not assumed.
-
-    Each is the number of different ones that are in two parts of a fold, of one fold or of several;
-    None where nobody knows, because the corpus names none.
-    """
+    """How many different ones are in two parts of a fold, of one fold or of several; None where
+    nobody knows, because the corpus names none."""
 
     speakers: int | None
     """Must be 0 under `speaker` and `session`; published parts (`official`, `emobox`) are taken
@@ -41,18 +45,17 @@ class Overlap:
 
     def __str__(self) -> str:
         found = [
-            _counted(self.speakers, "speaker", "speaker"),
-            _counted(self.sessions, "session", "session"),
-            _counted(self.sentences, "sentence", "text"),
-            _counted(self.audio, "recording", "audio_hash"),
+            f"{thing}s unknown: no {column} column"
+            if number is None
+            else f"{number} {thing}{'' if number == 1 else 's'}"
+            for number, thing, column in (
+                (self.speakers, "speaker", "speaker"),
+                (self.sessions, "session", "session"),
+                (self.sentences, "sentence", "text"),
+                (self.audio, "recording", "audio_hash"),
+            )
         ]
         return f"shared between parts of a fold: {', '.join(found)}"
-
-
-def _counted(number: int | None, thing: str, column: str) -> str:
-    if number is None:
-        return f"{thing}s unknown: no {column} column"
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def drop_duplicates(
@@ -62,37 +65,27 @@ def drop_duplicates(
 
     The same recording in two parts would be a leak, and twice in one part counts twice.
 
-    Args:
-        table: Utterances.
-        ranks: By id, the lowest stays; without, the id decides alone.
-
-    Returns:
-        - The table without the other copies, sorted by id
-        - One sentence per copy that was dropped
+    `ranks` are by id, the lowest stays; without them the id decides alone. Returns the table
+    without the other copies, sorted by id, and one sentence per copy that was dropped.
     """
-    table = table.sort_values("id", kind="stable")
+    table = table.sort_values("id", kind="stable", ignore_index=True)
     if ranks is not None:
         table = table.iloc[table["id"].map(ranks).argsort(kind="stable")]
-    table = table.reset_index(drop=True)
-    known = table["audio_hash"] != ""
-    copies = table.duplicated("audio_hash") & known
-    originals = table[known].drop_duplicates("audio_hash")
-    first = dict(zip(originals["audio_hash"], originals["id"], strict=True))
+    copies = table.duplicated("audio_hash") & (table["audio_hash"] != "")
+    originals = table.groupby("audio_hash")["id"].transform("first")
     report = [
-        f"{row.id} (speaker {row.speaker}) is the same recording as {first[str(row.audio_hash)]}: "
-        "left out."
-        for row in table[copies].itertuples()
+        f"{copy} (speaker {speaker}) is the same recording as {original}: left out."
+        for copy, speaker, original in zip(
+            table["id"][copies], table["speaker"][copies], originals[copies], strict=True
+        )
     ]
-    return table[~copies].sort_values("id", kind="stable").reset_index(drop=True), report
+    return table[~copies].sort_values("id", kind="stable", ignore_index=True), report
 
 
 def check_folds(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> Overlap:
-    """Computes what the parts of each fold share and refuses a leak.
+    """Computes what the parts of each fold (fold, id, part) share and refuses a leak.
 
-    Args:
-        table: With id, speaker, session and audio_hash, and text if sentences are to be counted.
-        folds: fold, id, part.
-        protocol: A key of `probe.folds.protocols.PROTOCOLS`.
+    Of the table's columns `text` may be missing: then sentences are not counted.
 
     Raises:
         SplitError: A recording, a speaker (under `speaker` and `session`) or a session (under
@@ -118,57 +111,24 @@ def check_folds(table: pd.DataFrame, folds: pd.DataFrame, protocol: str) -> Over
     for fold, frame in joined.groupby("fold"):
         if lacking := set(PARTS) - set(frame["part"]):
             raise SplitError(f"Fold {fold} has no {' and no '.join(sorted(lacking))} part.")
-    columns = ("speaker", "session", "audio_hash", "sentence")
-    shared = {name: _shared(joined, name) for name in columns}
     refused = ["audio_hash"]
     refused += [] if protocol in (RANDOM, *PUBLISHED) else ["speaker"]
     refused += ["session"] if protocol == SESSION else []
-    for name in refused:
-        if shared[name]:
-            fold, value = shared[name][0]
+    counts: dict[str, int | None] = {}
+    for count, name in (
+        ("audio", "audio_hash"),
+        ("speakers", "speaker"),
+        ("sessions", "session"),
+        ("sentences", "sentence"),
+    ):
+        known = joined[joined[name] != ""]
+        parts = known.groupby(["fold", name])["part"].nunique()
+        shared = parts[parts > 1].index
+        if len(shared) and name in refused:
+            fold, value = map(str, shared[0])
             raise SplitError(
                 f"Leak: {name} {value!r} is in two parts of fold {fold!r} of protocol "
                 f"`{protocol}`. " + _REMEDIES[name]
             )
-    counts = {
-        name: len({value for _, value in pairs}) if (joined[name] != "").any() else None
-        for name, pairs in shared.items()
-    }
-    return Overlap(
-        speakers=counts["speaker"],
-        sessions=counts["session"],
-        audio=counts["audio_hash"],
-        sentences=counts["sentence"],
-    )
-
-
-def known_speakers(table: pd.DataFrame, folds: pd.DataFrame) -> tuple[int, int]:
-    """Counts the speakers who are trained on or chosen by in a fold that tests them, and all who
-    are tested.
-
-    Speakers without a name do not count.
-    """
-    joined = folds.merge(table[["id", "speaker"]], on="id")
-    known: set[str] = set()
-    tested: set[str] = set()
-    for _, frame in joined[joined["speaker"] != ""].groupby("fold"):
-        is_test = frame["part"] == "test"
-        speakers = set(frame["speaker"][is_test])
-        tested |= speakers
-        known |= speakers & set(frame["speaker"][~is_test])
-    return len(known), len(tested)
-
-
-_REMEDIES = {
-    "speaker": "Sessions must not share speakers: correct the column `session`, or use the "
-    "protocol `speaker`.",
-    "session": "Correct the column `session`.",
-    "audio_hash": "Remove one of the copies of this recording.",
-}
-
-
-def _shared(joined: pd.DataFrame, name: str) -> list[tuple[str, str]]:
-    """Returns the (fold, value) pairs whose value of column `name` is in two parts or more."""
-    known = joined[joined[name] != ""]
-    parts = known.groupby(["fold", name])["part"].nunique()
-    return [(str(fold), str(value)) for fold, value in parts[parts > 1].index]
+        counts[count] = shared.get_level_values(name).nunique() if len(known) else None
+    return Overlap(**counts)

@@ -2,7 +2,7 @@
 
 A leave-out fold tests one group (a speaker, a session, or a random tenth of the utterances),
 chooses strength and layer on the next group in order, and trains on all others. Nothing here looks
-at labels. Folds that others published are in `probe.folds.official` and `probe.folds.emobox`.
+at labels. Folds that others published are in `probe.folds.divide` and `probe.folds.emobox`.
 """
 
 from dataclasses import dataclass
@@ -93,12 +93,9 @@ def make_folds(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
     of `random10` are 01 to 10: the same utterances have the same ones in any order and with any
     labels.
 
-    Args:
-        table: Utterances, each recording once.
-        protocol: A key of `LEAVE_OUT`; `probe.folds.divide.divide` knows the others, too.
-
     Raises:
-        SplitError: The protocol is unknown, or the corpus lacks groups for it.
+        SplitError: The protocol is not of `LEAVE_OUT` (`probe.folds.divide.divide` knows the
+            others, too), or the corpus lacks groups for it.
     """
     if protocol not in LEAVE_OUT:
         raise SplitError(
@@ -121,8 +118,7 @@ def make_folds(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
             f"`{protocol}` of its manifest if all utterances got the same name."
         )
     frames = []
-    for place, test in enumerate(groups):
-        dev = groups[(place + 1) % len(groups)]
+    for test, dev in zip(groups, [*groups[1:], groups[0]], strict=True):
         part = np.where(column == test, "test", np.where(column == dev, "dev", "train"))
         frames.append(pd.DataFrame({"fold": test, "id": table["id"], "part": part}))
     return pd.concat(frames, ignore_index=True)

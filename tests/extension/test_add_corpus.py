@@ -35,8 +35,7 @@ from pathlib import Path
 import pandas as pd
 
 from pretrain.data.readers.reader import FEMALE, MALE, Genders, Reader
-from probe.corpora.completeness import MAY_BE_INCOMPLETE
-from probe.corpora.file_names import list_names
+from probe.corpora.published import MAY_BE_INCOMPLETE, list_names
 
 NAME = re.compile(r"(?P<house>[fm][1-3])-(?P<emotion>slam|hush)-\\d")
 EMOTIONS = {"slam": "anger", "hush": "calm"}

@@ -22,8 +22,7 @@ from pretrain.recognition.recognizer import Recognizer
 from pretrain.shared.random_streams import generator
 from probe.code_knowledge import parse_arguments, run
 from probe.codes import alignment, frames
-from probe.codes.frames import frame_codes
-from probe.codes.quantizers import CodesError, load_quantizer
+from probe.codes.frames import CodesError, frame_codes, load_quantizer
 from probe.codes.results import COLUMNS, CodesResultsError
 from probe.corpora.read import read_probe_corpus
 from probe.rows.comparable import read_encoder_run

@@ -17,7 +17,7 @@ from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder, weights_hash
 from pretrain.shared.random_streams import generator
 from probe.command_line import parse_arguments
-from probe.corpora.completeness import IncompleteCorpusError, IncompleteCorpusWarning
+from probe.corpora.published import IncompleteCorpusError, IncompleteCorpusWarning
 from probe.corpora.read import read_probe_corpus
 from probe.results import read_results
 from probe.run import run

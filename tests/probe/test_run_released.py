@@ -2,14 +2,19 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pretrain import export
+from probe.code_knowledge import parse_arguments
+from probe.code_knowledge import run as measure_codes
+from probe.codes.frames import CodesError
 from probe.results import read_results
 from probe.rows.comparable import read_encoder_run
 from reports.build import build
 from tests.extension.tiny_probe import probed, report_page, write_row
 from tests.probe.table4_places import command, make_corpus, make_rows, run_to_end
+from tests.probe.test_code_knowledge import make_row
 
 pytest.importorskip("transformers")
 
@@ -31,6 +36,27 @@ def test_a_released_encoder_is_probed_alone(tmp_path: Path) -> None:
     released = save_tiny("hubert", tmp_path / "hubert-tiny")
     results = probed(tmp_path, [released], "--precision", "auto", "--head", "superb")
     assert {row["group"] for row in results.run["rows"]} == {"baseline", "released"}
+
+
+def test_code_knowledge_names_released_encoders_and_leaves_them_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Like rows that are not quantized; alone they are refused before anything is computed."""
+    released = save_tiny("wav2vec2-ctc", tmp_path / "wav2vec2-tiny")
+    (tmp_path / "row").mkdir()
+    row = make_row(tmp_path / "row")
+    corpus = make_corpus(tmp_path / "mine")
+    places = ["--out", str(tmp_path / "out"), "--features", str(tmp_path / "features")]
+    arguments = ["--corpus", corpus, *places, "--encoder", f"base=hf:{released}"]
+    with pytest.raises(CodesError, match=r"at least one quantized run, .*\(base: not a run"):
+        measure_codes(parse_arguments(arguments))
+    assert not (tmp_path / "features").exists()
+    measure_codes(parse_arguments([*arguments, str(row)]))
+    assert "base: not a run of this project, whose codebooks alone are read." in (
+        capsys.readouterr().out
+    )
+    codes = pd.read_csv(tmp_path / "out" / "codes.csv")
+    assert set(codes["row"]) == {"quantized-row"}
 
 
 @pytest.mark.slow

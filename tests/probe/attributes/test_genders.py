@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pretrain.data.synthetic.speakers import speakers_of
-from probe.attributes.genders import find_genders
+from probe.attributes.evaluate import find_genders
 from probe.corpora import emodb, iemocap, ravdess
 
 

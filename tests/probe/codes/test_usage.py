@@ -36,7 +36,7 @@ def test_independent_frames_cost_their_entropy_with_and_without_the_past() -> No
     found = rates(codes_of(drawn, 4), BLOCKS)
     assert found.centres_used == 16
     assert found.seen_once == 0.0
-    assert found.joint_bits == pytest.approx(4.0, abs=0.01)
+    assert found.bits == pytest.approx(4.0, abs=0.01)
     assert found.held_out_bits == pytest.approx(4.0, abs=0.01)
     assert found.rate_bits == pytest.approx(4.0, abs=0.02)
 
@@ -51,13 +51,13 @@ def test_codebooks_that_stay_for_a_while_have_a_low_rate() -> None:
     shares = np.array([0.925, 0.025, 0.025, 0.025])
     known = -2 * float((shares * np.log2(shares)).sum())
     found = rates(codes_of(codes, 4), BLOCKS)
-    assert found.joint_bits == pytest.approx(4.0, abs=0.05)
+    assert found.bits == pytest.approx(4.0, abs=0.05)
     assert known <= found.rate_bits < known + 0.1
 
 
 def test_without_parts_to_hold_out_there_is_no_rate() -> None:
     found = rates(codes_of(np.zeros((2, 50, 1), dtype=np.int64), 2), np.array([-1, -1]))
-    assert found.joint_bits == pytest.approx(0.0, abs=0.01)
+    assert found.bits == pytest.approx(0.0, abs=0.01)
     assert np.isnan(found.rate_bits)
 
 

@@ -17,7 +17,7 @@ from pretrain.data.tables.utterances import save_table
 from pretrain.shared.random_streams import generator
 from probe.contamination.check import contamination, heard_by, say
 from probe.contamination.fingerprint import FingerprintIndex, concatenate, fingerprint
-from probe.contamination.fingerprint_cache import fingerprints_of
+from probe.contamination.near_duplicates import fingerprints_of
 
 NUM = 6
 
@@ -273,7 +273,7 @@ def test_fingerprints_are_kept_for_the_same_recordings_under_any_name(
 ) -> None:
     (first,) = fingerprints_of(probe_corpus, tmp_path / "prints")
     monkeypatch.setattr(
-        "probe.contamination.fingerprint_cache.fingerprint", None
+        "probe.contamination.near_duplicates.fingerprint", None
     )  # would fail if it were used
     renamed = probe_corpus.assign(id=[f"other{n}" for n in range(NUM)]).iloc[::-1]
     (again,) = fingerprints_of(renamed, tmp_path / "prints")
@@ -303,7 +303,7 @@ def test_one_recording_more_changes_one_chunk(
         computed.append(str(row.audio_hash))
         return np.zeros(1, np.uint32), np.ones(1, np.bool_)
 
-    monkeypatch.setattr("probe.contamination.fingerprint_cache._fingerprint", counted)
+    monkeypatch.setattr("probe.contamination.near_duplicates._fingerprint", counted)
     hashes = [f"h{number}" for number in range(400)]
     table = pd.DataFrame(
         {"id": hashes, "audio_hash": hashes, "source": "x", "frames": 60, "sample_rate": 1}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pretrain.data.scan.quarantine import CorpusWarning
-from probe.corpora.completeness import IncompleteCorpusError
 from probe.corpora.cremad import PUBLISHED_NAMES, PUBLISHED_SPEAKERS, list_cremad
+from probe.corpora.published import IncompleteCorpusError
 
 NAMES = ["1001_IEO_ANG_HI", "1001_IEO_ANG_MD", "1091_DFA_NEU_XX"]
 VOTES = ["D", "A:D", "N"]
@@ -56,7 +56,7 @@ def test_the_label_is_what_was_acted(tmp_path: Path) -> None:
     assert list(listing["text"]) == ["It's eleven o'clock."] * 2 + ["Don't forget a jacket."]
 
 
-@pytest.mark.filterwarnings("ignore::probe.corpora.completeness.IncompleteCorpusWarning")
+@pytest.mark.filterwarnings("ignore::probe.corpora.published.IncompleteCorpusWarning")
 @pytest.mark.parametrize("inside", [False, True])
 def test_or_what_was_heard_and_ties_have_no_label(tmp_path: Path, inside: bool) -> None:
     folder = write(tmp_path, NAMES, VOTES) / ("AudioWAV" if inside else "")

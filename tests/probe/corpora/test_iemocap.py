@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from pretrain.data.scan.quarantine import CorpusWarning
-from probe.corpora.completeness import IncompleteCorpusError
 from probe.corpora.iemocap import PUBLISHED_LABELS, PUBLISHED_SPEAKERS, list_iemocap
+from probe.corpora.published import IncompleteCorpusError
 from probe.corpora.read import read_probe_corpus
 
 Utterance = tuple[str, str, str]

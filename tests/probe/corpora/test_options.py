@@ -13,8 +13,8 @@ import pretrain.run
 import probe.code_knowledge
 import probe.command_line
 import probe.whole_table.command_line
-from probe.corpora.completeness import IncompleteCorpusError
 from probe.corpora.options import allow_incomplete, specs_of, split_options
+from probe.corpora.published import IncompleteCorpusError
 from probe.corpora.read import read_probe_corpus
 
 

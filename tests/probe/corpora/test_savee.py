@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from pretrain.data.scan.quarantine import CorpusWarning
-from probe.corpora.completeness import IncompleteCorpusError
+from probe.corpora.published import IncompleteCorpusError
 from probe.corpora.read import read_probe_corpus
 from probe.corpora.savee import PUBLISHED_NAMES, list_savee
 
