@@ -39,7 +39,7 @@ from pretrain.shared.errors import InputError
 
 F0, ENERGY, SPEAKER = "f0", "energy", "speaker"
 
-UTTERANCES = 10
+UTTERANCES = 6
 """Of each speaker, at most."""
 
 MIN_SPEAKERS, MIN_UTTERANCES = 8, 4
