@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reports.read.records import Collection
+from reports.collect import Collection
 
 SCRIPT = "again.sh"
 

@@ -8,25 +8,25 @@ from reports import page
 from reports.again import SCRIPT, commands, script
 from reports.codes.runs import merged
 from reports.codes.section import codes_section
+from reports.collect import Collection, collect
 from reports.figures.drawing import SavedFigure, save, write_bytes
 from reports.figures.read_outs import held_out_figures
 from reports.figures.training import training_figures
-from reports.formats import save_table
 from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.recognition import recognition_table
 from reports.fusion.section import fusion
 from reports.probed import Probed
-from reports.read.collect import collect
 from reports.read.contamination import alarms, heard_in, notes, with_marks
 from reports.read.fairness import Check, check_probes, check_rows
 from reports.read.health import findings, flags
 from reports.read.one_class import one_class
-from reports.read.records import Collection, PretrainRun, row_words
+from reports.read.records import PretrainRun, row_words
 from reports.read.scores import Grid, grids
-from reports.run_tables import run_table, sweep_table
 from reports.section import make_section
 from reports.study.section import study_section
-from reports.tables import paper_table
+from reports.tables.formats import save_table
+from reports.tables.runs import run_table, sweep_table
+from reports.tables.table4 import paper_table
 from reports.uncertainty.evidence import evidence
 from reports.uncertainty.held_out import held_out_rows, not_learned
 

@@ -13,12 +13,12 @@ from reports import summary
 from reports.again import Command, left_out
 from reports.answer import answer
 from reports.codes.section import CodesSection
+from reports.collect import Collection
 from reports.figures.drawing import SavedFigure, write_bytes
 from reports.fusion.section import Fusion
 from reports.fusion.sentences import design as fusion_design
 from reports.read.fairness import Check
 from reports.read.health import Finding
-from reports.read.records import Collection
 from reports.read.scores import Grid
 from reports.section import Section
 from reports.study.section import StudySection

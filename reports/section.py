@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from reports.codes.bits import bits_per_frame
+from reports.codes.rate_curve import rate_figure
 from reports.figures.confusion import confusion_figure
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.layers import layer_figure
 from reports.figures.overview import overview_figure
-from reports.figures.rate_curve import rate_figure
-from reports.layer_weights import layer_weight_tables
 from reports.probed import Part, Probed
 from reports.read.scores import Grid
 from reports.table_data import Table
-from reports.tables import layer_tables, table_4
+from reports.tables.layer_weights import layer_weight_tables
+from reports.tables.table4 import layer_tables, table_4
 from reports.uncertainty.certainty import difference_tables, interval_table, variance_table
 from reports.uncertainty.evidence import Evidence
 

@@ -1,4 +1,4 @@
-"""One table as data; `reports/formats.py` and the page write the same object."""
+"""One table as data; `reports/tables/formats.py` and the page write the same object."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

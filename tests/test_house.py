@@ -53,6 +53,13 @@ LAYERS = (
 """The folders of pretrain: each may import those before it, and no other. `shared` imports nothing
 of the project; the commands stand above all."""
 
+WITHIN_REPORTS = (
+    "table_data", "read", "words", "palette", "uncertainty", "figures", "tables", "codes",
+    "fusion", "study", "collect", "again", "probed", "answer", "summary", "section", "page",
+    "build", "run",
+)  # fmt: skip
+"""Folders and files of reports: each may import those before it, and no other."""
+
 FOR_SETTINGS = ("__post_init__", "check_name", "check", "check_names")
 """Functions whose ValueError is turned into a sentence that names where the key was set."""
 
@@ -114,6 +121,26 @@ def test_the_folders_of_pretrain_make_no_circle(folder: str) -> None:
 
 def test_every_folder_of_pretrain_has_its_place() -> None:
     assert {path.parent.name for path in (PROJECT / "pretrain").glob("*/__init__.py")} == {*LAYERS}
+
+
+def test_folders_and_files_of_reports_import_those_before_them() -> None:
+    assert {path.stem for path in (PROJECT / "reports").glob("*.py")} | {
+        path.parent.name for path in (PROJECT / "reports").glob("*/__init__.py")
+    } == {"__init__", *WITHIN_REPORTS}
+    for path in sources("reports"):
+        if path.name == "__init__.py":
+            continue
+        own = path.relative_to(PROJECT / "reports").parts[0].removesuffix(".py")
+        allowed = tuple(f"reports.{one}" for one in before_or_at(own))
+        for module in imports_of(path):
+            if within(module, ("reports",)):
+                # `from reports import page` names the package alone.
+                assert module == "reports" or within(module, allowed), f"{path} imports {module}"
+
+
+def before_or_at(name: str) -> tuple[str, ...]:
+    """Returns what a folder or file of reports may import of them."""
+    return WITHIN_REPORTS[: WITHIN_REPORTS.index(name) + 1]
 
 
 @pytest.mark.parametrize("package", PACKAGES)

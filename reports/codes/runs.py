@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from pretrain.shared.errors import InputError
 from probe.codes.results import COLUMNS, TYPES
-from reports.read.ends import check_end
+from reports.read.csv_tables import read_table
 
 _KEY = ("row", "seed", "corpus")
 TABLES = ("codes", "groups", "information", "blocks")
@@ -59,8 +60,9 @@ def read_codes(folder: Path, record: dict[str, Any], notices: list[str]) -> Code
     for name in TABLES:
         file = folder / f"{name}.csv"
         try:
-            check_end(file)
-            frame = pd.read_csv(file, dtype=TYPES, keep_default_na=False, na_values=["", "nan"])
+            if not file.is_file():
+                raise InputError("there is none")
+            frame = read_table(file, dtype=TYPES, na_values=["", "nan"])
             lacking = [column for column in COLUMNS[name] if column not in frame]
             fault = fault or (f"{file.name} lacks {', '.join(lacking)}" if lacking else "")
             texts = [c for c in COLUMNS[name] if TYPES[c] is str and c in frame]

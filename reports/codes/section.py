@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from reports.codes.information_figure import information_figure
 from reports.codes.knowledge import knowledge
 from reports.codes.runs import Codes
 from reports.codes.tables import group_table, information_table, usage_table
 from reports.figures.drawing import Drawing, SavedFigure
-from reports.figures.information import information_figure
 from reports.read.records import Row, row_from, row_order
 from reports.read.scores import corpus_words, slug
 from reports.table_data import Table

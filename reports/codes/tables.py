@@ -6,7 +6,7 @@ import pandas as pd
 
 from reports.codes.knowledge import Knowledge, units_words
 from reports.codes.runs import Codes
-from reports.figures.palette import colours
+from reports.palette import colours
 from reports.read.records import Row, row_words
 from reports.read.scores import slug
 from reports.table_data import Cell, Column, Line, Table

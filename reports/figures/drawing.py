@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from reports.figures.palette import readable
+from reports.palette import readable
 
 INK = "#222222"
 STYLE: Any = {

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from reports.figures.drawing import Drawing
-from reports.figures.palette import LINES, colours
+from reports.palette import LINES, colours
 from reports.read.records import row_words
 from reports.read.scores import ATTRIBUTES, CCC, SELECTED, Grid
 

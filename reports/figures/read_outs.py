@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.figures.drawing import Drawing, spread_labels
-from reports.figures.palette import colours
+from reports.palette import colours
 from reports.read.records import PretrainRun
 
 PANELS = {

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from pretrain.objectives.known_rows import rules_in
 from pretrain.objectives.presentation import COLLAPSED, Curves, Panel
 from reports.figures.drawing import INK, Drawing, smooth, spread_labels
-from reports.figures.palette import colours, readable
+from reports.palette import colours, readable
 from reports.read.health import has_collapsed
 from reports.read.records import PretrainRun, row_order, row_words
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from reports.fusion.evidence import METRICS, FusionEvidence
 from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.runs import SEARCHED
-from reports.fusion.table5 import COLOURS, bounds, p_words, signed
+from reports.fusion.table5 import COLOURS, bounds, signed
 from reports.table_data import Cell, Column, Line, Table
+from reports.words import p_words
 
 
 def difference_table(

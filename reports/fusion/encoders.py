@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from reports.fusion.read.comparable_runs import MfsnGrid, percent
+from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.encoder_health import Doubt, role_words
 from reports.fusion.table5 import encoder_words
 from reports.table_data import Cell, Column, Line, Table
+from reports.words import percent
 
 TITLES = {
     "role": "role",

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.fusion.read.comparable_runs import MfsnGrid, percent, structure_words
+from reports.fusion.read.comparable_runs import MfsnGrid, structure_words
 from reports.fusion.searches import number_first
 from reports.fusion.table5 import signed
 from reports.table_data import Cell, Column, Line, Table
+from reports.words import percent
 
 
 @dataclass(frozen=True, kw_only=True)

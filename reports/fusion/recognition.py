@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from reports.fusion.read.comparable_runs import percent
 from reports.fusion.read.runs import FinetuneRun
 from reports.table_data import Cell, Column, Line, Table
+from reports.words import percent
 
 TITLES = {
     "name": "run",

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.fusion.read.comparable_runs import MfsnGrid, percent, structure_words
+from reports.fusion.read.comparable_runs import MfsnGrid, structure_words
 from reports.fusion.read.runs import LEVELS, SEARCHED
 from reports.table_data import Cell, Column, Line, Table
+from reports.words import percent
 
 ZERO = "zero"
 """The operation that drops the TEC stream."""

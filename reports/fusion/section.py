@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.figures.drawing import Drawing, SavedFigure
-from reports.figures.exhaustive import exhaustive_figure
-from reports.figures.fusion_confusion import fusion_confusion
-from reports.figures.search_map import search_map
-from reports.figures.structure import structure_figure
-from reports.figures.trajectories import trajectory_figures
 from reports.fusion.differences import difference_table
 from reports.fusion.encoders import encoder_table
 from reports.fusion.evidence import evidence
 from reports.fusion.exhaustive import checks, exhaustive_sentences, exhaustive_table
+from reports.fusion.figures.confusion import fusion_confusion
+from reports.fusion.figures.exhaustive import exhaustive_figure
+from reports.fusion.figures.search_map import search_map
+from reports.fusion.figures.structure import structure_figure
+from reports.fusion.figures.trajectories import trajectory_figures
 from reports.fusion.read.audit import audit
 from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.encoder_health import Doubt, doubts, variant_flags

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 from mfsn.roles import SEC_CONTENT, TEC_CONTENT
 from reports.fusion.evidence import METRICS, FusionEvidence
-from reports.fusion.read.comparable_runs import MfsnGrid, percent
+from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.runs import OPTIMISTIC, SEARCHED, TEC_ALONE
-from reports.fusion.table5 import bounds, p_words, signed
+from reports.fusion.table5 import bounds, signed
 from reports.uncertainty.intervals import (
     BETTER,
     CANNOT_BE_DECIDED,
     NO_DIFFERENCE,
     WORSE,
 )
+from reports.words import p_words, percent
 
 SHORT = {
     "tec": "TEC alone",

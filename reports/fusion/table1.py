@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from reports.fusion.evidence import FusionEvidence
 from reports.fusion.paper import TABLE_1, TABLE_1_SOURCE
-from reports.fusion.read.comparable_runs import MfsnGrid, percent
+from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.runs import OPTIMISTIC, SEARCHED
 from reports.fusion.table5 import COLOURS, bounds
 from reports.table_data import Cell, Column, Line, Table
+from reports.words import percent
 
 OURS = ("tec", SEARCHED)
 """Variants of ours that stand beside the published systems where they were run."""

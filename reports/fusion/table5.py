@@ -7,10 +7,11 @@ from pretrain.objectives.known_rows import presentation_in
 from reports.figures.names import shorten
 from reports.fusion.evidence import FusionEvidence
 from reports.fusion.paper import TABLE_5, TABLE_5_SOURCE
-from reports.fusion.read.comparable_runs import MfsnGrid, percent
+from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.runs import OPTIMISTIC, SEARCHED, Variant
 from reports.read.paper import SESSION
 from reports.table_data import Cell, Column, Line, Table
+from reports.words import percent
 
 OURS = "ours: selected on the dev part"
 
@@ -72,11 +73,6 @@ def bounds(low: float, high: float, *, sign: bool = False) -> str:
     """Returns an interval of fractions in percent or points."""
     show = signed if sign else percent
     return f"[{show(low)}, {show(high)}]"
-
-
-def p_words(p_value: float) -> str:
-    """Returns a p-value, not more exact than it is."""
-    return "< .001" if p_value < 0.001 else f"{p_value:.3f}".removeprefix("0")
 
 
 def _line(

@@ -9,9 +9,6 @@ import pandas as pd
 
 from pretrain.objectives.known_rows import OTHER, presentation_in
 from pretrain.objectives.presentation import Family, Presentation
-from reports.codes.runs import CodesRun
-from reports.fusion.read.runs import FinetuneRun, MfsnRun
-from reports.study.read import StudyRun
 
 HASHES = ("comparison", "initial_weights", "sample_order", "masks", "corpus")
 """Hashes that a row needs to stand among the controlled rows of a table."""
@@ -106,21 +103,6 @@ class ProbeRun:
 
     folds: pd.DataFrame
     selection: pd.DataFrame
-
-
-@dataclass(frozen=True, kw_only=True)
-class Collection:
-    """Everything that was found under the given paths."""
-
-    pretrain: tuple[PretrainRun, ...]
-    probe: tuple[ProbeRun, ...]
-    notices: tuple[str, ...]
-    """What is missing or partial, each with the name of its folder."""
-
-    mfsn: tuple[MfsnRun, ...] = ()
-    finetune: tuple[FinetuneRun, ...] = ()
-    codes: tuple[CodesRun, ...] = ()
-    studies: tuple[StudyRun, ...] = ()
 
 
 def row_from(record: Mapping[str, Any], *, source: str, group: str | None = None) -> Row:

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from reports.figures.drawing import Drawing
-from reports.figures.palette import GREYS, LINES
+from reports.palette import GREYS, LINES
 from reports.study.questions import POINTS, Outcome
 from reports.study.read import BASELINES
 from reports.uncertainty.planned import DIFFERS, EQUAL, NOT_LEARNED

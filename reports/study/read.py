@@ -11,6 +11,7 @@ import pandas as pd
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import changed_files
 from probe.study.study_file import Study, study_of
+from reports.read.csv_tables import read_table
 from reports.uncertainty.crossed import influence_values
 from reports.uncertainty.speaker_sums import Array
 
@@ -105,12 +106,10 @@ def read_study_run(folder: Path, record: Mapping[str, Any]) -> StudyRun:
         raise InputError(f"{', '.join(changed)} changed since the study wrote it")
     tables = {"read_outs": pd.DataFrame(), "secondary": pd.DataFrame()}
     for name in ("counts", "held_out", "rows", "read_outs", "secondary"):
-        if name in tables and not (folder / f"{name}.csv").exists():
-            continue
-        try:
-            tables[name] = pd.read_csv(folder / f"{name}.csv", dtype=TYPES, keep_default_na=False)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{name}.csv cannot be read: {error}") from error
+        file = folder / f"{name}.csv"
+        if name not in tables and not file.is_file():
+            raise InputError(f"{file.name} is missing")
+        tables[name] = read_table(file, dtype=TYPES)
     rows = tables["rows"]
     rows["kept_variance"] = pd.to_numeric(rows["kept_variance"], errors="coerce")
     return StudyRun(

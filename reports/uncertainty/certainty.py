@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from math import sqrt
 
-from reports.figures.palette import colours
-from reports.fusion.table5 import p_words
+from reports.palette import colours
 from reports.read.records import row_words
 from reports.read.scores import CCC, MSE, Grid
 from reports.table_data import Cell, Column, Line, Table
-from reports.tables import PARTS, PERCENT, TITLES, number
 from reports.uncertainty.evidence import TESTED, Difference, Evidence
 from reports.uncertainty.intervals import Interval, VarianceSplit
+from reports.words import PARTS, PERCENT, TITLES, number, p_words
 
 METRIC_WORDS = {
     "ua": "UA",

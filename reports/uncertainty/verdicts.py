@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from reports.fusion.table5 import p_words
 from reports.read.health import COLLAPSED, is_flagged
 from reports.read.records import row_words
 from reports.read.scores import MSE, Grid
-from reports.tables import PERCENT, number
 from reports.uncertainty.certainty import METRIC_WORDS, signed
 from reports.uncertainty.evidence import TESTED, Difference, Evidence
 from reports.uncertainty.intervals import BETTER, CANNOT_BE_DECIDED, NO_DIFFERENCE, WORSE
 from reports.uncertainty.questions import AGAINST_LOG_MEL, AGAINST_UNTRAINED, FAMILIES, family_pairs
+from reports.words import PERCENT, number, p_words
 
 _AGAINST = {
     AGAINST_UNTRAINED: "the untrained encoder",

@@ -14,10 +14,10 @@ from mfsn.model.fusion_cells import FusionCell, FusionSettings
 from mfsn.model.operations import OPERATIONS
 from mfsn.run import main
 from reports import run as report
-from reports.figures.structure import structure_figure
+from reports.collect import collect
+from reports.fusion.figures.structure import structure_figure
 from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.searches import searches
-from reports.read.collect import collect
 from tests.mfsn.commands import command, make_place
 
 PRODUCT = """

@@ -12,8 +12,8 @@ from reports import build as building
 from reports.again import commands, left_out, script
 from reports.answer import NOTHING_PROBED, answer
 from reports.build import build
+from reports.collect import collect
 from reports.figures.drawing import Drawing, SavedFigure
-from reports.read.collect import collect
 from reports.read.health import COLLAPSED, NOT_LEARNED
 from reports.read.scores import Grid, grids
 from reports.summary import design

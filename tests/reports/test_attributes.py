@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from reports.collect import collect
 from reports.figures.drawing import save
 from reports.figures.layers import layer_figure
 from reports.figures.overview import overview_figure
-from reports.read.collect import collect
 from reports.read.scores import ATTRIBUTES, Grid, grids
 from reports.summary import conclusions
-from reports.tables import layer_tables, table_4
+from reports.tables.table4 import layer_tables, table_4
 from reports.uncertainty.certainty import difference_tables, interval_table
 from reports.uncertainty.evidence import evidence
 from tests.reports.conftest import LAYERS, make_probe

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from probe.heads.shown import SUPERB
-from reports.layer_weights import layer_weight_tables
-from reports.read.collect import collect
+from reports.collect import collect
 from reports.read.scores import grids
+from reports.tables.layer_weights import layer_weight_tables
 from tests.reports.conftest import make_probe
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from reports import build as building
 from reports.build import build
+from reports.collect import collect
 from reports.figures.confusion import confusion
 from reports.figures.drawing import Drawing, SavedFigure
-from reports.figures.palette import colours
-from reports.read.collect import collect
+from reports.palette import colours
 from reports.read.health import findings
 from reports.read.scores import grids
 from reports.run import main

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.formats import latex_text, markdown_text, to_csv, to_latex, to_markdown
-from reports.read.collect import collect
+from reports.collect import collect
 from reports.read.paper import CONSTANT, SESSION, TABLE_4, paper_row, setups_for
 from reports.read.scores import Grid, grids
 from reports.table_data import Cell, Column, Line, Table
-from reports.tables import layer_tables, paper_table, table_4
+from reports.tables.formats import latex_text, markdown_text, to_csv, to_latex, to_markdown
+from reports.tables.table4 import layer_tables, paper_table, table_4
 from tests.reports.conftest import ROWS, make_probe
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 
 from mfsn.experiment.results import COLUMNS, DEV, NOT_NEEDED, NUMBERS, OPTIMISTIC, UTTERANCES
-from pretrain.shared.errors import InputError
 from reports.fusion.read.runs import LEVELS, MfsnRun, Variant
-from reports.read.ends import check_end
+from reports.read.csv_tables import read_table
 
 NEEDED = {
     **{
@@ -26,7 +25,9 @@ def read_mfsn(folder: Path, record: Mapping[str, Any], notices: list[str]) -> Mf
 
     :returns: None when there is nothing to show.
     """
-    tables = {name: _read_csv(folder, name, columns, notices) for name, columns in NEEDED.items()}
+    tables = {
+        name: _read_numbers(folder, name, columns, notices) for name, columns in NEEDED.items()
+    }
     if tables["scores"].empty and tables["exhaustive"].empty:
         notices.append(
             f"{folder}: left out, it has neither scores.csv nor exhaustive.csv "
@@ -61,15 +62,13 @@ def _variant(entry: Mapping[str, Any]) -> Variant:
     )
 
 
-def _read_csv(folder: Path, name: str, columns: Sequence[str], notices: list[str]) -> pd.DataFrame:
+def _read_numbers(
+    folder: Path, name: str, columns: Sequence[str], notices: list[str]
+) -> pd.DataFrame:
     file = folder / f"{name}.csv"
-    if not file.is_file() or file.stat().st_size == 0:
-        return pd.DataFrame()
-    check_end(file)
-    try:
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except ValueError as error:
-        raise InputError(f"{file.name} cannot be read ({error})") from error
+    frame = read_table(file, dtype=str)
+    if frame.columns.empty:
+        return frame
     if lacking := [column for column in columns if column not in frame]:
         notices.append(f"{file} is left out, it lacks the columns {', '.join(lacking)}.")
         return pd.DataFrame()

@@ -143,13 +143,6 @@ class MfsnGrid:
         return [fold for fold in dict.fromkeys([*order, *sorted(have)]) if fold in have]
 
 
-def percent(value: object) -> str:
-    """Returns a fraction in percent with one digit; nothing for what is no number."""
-    if not isinstance(value, int | float) or value != value:
-        return ""
-    return f"{100 * value:.1f}"
-
-
 def structure_words(level: str, operations: str | Sequence[str]) -> str:
     """Returns a structure in words: "middle: attention_reverse + sum"."""
     names = operations.split("+") if isinstance(operations, str) else operations

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reports.fusion.read.comparable_runs import MfsnGrid, percent
+from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.runs import TEC_ALONE, FinetuneRun, Variant
-from reports.read.collect import read_pretrain_folder
+from reports.read.folders import read_pretrain_folder
 from reports.read.health import COLLAPSED, NOT_LEARNED, Finding, findings
 from reports.read.records import PretrainRun
+from reports.words import percent
 
 Run = TypeVar("Run", PretrainRun, FinetuneRun)
 

@@ -15,10 +15,10 @@ from probe.heads.shown import shown_in
 from reports.build import build
 from reports.codes.bits import bits_per_frame
 from reports.codes.knowledge import half_width, knowledge
+from reports.codes.rate_curve import rate_figure
 from reports.codes.runs import Codes, merged
 from reports.codes.section import codes_section
-from reports.figures.rate_curve import rate_figure
-from reports.read.collect import collect
+from reports.collect import collect
 from reports.read.scores import grids
 from reports.uncertainty.evidence import evidence
 from tests.reports.conftest import ROWS, hash_of, make_probe

@@ -9,6 +9,7 @@ import pytest
 
 from reports import build as building
 from reports.build import build
+from reports.collect import Collection, collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.fusion.evidence import evidence
 from reports.fusion.read.comparable_runs import MfsnGrid
@@ -16,8 +17,6 @@ from reports.fusion.read.encoder_health import doubts
 from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.section import Fusion, fusion
 from reports.fusion.sentences import sentences
-from reports.read.collect import collect
-from reports.read.records import Collection
 from tests.reports.conftest import make_pretrain, make_probe
 from tests.reports.mfsn_folders import make_mfsn
 from tests.reports.read.test_collapse import collapse

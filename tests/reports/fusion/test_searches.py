@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from reports.collect import collect
 from reports.figures.drawing import Drawing
-from reports.figures.structure import formula, structure_figure
-from reports.figures.trajectories import trajectory_figures
 from reports.fusion.exhaustive import checks, exhaustive_sentences, exhaustive_table
+from reports.fusion.figures.structure import formula, structure_figure
+from reports.fusion.figures.trajectories import trajectory_figures
 from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.searches import (
@@ -20,7 +21,6 @@ from reports.fusion.searches import (
     search_table,
     searches,
 )
-from reports.read.collect import collect
 from tests.reports.mfsn_folders import make_mfsn
 
 SMALL: dict[str, Any] = {"per_speaker": 16, "seeds": (0, 1)}

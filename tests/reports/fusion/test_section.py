@@ -11,6 +11,7 @@ import pytest
 
 from reports import build as building
 from reports.build import build
+from reports.collect import collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.names import shorten, without_prefix
 from reports.fusion.differences import difference_table
@@ -20,11 +21,11 @@ from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.sentences import sentences
 from reports.fusion.table1 import table_1
-from reports.fusion.table5 import p_words, table_5
-from reports.read.collect import collect
+from reports.fusion.table5 import table_5
 from reports.read.fairness import UnfairComparisonError
 from reports.table_data import Table
 from reports.uncertainty.intervals import BETTER
+from reports.words import p_words
 from tests.reports.conftest import make_pretrain, make_probe
 from tests.reports.mfsn_folders import OPTIMISTIC, make_mfsn
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from reports.collect import collect
 from reports.figures.drawing import Drawing
 from reports.figures.training import SEED_LINES, training_figures
-from reports.read.collect import collect
 from reports.read.health import COLLAPSED, NOT_LEARNED, Finding, findings, flags
 from reports.read.records import PretrainRun
 from reports.read.scores import grids
-from reports.run_tables import sweep_table
 from reports.summary import conclusions
-from reports.tables import table_4
+from reports.tables.runs import sweep_table
+from reports.tables.table4 import table_4
 from reports.uncertainty.evidence import evidence
 from tests.reports.conftest import make_pretrain, make_probe
 

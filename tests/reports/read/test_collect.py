@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.read.collect import collect
+from reports.collect import collect
 from tests.reports.conftest import make_pretrain, make_probe
 
 ONE = ("quantized-g2v2",)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.read.collect import collect
+from reports.collect import collect
 from reports.read.fairness import UnfairComparisonError, check_probes
 from reports.read.scores import grids
 from tests.reports.conftest import COMPARISON, ROWS, make_probe

@@ -8,9 +8,9 @@ import pytest
 
 from pretrain.objectives import objective_kind
 from pretrain.objectives.known_rows import presentation_in, rules_in
-from reports.figures.palette import colours
+from reports.collect import collect
 from reports.figures.training import training_figures
-from reports.read.collect import collect
+from reports.palette import colours
 from reports.read.health import COLLAPSED, findings
 from reports.read.records import families, row_words
 from reports.read.scores import grids

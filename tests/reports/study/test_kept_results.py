@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reports.build import build
-from reports.read.collect import collect
+from reports.collect import collect
 from reports.study.questions import Outcome, outcome, sentence, signed
 from reports.study.section import study_section
 from tests.conftest import PROJECT

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.build import build
+from reports.collect import collect
 from reports.figures.overview import overview_figure
-from reports.formats import to_csv, to_latex, to_markdown
-from reports.read.collect import collect
 from reports.read.scores import Grid, grids
 from reports.summary import conclusions
+from reports.tables.formats import to_csv, to_latex, to_markdown
 from reports.uncertainty.certainty import difference_tables, interval_table, variance_table
 from reports.uncertainty.evidence import Evidence, evidence
 from reports.uncertainty.intervals import (

@@ -12,7 +12,7 @@ from scipy import stats
 
 from pretrain.objectives.presentation import NOT_LEARNED
 from reports.build import build
-from reports.read.collect import collect
+from reports.collect import collect
 from reports.uncertainty.held_out import explained, held_out_rows, not_learned
 from tests.reports.conftest import MakeRuns, make_pretrain, write_csv
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from reports.collect import collect
 from reports.fusion.evidence import evidence
 from reports.fusion.exhaustive import checks
 from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.grouping import mfsn_grids
-from reports.read.collect import collect
 from tests.reports.mfsn_folders import make_exhaustive, make_mfsn
 
 SMALL: dict[str, Any] = {"per_speaker": 16, "seeds": (0, 1)}

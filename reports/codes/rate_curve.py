@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from reports.codes.bits import BitsPerFrame
 from reports.figures.drawing import Drawing
-from reports.figures.palette import LINES, colours
+from reports.palette import LINES, colours
 from reports.read.records import NOT_CONTROLLED, families, row_words
 from reports.read.scores import MSE, Grid
 from reports.uncertainty.evidence import Evidence

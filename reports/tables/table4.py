@@ -4,44 +4,19 @@ from collections.abc import Mapping, Sequence
 
 from pretrain.objectives.known_rows import presentation_in
 from pretrain.objectives.presentation import Presentation
-from reports.figures.palette import colours
+from reports.palette import colours
 from reports.read.health import COLLAPSED, is_flagged
 from reports.read.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
 from reports.read.scores import ATTRIBUTES, CCC, MSE, Grid
 from reports.table_data import Cell, Column, Line, Table
 from reports.uncertainty.held_out import Explained
+from reports.words import PARTS, PERCENT, TITLES, number
 
-TITLES = {
-    "mse_valence": "V",
-    "mse_arousal": "A",
-    "mse_dominance": "D",
-    "ccc_valence": "V",
-    "ccc_arousal": "A",
-    "ccc_dominance": "D",
-    "ua": "UA",
-    "wa": "WA",
-    "macro_f1": "F1",
-}
 SHOWN_AS_ZERO = 0.0005
 """A CCC below it is shown as 0.000."""
 
 MOST_NOTES = 6
 """Of the corpus, under its table."""
-
-PERCENT = ("ua", "wa", "macro_f1")
-PARTS = {
-    "row": "Pre-trained: same weights, samples, masks and settings, other target",
-    "baseline": "Baselines",
-    "released": "Released: other data, sizes and budgets; not a controlled comparison",
-    "uncontrolled": "Uncontrolled: no hashes, so nothing says that only the target differs",
-}
-
-
-def number(metric: str, value: float | None) -> str:
-    """Returns a score as the tables show it: classes in percent, errors and CCC as they are."""
-    if value is None or value != value:
-        return ""
-    return f"{100 * value:.1f}" if metric in PERCENT + ATTRIBUTES else f"{value:.3f}"
 
 
 def table_4(

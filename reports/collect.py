@@ -5,34 +5,26 @@ A folder that cannot be used is named in the collection's notices; nothing is le
 
 import glob
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from pretrain.shared.errors import InputError
-from pretrain.shared.json_files import JsonError, Schema, changed_files, parse_object
-from pretrain.shared.run_record import ReportedRecord, has_record, read_record
 from probe.results import COLUMNS, NUMBERS
 from reports.codes.runs import CodesRun, read_codes
 from reports.fusion.read.collect import read_mfsn
 from reports.fusion.read.runs import FinetuneRun, MfsnRun
-from reports.read.ends import check_end
-from reports.read.records import Collection, PretrainRun, ProbeRun, Row, row_from
+from reports.read.csv_tables import read_table
+from reports.read.folders import FORMAT, read_pretrain, read_run_record
+from reports.read.records import PretrainRun, ProbeRun, Row, row_from
 from reports.study.read import KIND as STUDY
 from reports.study.read import StudyRun, read_study_run
 
-FORMAT = 1
-"""Format of run.json that is read, for all kinds."""
-
-_TEXT = {name: str for columns in COLUMNS.values() for name in columns if name not in NUMBERS}
-
-
-class MetricsLine(Schema):
-    """One line of metrics.jsonl: numbers, or null where one was not finite."""
-
-    __pydantic_extra__: dict[str, float | None]
-    update: float
+_TEXT: dict[str, Any] = {
+    "dtype": {name: str for columns in COLUMNS.values() for name in columns if name not in NUMBERS},
+    "na_values": {"value": ["", "nan"]},
+}
+"""How tables of probes are read."""
 
 
 def find_folders(paths: Iterable[str], *, skip: Path | None = None) -> list[Path]:
@@ -57,6 +49,21 @@ def find_folders(paths: Iterable[str], *, skip: Path | None = None) -> list[Path
     return list(folders)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """Everything that was found under the given paths."""
+
+    pretrain: tuple[PretrainRun, ...]
+    probe: tuple[ProbeRun, ...]
+    notices: tuple[str, ...]
+    """What is missing or partial, each with the name of its folder."""
+
+    mfsn: tuple[MfsnRun, ...] = ()
+    finetune: tuple[FinetuneRun, ...] = ()
+    codes: tuple[CodesRun, ...] = ()
+    studies: tuple[StudyRun, ...] = ()
+
+
 def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
     """Reads every run folder under `paths`.
 
@@ -71,7 +78,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
     studies: list[StudyRun] = []
     folders = find_folders(paths, skip=skip)
     for folder in folders:
-        record = _read_record(folder, notices)
+        record = read_run_record(folder, notices)
         if record is None:
             continue
         kind = record.get("kind")
@@ -83,7 +90,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
             continue
         try:
             if kind == "pretrain":
-                pretrain.append(_read_pretrain(folder, record, notices))
+                pretrain.append(read_pretrain(folder, record, notices))
             elif kind == "probe":
                 run = _read_probe(folder, record, notices)
                 probe += [run] if run else []
@@ -129,80 +136,8 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
     )
 
 
-def read_pretrain_folder(folder: Path) -> PretrainRun | None:
-    """Reads the pre-training in one folder; None where there is none that can be read."""
-    if not has_record(folder):
-        return None
-    ignored: list[str] = []
-    record = _read_record(folder, ignored)
-    if record is None or record.get("kind") != "pretrain" or record.get("format") != FORMAT:
-        return None
-    try:
-        return _read_pretrain(folder, record, ignored)
-    except (KeyError, TypeError, AttributeError, ValueError):
-        return None
-
-
-def _read_record(folder: Path, notices: list[str]) -> dict[str, Any] | None:
-    if not has_record(folder):
-        notices.append(f"{folder}: left out, it has no run.json (not a run, or it never started).")
-        return None
-    try:
-        record = read_record(folder, ReportedRecord)
-    except JsonError as error:
-        notices.append(f"{folder}: left out, run.json cannot be read ({error})")
-        return None
-    if changed := changed_files(folder, record):
-        tables = [name for name in changed if name.endswith(".csv") and name != "utterances.csv"]
-        if tables:
-            notices.append(
-                f"{folder}: left out, {tables[0]} is gone or was changed since it was written (see "
-                "`files` in run.json). Give its command again."
-            )
-            return None
-        notices.append(
-            f"{folder}: {changed[0]} is gone or was changed since the run finished (see `files` in "
-            "run.json): what is said here of the run is not of what is there now."
-        )
-    return record
-
-
-def _read_pretrain(folder: Path, record: dict[str, Any], notices: list[str]) -> PretrainRun:
-    metrics: list[dict[str, Any]] = []
-    file = folder / "metrics.jsonl"
-    if file.is_file():
-        for number, line in enumerate(file.read_bytes().splitlines(), start=1):
-            try:
-                metrics.append(parse_object(line, f"metrics.jsonl line {number}", MetricsLine))
-            except JsonError as error:
-                reason = str(error).partition(": ")[2]
-                notices.append(
-                    f"{folder}: metrics.jsonl line {number} is not JSON of one update, and "
-                    f"ignored ({reason})"
-                )
-    if not metrics:
-        notices.append(f"{folder}: no metrics.jsonl, its training curves are missing.")
-    if record.get("status") != "finished":
-        notices.append(
-            f"{folder}: the run is not finished (status {record.get('status')!r}, "
-            f"{record.get('updates', 0)} updates)."
-        )
-    frame = pd.DataFrame(metrics)
-    if not frame.empty and "update" in frame:
-        # A resumed run may have logged an update twice; the later line is the one that counts.
-        frame = frame.drop_duplicates("update", keep="last").sort_values("update")
-    row = row_from(record, source=str(folder))
-    return PretrainRun(
-        folder=folder,
-        record=record,
-        row=row,
-        metrics=frame,
-        held_out=_read_csv(folder / "held_out.csv"),
-    )
-
-
 def _read_probe(folder: Path, record: dict[str, Any], notices: list[str]) -> ProbeRun | None:
-    scores = _read_csv(folder / "scores.csv")
+    scores = read_table(folder / "scores.csv", **_TEXT)
     if scores.empty:
         notices.append(f"{folder}: left out, scores.csv is missing or empty (probe not finished?).")
         return None
@@ -230,22 +165,10 @@ def _read_probe(folder: Path, record: dict[str, Any], notices: list[str]) -> Pro
         rows=rows,
         corpora={str(entry["name"]): entry for entry in record.get("corpora") or []},
         scores=scores,
-        predictions=_read_csv(folder / "predictions.csv"),
-        folds=_read_csv(folder / "folds.csv"),
-        selection=_read_csv(folder / "selection.csv"),
+        predictions=read_table(folder / "predictions.csv", **_TEXT),
+        folds=read_table(folder / "folds.csv", **_TEXT),
+        selection=read_table(folder / "selection.csv", **_TEXT),
     )
-
-
-def _read_csv(file: Path) -> pd.DataFrame:
-    if not file.is_file() or file.stat().st_size == 0:
-        return pd.DataFrame()
-    check_end(file)
-    try:
-        return pd.read_csv(
-            file, dtype=_TEXT, keep_default_na=False, na_values={"value": ["", "nan"]}
-        )
-    except ValueError as error:
-        raise InputError(f"{file.name} cannot be read ({error})") from error
 
 
 def _refuse_repeats(rows: Iterable[Row]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.figures.palette import colours
+from reports.palette import colours
 from reports.read.records import ProbeRun, row_words
 from reports.read.scores import Grid
 from reports.table_data import Cell, Column, Line, Table

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reports.codes.knowledge import LABELS, Knowledge, units_words
 from reports.figures.drawing import INK, Drawing
-from reports.figures.palette import colours
+from reports.palette import colours
 from reports.read.records import Row, row_words
 
 SHUFFLED = "#b9bec4"

@@ -5,8 +5,9 @@ from functools import partial
 from probe.metrics import confusion
 from reports.figures.confusion import Panel, draw_matrices, side_of
 from reports.figures.drawing import Drawing
-from reports.fusion.read.comparable_runs import MfsnGrid, percent
+from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.runs import SEARCHED, TEC_ALONE
+from reports.words import percent
 
 HEADINGS = {TEC_ALONE: "Co-attention, TEC alone", SEARCHED: "MFSN"}
 

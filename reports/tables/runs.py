@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pretrain.objectives.known_rows import rules_in
-from reports.figures.palette import colours
+from reports.palette import colours
 from reports.read.health import COLLAPSED, findings
 from reports.read.records import PretrainRun, row_order
 from reports.table_data import Cell, Column, Line, Table
