@@ -42,7 +42,7 @@ F0, ENERGY, SPEAKER = "f0", "energy", "speaker"
 UTTERANCES = 6
 """Of each speaker, at most."""
 
-MIN_SPEAKERS, MIN_UTTERANCES = 8, 4
+MIN_SPEAKERS, MIN_UTTERANCES = 8, 6
 """Fewest speakers, and utterances of each, that can be divided twice."""
 
 VERSION = 1
