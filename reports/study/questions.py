@@ -84,7 +84,7 @@ def outcome(run: StudyRun) -> Outcome:
 
 def signed(value: float) -> str:
     """Returns UA as signed points."""
-    return f"{POINTS * value:+.1f}"
+    return f"{round(POINTS * value, 1) + 0.0:+.1f}"  # + 0.0: no minus before a zero
 
 
 def in_words(one: Finding) -> str:
