@@ -174,7 +174,10 @@ class ResolvedSettings:
             del run["held_out"]
         if not self.run.tuned:
             del run["tuned"]
-        return {**run, self.run.mode: dataclasses.asdict(self.objective)}
+        objective = dataclasses.asdict(self.objective)
+        for key in getattr(self.objective, "left_out", ()):
+            del objective[key]
+        return {**run, self.run.mode: objective}
 
     def compared(self) -> dict[str, Any]:
         """Returns the settings that all rows of one table must share, with dotted keys."""

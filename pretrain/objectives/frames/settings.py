@@ -106,6 +106,11 @@ class FramesSettings:
             )
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """Keys that a run does not write down, as those that knew nothing of them."""
+        return () if self.encoder else ("encoder", "layer")
+
+    @property
     def num_codes(self) -> int:
         """k; 0 where no centroid is asked for."""
         return 0 if self.target == "value" else self.num_centroids

@@ -49,3 +49,14 @@ def test_only_keys_of_the_optimizer_are_tuned(tiny_tree: SettingsTree) -> None:
     tiny_tree.put("tuned", ["training.updates"], "test")
     with pytest.raises(SettingsError, match=r"`tuned` must name keys of optimizer\.lr"):
         resolve(tiny_tree)
+
+
+def test_runs_on_log_mel_say_nothing_of_an_encoder_as_before_there_was_one(
+    tiny_tree: SettingsTree,
+) -> None:
+    tiny_tree.put("mode", "frames", "test")
+    written = resolve(tiny_tree).tree()["frames"]
+    assert not {"encoder", "layer"} & written.keys()
+    tiny_tree.put("frames.space", "encoder", "test")
+    tiny_tree.put("frames.encoder", "runs/a", "test")
+    assert resolve(tiny_tree).tree()["frames"]["layer"] == 3
