@@ -193,7 +193,7 @@ def _secondary(plans: Sequence["TablePlan"], secondary: Secondary) -> pd.DataFra
         for row in plan.rows:
             name = f"{row.row}, seed {row.seed}"
             found.append(secondary.of_encoder(row.folder, name).assign(row=row.row, seed=row.seed))
-    return pd.concat(found)
+    return pd.concat(found).round({"whole": 3, "part": 3})
 
 
 class StudiedRecord(Schema):
