@@ -21,7 +21,7 @@ from mfsn.data.fold_data import FoldData
 from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.segments import cut
 from mfsn.data.spectra import Spectra
-from mfsn.model.coattention import HeadSettings
+from mfsn.model.head_settings import HeadSettings
 from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype
 from mfsn.model.network import DerivedNetwork, Supernet

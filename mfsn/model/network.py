@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mfsn.data.fold_data import SegmentBatch
-from mfsn.model.coattention import CoAttentionHead, HeadSettings
+from mfsn.model.coattention import CoAttentionHead
 from mfsn.model.fusion_cells import (
     ChoiceCell,
     DerivedCell,
@@ -19,6 +19,7 @@ from mfsn.model.fusion_cells import (
     argmax_operations,
 )
 from mfsn.model.genotype import Genotype
+from mfsn.model.head_settings import HeadSettings
 from pretrain.model.encoder import seeded_weights
 
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]

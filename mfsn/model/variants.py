@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import nn
 
-from mfsn.model.coattention import HeadSettings
 from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype, all_structures
+from mfsn.model.head_settings import HeadSettings
 from mfsn.model.network import DerivedNetwork, DualStream, SingleStream, Supernet
 from mfsn.roles import CONTINUOUS, QUANTIZED, SEC, TEC
 

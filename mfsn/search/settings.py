@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from mfsn.data.head_inputs import FaultSettings, InputSettings
-from mfsn.model.coattention import HeadSettings
 from mfsn.model.fusion_cells import FusionSettings
+from mfsn.model.head_settings import HeadSettings
 from pretrain.config.files import SettingsTree, read_tree
 from pretrain.shared.checked_settings import settings, within
 
@@ -100,7 +100,7 @@ class MfsnSettings:
 
     def tree(self) -> dict[str, Any]:
         """Returns the settings as nested tables of plain values."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "head": self.head.tree()}
 
 
 def read_settings(files: Sequence[Path], overrides: Sequence[str]) -> MfsnSettings:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mfsn.data.fold_data import SegmentBatch
-from mfsn.model.coattention import HeadSettings
+from mfsn.model.head_settings import HeadSettings
 
 DIM = 8
 NUM_CLASSES = 4

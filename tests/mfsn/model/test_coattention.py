@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from mfsn.model.coattention import CoAttentionHead, HeadSettings, StreamAttention
+from mfsn.model.coattention import CoAttentionHead
+from mfsn.model.head_settings import HeadSettings
+from mfsn.model.poolings.acoustic_attention import StreamAttention
 from tests.mfsn.batches import DIM, HEAD, NUM_CLASSES, make_batch
 
 

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mfsn.data.fold_data import SegmentBatch
-from mfsn.model.coattention import HeadSettings
 from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype, all_structures
+from mfsn.model.head_settings import HeadSettings
 from mfsn.model.network import DerivedNetwork, DualStream, SingleStream, Supernet
 from mfsn.model.operations import OPERATIONS
 from tests.mfsn.batches import DIM, HEAD, NUM_CLASSES, make_batch, row, with_beyond

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from mfsn.data.fold_data import FoldData, SegmentBatch, halves_of, labels_of
-from mfsn.model.coattention import HeadSettings
 from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype
+from mfsn.model.head_settings import HeadSettings
 from mfsn.model.network import DerivedNetwork, Supernet
 from mfsn.model.operations import OPERATIONS
 from mfsn.search.epochs import OnEpoch, Training
