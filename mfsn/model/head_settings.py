@@ -57,8 +57,8 @@ class HeadSettings:
     """Dropout before every linear layer but the last."""
 
     frame_weights: Literal["relu", "softmax"] = "relu"
-    """What makes weights of scores in the pooling `coattention`: `relu`, or `softmax` over the valid
-    frames, which the public code has commented out."""
+    """What makes weights of scores in the pooling `coattention`: `relu`, or `softmax` over the
+    valid frames, which the public code has commented out."""
 
     pooling: Literal["coattention", "content", "max_mean"] = "coattention"
     """What makes one vector of a stream's frames. `coattention`: a sum, weighted by spectrogram and
