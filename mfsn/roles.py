@@ -1,4 +1,4 @@
-"""What the encoders of a command are for. Reports share it: no torch."""
+"""What the encoders of a command are for, and what heads are called. Reports share it: no torch."""
 
 TEC, SEC = "tec", "sec"
 QUANTIZED, CONTINUOUS = "sec-quantized", "sec-continuous"
@@ -7,3 +7,6 @@ QUANTIZED, CONTINUOUS = "sec-quantized", "sec-continuous"
 TEC_CONTENT = "textual-related emotional content"
 SEC_CONTENT = "speech-related emotional content"
 """What the letters stand for (paper, section 1)."""
+
+HEADS = {"coattention": "Co-attention", "content": "content head", "max_mean": "max-mean head"}
+"""Words for the poolings of the emotion head (`head.pooling`); the first is the paper's."""

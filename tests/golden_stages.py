@@ -21,9 +21,9 @@ from mfsn.data.fold_data import FoldData
 from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.segments import cut
 from mfsn.data.spectra import Spectra
-from mfsn.model.head_settings import HeadSettings
 from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype
+from mfsn.model.head_settings import HeadSettings
 from mfsn.model.network import DerivedNetwork, Supernet
 from mfsn.search.epochs import Training
 from mfsn.search.fit import fit

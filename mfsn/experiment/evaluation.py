@@ -80,7 +80,8 @@ def prepare_evaluation(
     experiment = Experiment(
         corpus=corpus,
         variants={
-            entry["name"]: make_variant(entry["name"], entry["sec"]) for entry in run["variants"]
+            entry["name"]: make_variant(entry["name"], entry["sec"], settings.head.pooling)
+            for entry in run["variants"]
         },
         encoders=load_encoders(described, place),
         settings=settings,

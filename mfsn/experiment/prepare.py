@@ -17,6 +17,7 @@ from mfsn.data.streams import load_frame_encoder
 from mfsn.experiment.encoders import Described, check_modes, describe_encoder, doubts
 from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.given_structures import read_found, read_given
+from mfsn.experiment.known_answer import oracle_of
 from mfsn.experiment.precision import choose_for_fit, say_precision, with_precision
 from mfsn.experiment.run_folder import OPERATION_NAMES, FusionRunFolder
 from mfsn.experiment.tasks import FusionTask, list_tasks, speaks_for_all
@@ -96,6 +97,7 @@ def describe(
             MATMUL_PRECISION: torch.get_float32_matmul_precision(),
         },
         "corpus": experiment.corpus.described,
+        "oracle": oracle_of(experiment.corpus),
         "encoders": described,
         "levels": list(experiment.levels),
         OPERATION_NAMES: list(OPERATIONS),
@@ -175,7 +177,7 @@ def prepare(
         names, sec = ABLATION, CONTINUOUS
     elif request.action != "train":
         names = ({"search": MFSN, "exhaust": EXHAUST}[request.action],)
-    variants = [make_variant(name, sec) for name in names]
+    variants = [make_variant(name, sec, settings.head.pooling) for name in names]
     described = {role: describe_encoder(path, role) for role, path in request.encoders.items()}
     check_modes(described)
     warnings = doubts(described)

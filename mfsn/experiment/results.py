@@ -87,6 +87,9 @@ NUMBERS = (
 UTTERANCES = ("id", "speaker", "session", "audio_hash")
 """Columns of utterances.csv, whose last one reports do without."""
 
+WORDS = ("id", "word_emotion")
+"""Columns of words.csv, which runs on the synthetic corpus have: what the words express."""
+
 OF_TASKS = ("predictions", "epochs", "alpha", "levels", "structures", "exhaustive")
 """Tables that are joined from the tasks' own."""
 

@@ -9,6 +9,7 @@ from shutil import rmtree
 from typing import Any, TextIO
 
 from mfsn.data.corpus import EmotionCorpus
+from mfsn.experiment.known_answer import words_of
 from mfsn.experiment.results import (
     COLUMNS,
     FAILED,
@@ -170,7 +171,9 @@ class FusionRunFolder:
                 folds = corpus.folds[corpus.folds["fold"].isin(run["folds"])]
                 results = merge(self.path, [(task.names, task.folder) for task in tasks], folds)
                 write_table(self.path / "utterances.csv", corpus.table[list(UTTERANCES)])
-                written = [f"{name}.csv" for name in (*COLUMNS, "utterances")]
+                if (words := words_of(corpus)) is not None:
+                    write_table(self.path / "words.csv", words)
+                written = [f"{name}.csv" for name in (*COLUMNS, "utterances", "words")]
                 there = [name for name in written if (self.path / name).is_file()]
                 parameters = {result["variant"]: result.get("parameters", 0) for result in results}
                 run |= {

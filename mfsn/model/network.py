@@ -27,7 +27,7 @@ Step = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class SingleStream(nn.Module):
-    """The Co-attention baseline: the last layer of one encoder straight to the head."""
+    """The baseline: the last layer of one encoder straight to the head (Co-attention)."""
 
     def __init__(
         self, *, which: str, dim: int, num_classes: int, head: HeadSettings, seed: int

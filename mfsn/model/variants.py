@@ -10,7 +10,7 @@ from mfsn.model.fusion_cells import FusionSettings
 from mfsn.model.genotype import Genotype, all_structures
 from mfsn.model.head_settings import HeadSettings
 from mfsn.model.network import DerivedNetwork, DualStream, SingleStream, Supernet
-from mfsn.roles import CONTINUOUS, QUANTIZED, SEC, TEC
+from mfsn.roles import CONTINUOUS, HEADS, QUANTIZED, SEC, TEC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,28 +49,29 @@ class Variant:
 MFSN, BOTH, DERIVED, EXHAUST = "mfsn", "both", "derived", "exhaust"
 
 LABELS = {
-    TEC: "TEC only (Co-attention)",
-    SEC: "SEC only (Co-attention)",
-    QUANTIZED: "SEC quantized, no TEC (Co-attention)",
-    CONTINUOUS: "SEC continuous, no TEC (Co-attention)",
+    TEC: "TEC only",
+    SEC: "SEC only",
+    QUANTIZED: "SEC quantized, no TEC",
+    CONTINUOUS: "SEC continuous, no TEC",
     BOTH: "TEC and SEC, without search",
     MFSN: "TEC and SEC, with search (MFSN)",
     DERIVED: "a given structure, from scratch",
     EXHAUST: "every structure, from scratch",
 }
-"""Names of all variants. A role of an encoder stands for Co-attention on it alone, `both` for two
+"""Names of all variants. A role of an encoder stands for the head on it alone, `both` for two
 streams straight to the head."""
 
 ABLATION = (TEC, QUANTIZED, CONTINUOUS, BOTH, MFSN)
 """The rows of the paper's Table 5, and TEC alone beside."""
 
 
-def make_variant(name: str, sec: str = SEC) -> Variant:
-    """Returns the variant `name`; where it has two streams, its SEC encoder has the role `sec`."""
+def make_variant(name: str, sec: str = SEC, pooling: str = "coattention") -> Variant:
+    """Returns the variant `name`; where it has two streams, its SEC encoder has the role `sec`.
+    The label of one stream names the head, by its `pooling`."""
     alone = name if name in (TEC, SEC, QUANTIZED, CONTINUOUS) else ""
     return Variant(
         name=name,
-        label=LABELS[name],
+        label=LABELS[name] + (f" ({HEADS[pooling]})" if alone else ""),
         tec=TEC if alone in ("", TEC) else "",
         sec="" if alone == TEC else alone or sec,
         search=name == MFSN,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.figures.drawing import Drawing, SavedFigure
+from reports.fusion.contradicted import contradicted_table
 from reports.fusion.differences import difference_table
 from reports.fusion.encoders import encoder_table
 from reports.fusion.evidence import evidence
@@ -41,6 +42,9 @@ class FusionSection:
     sentences: Sequence[str]
     ablation: Table | None
     differences: Table | None
+    contradicted: Table | None
+    """Whom the networks follow where the words contradict the voice, of the synthetic corpus."""
+
     encoders: Table
     found: Table | None
     exhaustive: Table | None
@@ -53,7 +57,14 @@ class FusionSection:
 
     @property
     def tables(self) -> list[Table]:
-        found = (self.ablation, self.differences, self.encoders, self.found, self.exhaustive)
+        found = (
+            self.ablation,
+            self.differences,
+            self.contradicted,
+            self.encoders,
+            self.found,
+            self.exhaustive,
+        )
         return [table for table in found if table is not None]
 
 
@@ -115,6 +126,7 @@ def fusion(
                 if grid.variants
                 else None,
                 differences=difference_table(grid, found[grid.slug], marks),
+                contradicted=contradicted_table(grid, marks),
                 encoders=_noted(encoder_table(grid, ill), told),
                 found=search_table(grid, searched) if searched else None,
                 exhaustive=exhaustive_table(grid, checked) if checked else None,

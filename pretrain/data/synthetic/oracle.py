@@ -47,6 +47,16 @@ class OracleScores:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class OnContradicted:
+    """What a listener answers where the words express another emotion than the voice, shares."""
+
+    right: float
+    """Follows the voice, which the label does."""
+
+    follows_words: float
+
+
 def word_probabilities(settings: SyntheticSettings) -> Array:
     """Returns p(contradicted, word emotion | emotion), (C emotions, 2, C word emotions)."""
     table = np.zeros((len(EMOTIONS), len(CASES), len(EMOTIONS)))
@@ -79,18 +89,39 @@ def voice_densities(prosody: Array) -> Array:
 @cache
 def oracle(settings: SyntheticSettings) -> OracleScores:
     """Scores the best possible listener by simulation; always the same for the same settings."""
+    truth, _, given = _listeners(settings)
+    return OracleScores(**{name: unweighted_accuracy(truth, one) for name, one in given.items()})
+
+
+def on_contradicted(settings: SyntheticSettings) -> dict[str, OnContradicted]:
+    """Returns what the listeners `words`, `voice` and `both` answer to contradicted utterances, by
+    the same simulation."""
+    truth, said, given = _listeners(settings)
+    contradicted = (said != truth) & (said != EMOTIONS.index("neutral"))
+    answers = {name: scores.argmax(axis=1)[contradicted] for name, scores in given.items()}
+    return {
+        name: OnContradicted(
+            right=float((answer == truth[contradicted]).mean()),
+            follows_words=float((answer == said[contradicted]).mean()),
+        )
+        for name, answer in answers.items()
+    }
+
+
+@cache
+def _listeners(settings: SyntheticSettings) -> tuple[Indices, Indices, dict[str, Array]]:
+    """Returns emotion (N,) and word emotion (N,) of drawn utterances, and the scores (N, C) that
+    each listener gives them."""
     words = word_probabilities(settings)  # (C, 2, C)
     truth, said, prosody = trials(words)
     voice = voice_densities(prosody)  # (N, C, 2)
     case = words.sum(axis=2)  # (C, 2): p(contradicted | emotion)
-    given_words = words[:, :, said].sum(axis=1).T  # (N, C)
-    given_voice = (voice * case).sum(axis=2)
-    given_both = np.einsum("nck,ckn->nc", voice, words[:, :, said])
-    return OracleScores(
-        words=unweighted_accuracy(truth, given_words),
-        voice=unweighted_accuracy(truth, given_voice),
-        both=unweighted_accuracy(truth, given_both),
-    )
+    given = {
+        "words": words[:, :, said].sum(axis=1).T,
+        "voice": (voice * case).sum(axis=2),
+        "both": np.einsum("nck,ckn->nc", voice, words[:, :, said]),
+    }
+    return truth, said, given
 
 
 def trials(words: Array) -> tuple[Indices, Indices, Array]:

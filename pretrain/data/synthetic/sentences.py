@@ -4,6 +4,7 @@ What tells the emotion is one word or phrase out of some twenty per category; it
 sentences. Whom and what a sentence is about is the same for all categories and tells nothing.
 """
 
+import re
 from functools import cache
 
 import numpy as np
@@ -79,6 +80,24 @@ def sentence(emotion: str, number: int) -> str:
         topic=TOPIC[topic],
         when=WHEN[when],
     )
+
+
+def word_emotion(text: str) -> str:
+    """Returns the emotion that a sentence of this lexicon is worded for.
+
+    Raises:
+        InputError: It is none of them.
+    """
+    found = [emotion for emotion, pattern in _SAID.items() if pattern.search(text)]
+    if len(found) != 1:
+        raise InputError(f"{text!r} is no sentence of the synthetic corpus: make the corpus again.")
+    return found[0]
+
+
+_SAID = {
+    emotion: re.compile(rf"\b(?:am|are|is) (?:really |still )?(?:{'|'.join(phrases)})(?= |\.)")
+    for emotion, phrases in FEELING.items()
+}
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mfsn.experiment.results import COLUMNS, DEV, NOT_NEEDED, NUMBERS, OPTIMISTIC, UTTERANCES
+from mfsn.experiment.results import COLUMNS, DEV, NOT_NEEDED, NUMBERS, OPTIMISTIC, UTTERANCES, WORDS
 from reports.fusion.read.runs import LEVELS, MfsnRun, Variant
 from reports.read.csv_tables import read_table
 
@@ -16,6 +16,7 @@ NEEDED = {
         for name, columns in COLUMNS.items()
     },
     "utterances": UTTERANCES[:-1],
+    "words": WORDS,
 }
 """Columns of every file that it is of no use without."""
 

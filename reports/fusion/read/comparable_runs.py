@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from mfsn.roles import HEADS
 from reports.fusion.read.runs import DEV, MfsnRun, Variant
 from reports.read.scores import corpus_words, protocol_words
 
@@ -40,7 +41,13 @@ class MfsnGrid:
     def title(self) -> str:
         words = f"{self.corpus}, {protocol_words(self.first.protocol)}"
         words += f", {self.folds_words}" if self.is_partial else ""
+        words += f", {self.head}"
         return words + (f" ({self.first.folder.name})" if self.marked else "")
+
+    @property
+    def head(self) -> str:
+        """The head's name: all runs of one table have the same."""
+        return HEADS.get(self.first.pooling, self.first.pooling)
 
     @property
     def num_folds(self) -> int:

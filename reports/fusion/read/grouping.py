@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from reports.fusion.read.comparable_runs import MfsnGrid
-from reports.fusion.read.runs import MfsnRun
+from reports.fusion.read.runs import PAPERS_HEAD, MfsnRun
 from reports.fusion.read.same_encoders import same_encoders
 from reports.read.scores import slug
 
@@ -44,7 +44,8 @@ def mfsn_grids(runs: Sequence[MfsnRun], notices: list[str]) -> list[MfsnGrid]:
     found: dict[str, MfsnGrid] = {}
     for group, title in zip(groups, titles, strict=True):
         marked = titles.count(title) > 1
-        name = slug("-".join([*title, group[0].folder.name] if marked else title))
+        words = [*title, group[0].folder.name] if marked else title
+        name = slug("-".join(word for word in words if word != PAPERS_HEAD))
         while name in found:
             name += "-again"
         found[name] = MfsnGrid(runs=tuple(group), slug=name, marked=marked)
@@ -56,12 +57,12 @@ def mfsn_grids(runs: Sequence[MfsnRun], notices: list[str]) -> list[MfsnGrid]:
     return list(found.values())
 
 
-def _title(run: MfsnRun) -> tuple[str, str]:
-    return str(run.corpus.get("name")), run.protocol
+def _title(run: MfsnRun) -> tuple[str, str, str]:
+    return str(run.corpus.get("name")), run.protocol, run.pooling
 
 
 def _same_data(a: MfsnRun, b: MfsnRun) -> bool:
-    """Same corpus, protocol and faults, and the same encoders in the same places."""
+    """Same corpus, protocol, head and faults, and the same encoders in the same places."""
     return (
         _title(a) == _title(b)
         and a.corpus.get("table_hash") == b.corpus.get("table_hash")

@@ -9,9 +9,13 @@ import pandas as pd
 
 from mfsn.experiment.results import DEV as DEV
 from mfsn.experiment.results import OPTIMISTIC as OPTIMISTIC
+from mfsn.roles import HEADS
 
 LEVELS = ("early", "middle", "last")
 """Levels of the SEC encoder, from low to high."""
+
+PAPERS_HEAD = next(iter(HEADS))
+"""The pooling of runs that do not say theirs."""
 
 SEARCHED = "mfsn"
 """The variant that every other one is compared with."""
@@ -56,6 +60,12 @@ class MfsnRun:
     @property
     def protocol(self) -> str:
         return str(self.record.get("protocol") or "")
+
+    @property
+    def pooling(self) -> str:
+        """How its head pools frames; runs that say nothing have the paper's."""
+        head = (self.record.get("settings") or {}).get("head") or {}
+        return str(head.get("pooling") or PAPERS_HEAD)
 
     @property
     def encoders(self) -> Mapping[str, Mapping[str, Any]]:

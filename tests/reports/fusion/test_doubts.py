@@ -77,7 +77,7 @@ def test_some_of_the_folds_are_called_so_wherever_numbers_stand(tmp_path: Path, 
 
     edit(folder, more)
     grid, found = shown(folder)
-    assert grid.title.endswith("leave one speaker out, 10 of 18 folds")
+    assert grid.title.endswith("leave one speaker out, 10 of 18 folds, Co-attention")
     ours = [line for line in found.table_1.lines if line.cells["source"].text == "measured"]
     assert {(x.cells["folds"].text, x.cells["folds"].flag) for x in ours} == {
         ("10 of 18 folds", "not all")
