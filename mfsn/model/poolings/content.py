@@ -15,7 +15,8 @@ from mfsn.model.head_settings import HeadSettings
 
 
 class ContentAttention(nn.Module):
-    """Sums the values of one stream over frames by weights that its own keys give."""
+    """Sums the values of one stream over frames by weights that its own keys give. Dropout takes a
+    dimension from all frames at once."""
 
     def __init__(self, dim: int, num_frames: int, settings: HeadSettings) -> None:
         super().__init__()
@@ -30,7 +31,7 @@ class ContentAttention(nn.Module):
 
         At least one frame of every row must be valid.
         """
-        inputs_BTD = self.dropout(states)
+        inputs_BTD = states * self.dropout(torch.ones_like(states[:, :1]))
         scores_BTS = self.score(torch.tanh(self.key(inputs_BTD)))
         lowest = torch.finfo(scores_BTS.dtype).min
         weights_BTS = scores_BTS.masked_fill(~valid[:, :, None], lowest).softmax(dim=1)

@@ -13,7 +13,8 @@ from mfsn.model.head_settings import HeadSettings
 
 
 class MaxMean(nn.Module):
-    """Maximum and mean of the values of one stream."""
+    """Maximum and mean of the values of one stream. Dropout takes a dimension from all frames at
+    once: what is left in one of them, the maximum would find."""
 
     def __init__(self, dim: int, num_frames: int, settings: HeadSettings) -> None:
         super().__init__()
@@ -24,7 +25,8 @@ class MaxMean(nn.Module):
     def forward(self, acoustic: Tensor, states: Tensor, valid: Tensor) -> Tensor:
         """Maps `states` (B, T, D) and `valid` (B, T) to (B, 2 S), the maximum first; `acoustic`
         says nothing here."""
-        values_BTS = F.relu(self.linear(self.dropout(states)))
+        kept_B1D = self.dropout(torch.ones_like(states[:, :1]))
+        values_BTS = F.relu(self.linear(states * kept_B1D))
         # No value is below 0, so that a frame beyond is never the largest.
         values_BTS = values_BTS.masked_fill(~valid[:, :, None], 0.0)
         number_B1 = valid.sum(dim=1, keepdim=True).clamp(min=1)
