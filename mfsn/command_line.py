@@ -60,6 +60,12 @@ ACTIONS = {
         "      --corpus emodb=/data/emodb --fold 03 --fold 08 --search runs/mfsn "
         "--out runs/exhaust",
     ),
+    "study": (
+        "run a registered study: the ablation with every head that its file names",
+        "python mfsn/run.py study --study configs/study/fusion.toml --tec runs/ctc \\\n"
+        "      --sec-quantized runs/quantized-g4v8 --sec-continuous runs/continuous-k4 \\\n"
+        "      --corpus synthetic:hours=2,seed=0,part=probe --out runs/fusion",
+    ),
 }
 """What each action does, and an example."""
 
@@ -72,6 +78,7 @@ HELP = {
     "variant": "Co-attention on one encoder alone, or both encoders straight to the head",
     "genotype": "a structure, as JSON",
     "run": "a finished run folder of MFSN",
+    "study": "its TOML file, which says heads, settings, protocol, folds, seeds and questions",
     "search": "run folder of a search: mark what it found in the same fold and seed",
     "out": "run folder",
     "heard": "look for test recordings in the encoders' training corpora by hash only",
@@ -96,6 +103,7 @@ OF_ACTION = {
     "evaluate": (),
     "ablate": (TEC, QUANTIZED, CONTINUOUS),
     "exhaust": (TEC, SEC),
+    "study": (TEC, QUANTIZED, CONTINUOUS),
 }
 """Encoders that each action takes."""
 
@@ -126,6 +134,9 @@ class FusionRequest:
 
     search: Path | None = None
     """Of `exhaust`: the run folder of the search that is judged."""
+
+    study: Path | None = None
+    """Of `study`: its file, which says what is left to others here."""
 
     protocol: str = "speaker"
     seeds: tuple[int, ...] = (0,)
@@ -190,14 +201,17 @@ def _add_arguments(parser: argparse.ArgumentParser, action: str) -> None:
     add_columns_argument(parser)
     add("--out", required=True, type=Path, metavar="DIR", help=HELP["out"])
     add("--no-fingerprints", dest="fingerprints", action="store_false", help=HELP["heard"])
-    if action == "evaluate":
+    if action == "study":
+        add("--study", type=Path, required=True, metavar="FILE", help=HELP["study"])
+    if action != "evaluate":
+        add("--jobs", type=int, metavar="N", help=HELP["jobs"])
+    if action in ("evaluate", "study"):
         return
     add("--protocol", metavar="PROTOCOL", help=HELP["protocol"])
     add("--seed", dest="seeds", action="append", type=int, metavar="N", help=HELP["seed"])
     add("--fold", dest="folds", action="append", metavar="NAME", help=HELP["fold"])
     add("--config", type=Path, action="append", metavar="FILE", help=HELP["config"])
     add("--set", dest="overrides", action="append", metavar="KEY=VALUE", help=HELP["set"])
-    add("--jobs", type=int, metavar="N", help=HELP["jobs"])
     if action != "exhaust":  # whose rows are scored at the epoch that the dev part chose only
         add("--optimistic", action="store_true", help=HELP["optimistic"])
 

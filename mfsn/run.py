@@ -12,6 +12,11 @@ def run(arguments: Sequence[str]) -> None:
     """Does what the command line asks for; processes that help get the same `arguments`."""
     parsed = parse(arguments)
     # Heavy imports come after the command line is known to be right.
+    if parsed.action == "study":
+        from mfsn.study.run_study import run_study
+
+        run_study(parsed)
+        return
     from mfsn.experiment.execute import execute
 
     execute(parsed, arguments)

@@ -28,6 +28,8 @@ MAY_IMPORT = {
         "probe.study.study_file",
         "mfsn.experiment.results",
         "mfsn.roles",
+        "mfsn.study.study_columns",
+        "mfsn.study.study_file",
         "pretrain.shared.command_line",
         "pretrain.shared.errors",
         "pretrain.shared.json_files",
@@ -43,6 +45,7 @@ WITHIN_MFSN = {
     "model": ("model", "data"),
     "search": ("search", "model", "data"),
     "experiment": ("experiment", "search", "model", "data", "command_line"),
+    "study": ("study", "experiment", "search", "model", "data", "command_line"),
     "command_line": ("command_line",),
 }
 """Whom of MFSN each of its folders may import; all know the roles of encoders."""

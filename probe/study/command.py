@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from pretrain.config.command_line import PRETRAINING_CORPUS
 from pretrain.data.tables.columns import add_columns_argument
-from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.command_line import MOST_JOBS
-from pretrain.shared.errors import CommandLineError, InputError
+from pretrain.shared.errors import CommandLineError
 from pretrain.shared.paths import PROJECT
-from probe.study.study_file import REGISTERED, Study, differences, read_study
+from probe.study.study_file import Study, read_study, register
 
 if TYPE_CHECKING:
     from probe.whole_table.plan import TablePlan
@@ -98,7 +97,7 @@ def run_study(
     folder = request.runs / "study"
     _check_corpora(study, request.corpus)
     if not request.dry_run:
-        _register(study, request.study, folder)
+        register(study, request.study, folder, "--runs")
     plans = []
     secondary = None
     for seed in study.rows.seeds:
@@ -148,20 +147,4 @@ def _check_corpora(study: Study, specs: Sequence[str]) -> None:
         raise CommandLineError(
             f"--corpus must be given for {', '.join(study.probing.corpora)}, as the study says, "
             f"but is for {', '.join(given)} instead."
-        )
-
-
-def _register(study: Study, file: Path, folder: Path) -> None:
-    """Keeps the file at the first start, and refuses another one later."""
-    kept = folder / REGISTERED
-    if not kept.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_text(kept, file.read_text(encoding="utf-8"))
-        return
-    before = read_study(kept)
-    if before.hash != study.hash:
-        raise InputError(
-            f"{file}: has changed since this study was started (as it was: {kept}):\n  "
-            + "\n  ".join(differences(before, study))
-            + "\nSet it back, or register another study under another --runs."
         )

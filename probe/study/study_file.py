@@ -1,10 +1,11 @@
 """A study as it was registered: what is run and asked, fixed before there are results. No torch."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from pretrain.shared.atomic_files import replace_text
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import hash_of
 from pretrain.shared.toml_files import parse_toml
@@ -19,6 +20,18 @@ class Part(BaseModel):
     """A table of the file: unknown keys are refused, and so are values of another type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class RegisteredFile(Part):
+    """A whole study file, of whatever kind."""
+
+    @property
+    def hash(self) -> str:
+        """Of all that it says; comments are free."""
+        return hash_of(self.model_dump(mode="json"))
+
+
+StudyT = TypeVar("StudyT", bound=RegisteredFile)
 
 
 class Rows(Part):
@@ -95,8 +108,8 @@ class Gate(Part):
     control: Name
 
 
-class Study(Part):
-    """A whole study file."""
+class Study(RegisteredFile):
+    """A study of pre-trained rows."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")]
     question: Annotated[str, Field(min_length=1, max_length=300)]
@@ -132,11 +145,6 @@ class Study(Part):
             *(self.rows.controls if seed in self.rows.control_seeds else ()),
         ]
 
-    @property
-    def hash(self) -> str:
-        """Of all that it says; comments are free."""
-        return hash_of(self.model_dump(mode="json"))
-
 
 REGISTERED = "study.toml"
 """In the study's folder: the file as it was at the first start."""
@@ -146,7 +154,17 @@ UNTRAINED = "untrained"
 
 
 def read_study(path: Path) -> Study:
-    """Reads a study file.
+    """Reads a study file; raises as `read_registered`."""
+    return read_registered(path, Study)
+
+
+def study_of(content: dict[str, Any], place: str) -> Study:
+    """Returns the study that plain values describe; raises as `read_registered`."""
+    return registered_of(content, place, Study)
+
+
+def read_registered(path: Path, kind: type[StudyT]) -> StudyT:
+    """Reads the file of a study of this kind.
 
     Raises:
         InputError: It cannot be read, or says what no study can; every fault is named.
@@ -155,13 +173,13 @@ def read_study(path: Path) -> Study:
         content = parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a study: {error}") from error
-    return study_of(content, str(path))
+    return registered_of(content, str(path), kind)
 
 
-def study_of(content: dict[str, Any], place: str) -> Study:
-    """Returns the study that plain values describe; raises as `read_study`."""
+def registered_of(content: dict[str, Any], place: str, kind: type[StudyT]) -> StudyT:
+    """Returns the study that plain values describe; raises as `read_registered`."""
     try:
-        return Study.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         faults = [
             f"  {'.'.join(map(str, fault['loc'])) or 'the study'}: {fault['msg']}"
@@ -170,7 +188,33 @@ def study_of(content: dict[str, Any], place: str) -> Study:
         raise InputError(f"{place}: is no study:\n" + "\n".join(faults)) from error
 
 
-def differences(before: Study, now: Study) -> list[str]:
+def register(study: RegisteredFile, file: Path, folder: Path, option: str) -> None:
+    """Keeps the file of a study in its folder at the first start, and refuses another one later.
+
+    Args:
+        study: What it says.
+        file: Where it was read.
+        folder: Of the study's results.
+        option: Of the command line, by which another folder is given.
+
+    Raises:
+        InputError: The file has changed since.
+    """
+    kept = folder / REGISTERED
+    if not kept.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_text(kept, file.read_text(encoding="utf-8"))
+        return
+    before = read_registered(kept, type(study))
+    if before.hash != study.hash:
+        raise InputError(
+            f"{file}: has changed since this study was started (as it was: {kept}):\n  "
+            + "\n  ".join(differences(before, study))
+            + f"\nSet it back, or register another study under another {option}."
+        )
+
+
+def differences(before: RegisteredFile, now: RegisteredFile) -> list[str]:
     """Returns what changed, a sentence for each table of the file."""
     old, new = before.model_dump(mode="json"), now.model_dump(mode="json")
     return [f"{key}: {old[key]!r}, now {new[key]!r}" for key in new if old[key] != new[key]]

@@ -1,0 +1,152 @@
+"""The folder of a study of fusion: what its page is made from, small enough to be kept with the
+project. Written after every seed."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from mfsn.command_line import FusionRequest
+from mfsn.experiment.compute_task import load_network
+from mfsn.experiment.experiment import Experiment, VariantOnFold
+from mfsn.experiment.prepare import Place, prepare
+from mfsn.experiment.results import DEV, CompleteRecord, read_run, read_table
+from mfsn.experiment.tasks import FusionTask
+from mfsn.model.genotype import Genotype
+from mfsn.study.study_columns import COLUMNS, FORMAT, KIND
+from mfsn.study.study_file import FusionStudy
+from mfsn.study.trace import trace
+from pretrain.data.synthetic.sentences import word_emotion
+from pretrain.engine.provenance import command_line, git_state, package_versions
+from pretrain.shared.atomic_files import replaced_folder
+from pretrain.shared.json_files import FILES, digests_of
+from pretrain.shared.run_record import RUN_FILE
+from probe.results import write_csv
+from probe.study.study_file import REGISTERED
+
+
+def write_study(folder: Path, study: FusionStudy, runs: Mapping[str, FusionRequest]) -> None:
+    """Writes what the finished seeds have come to.
+
+    Args:
+        folder: Holds the registered file.
+        study: What it says.
+        runs: The finished ablation of every head.
+    """
+    records = {head: read_run(request.out, CompleteRecord) for head, request in runs.items()}
+    frames = {
+        "counts": pd.concat([_counts(head, request.out) for head, request in runs.items()]),
+        "structures": _joined(runs, "structures"),
+        "alpha": _joined(runs, "epochs"),
+        "trace": pd.DataFrame(
+            [line for head, request in runs.items() for line in _trace(folder, head, request)]
+        ),
+    }
+    first = next(iter(records.values()))
+    record: dict[str, Any] = {
+        "kind": KIND,
+        "format": FORMAT,
+        "status": "finished",
+        "name": study.name,
+        "study": study.model_dump(mode="json"),
+        "hashes": {"study": study.hash},
+        "seeds": first["seeds"],
+        "oracle": first.get("oracle") or {},
+        "corpus": {
+            key: first["corpus"][key]
+            for key in ("name", "num_utterances", "speakers", "hours", "synthetic", "table_hash")
+        },
+        "encoders": {
+            role: {key: entry.get(key) for key in KEPT_OF_ENCODERS}
+            for role, entry in first["encoders"].items()
+        },
+        "warnings": first.get("warnings") or [],
+        "seconds": {head: one["seconds"] for head, one in records.items()},
+        "settings": first["settings"],
+        "command": command_line(),
+        "packages": package_versions(),
+        "git": git_state(),
+    }
+    registered = (folder / REGISTERED).read_text(encoding="utf-8")
+    with replaced_folder(folder) as beside:
+        for name, frame in frames.items():
+            write_csv(beside / f"{name}.csv", frame[list(COLUMNS[name])])
+        (beside / REGISTERED).write_text(registered, encoding="utf-8")
+        record[FILES] = digests_of(beside, [f"{name}.csv" for name in frames])
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+        (beside / RUN_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+KEPT_OF_ENCODERS = ("name", "mode", "finetuned", "cer", "constant_cer", "hashes", "health")
+
+
+def _counts(head: str, run: Path) -> pd.DataFrame:
+    """Returns right answers, and those that follow the words, by speaker and class."""
+    tested = read_table(run / "predictions.csv")
+    tested = tested[tested["selection"] == DEV]
+    words = run / "words.csv"
+    said = read_table(words).set_index("id")["word_emotion"] if words.is_file() else pd.Series()
+    word = tested["id"].map(said).fillna("").astype(str)
+    against = ~word.isin(["", "neutral"]) & (word != tested["target"])
+    counted = (
+        tested.assign(
+            right=(tested["target"] == tested["prediction"]).astype(int),
+            follows_words=((word == tested["prediction"]) & (word != "")).astype(int),
+            contradicted=against.astype(int),
+        )
+        .groupby(["variant", "seed", "speaker", "target", "contradicted"])
+        .agg(
+            utterances=("right", "size"),
+            right=("right", "sum"),
+            follows_words=("follows_words", "sum"),
+        )
+        .reset_index()
+        .rename(columns={"variant": "network", "target": "emotion"})
+    )
+    return counted.assign(head=head)
+
+
+def _joined(runs: Mapping[str, FusionRequest], name: str) -> pd.DataFrame:
+    """Returns a table of what searched, of all heads together."""
+    frames = [
+        read_table(request.out / f"{name}.csv").assign(head=head) for head, request in runs.items()
+    ]
+    frame = pd.concat(frames, ignore_index=True)
+    return frame[frame["phase"] == "search"] if "phase" in frame else frame
+
+
+def _trace(folder: Path, head: str, request: FusionRequest) -> list[dict[str, object]]:
+    """Returns what was traced before, or traces the saved networks of the first seed."""
+    kept = folder / "trace.csv"
+    if kept.is_file():
+        before = read_table(kept)
+        if len(own := before[before["head"] == head]):
+            return [{str(k): v for k, v in line.items()} for line in own.to_dict("records")]
+    experiment, tasks, _, _ = prepare(request, Place(device=torch.device("cpu"), num_processes=1))
+    lines = []
+    for task in tasks:
+        if task.seed == request.seeds[0]:
+            print(f"  tracing {task}", flush=True)
+            found = {"head": head, "network": task.variant, "seed": task.seed, "fold": task.fold}
+            lines += [{**found, **line} for line in traced(task, experiment)]
+    return lines
+
+
+def traced(task: FusionTask, experiment: Experiment) -> list[dict[str, object]]:
+    """Traces one saved network."""
+    variant = experiment.variants[task.variant]
+    file = task.folder / "genotype.json"
+    genotype = Genotype.load(file) if file.is_file() else None
+    network = experiment.networks.make(variant, task.seed, genotype)
+    streams = experiment.streams_of(variant)
+    bins = load_network(task.folder, network, streams)
+    fold = VariantOnFold(task, experiment, streams=streams, bins=bins)
+    table, classes = experiment.corpus.table, list(experiment.corpus.classes)
+    labels = {"emotion": np.array([classes.index(name) for name in table["emotion"]])}
+    if experiment.corpus.described["synthetic"]:
+        labels["words"] = np.array([classes.index(word_emotion(text)) for text in table["text"]])
+    return trace(fold, network.to(experiment.device), labels)

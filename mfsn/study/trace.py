@@ -1,0 +1,145 @@
+"""Where a network loses what its encoders know: the same linear probe at every place on the way.
+
+The places are the encoders' states, what enters the head (text after the fusion, and speech), what
+the head makes of the frames (pooled), of spectrogram and MFCC, and its last layer before the
+classes. Frames count by maximum and mean, an utterance by the mean over its segments. The probe is
+ridge classification, fitted on the fold's training part; its strength is chosen on the dev part. It
+is asked for what the words express and for the emotion, which is the voice's.
+
+Not specified by the paper. Shapes: B segments, U utterances, T frames, D dimensions, F features.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.linear_model import RidgeClassifier
+from torch import Tensor, nn
+
+from mfsn.data.fold_data import IntArray, SegmentBatch, in_batches
+from mfsn.experiment.experiment import VariantOnFold
+from mfsn.model.coattention import CoAttentionHead
+from probe.metrics import ua
+
+TEC_STATES, SEC_STATES = "TEC states", "SEC states"
+TEXT, SPEECH = "text at the head", "speech at the head"
+POOLED, ACOUSTIC, LAST = "pooled", "spectrogram and MFCC", "last layer"
+PLACES = (TEC_STATES, SEC_STATES, TEXT, SPEECH, POOLED, ACOUSTIC, LAST)
+"""In the order of the way."""
+
+STRENGTHS = (1.0, 10.0, 100.0, 1e3, 1e4)
+"""Of the ridge, on standardised features."""
+
+Array = npt.NDArray[np.float64]
+
+
+def trace(
+    fold: VariantOnFold, network: nn.Module, labels: Mapping[str, IntArray]
+) -> list[dict[str, object]]:
+    """Returns a line for every place of one trained network and every kind of `labels` (by row of
+    the corpus table): place, knows, and the test part's ua, a fraction."""
+    parts = (fold.train, fold.dev, fold.test)
+    read = [features_of(fold, network, rows) for rows in parts]
+    lines: list[dict[str, object]] = []
+    for place in PLACES:
+        if place not in read[0]:
+            continue
+        inputs = [one[place] for one in read]
+        for knows, of_rows in labels.items():
+            answers = [of_rows[rows] for rows in parts]
+            lines.append({"place": place, "knows": knows, "ua": probed(inputs, answers)})
+    return lines
+
+
+def probed(inputs: list[Array], answers: list[IntArray]) -> float:
+    """Fits on the first part of `inputs` (U, F) and `answers` (U,), chooses on the second, and
+    returns UA on the third."""
+    mean, deviation = inputs[0].mean(axis=0), inputs[0].std(axis=0)
+    train, dev, test = ((x - mean) / np.where(deviation > 0, deviation, 1.0) for x in inputs)
+    best, chosen = -1.0, 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of features that are almost alike
+        for strength in STRENGTHS:
+            probe = RidgeClassifier(alpha=strength).fit(train, answers[0])
+            if (score := float(ua(answers[1], probe.predict(dev)))) > best:
+                best, chosen = score, float(ua(answers[2], probe.predict(test)))
+    return chosen
+
+
+@torch.no_grad()
+def features_of(fold: VariantOnFold, network: nn.Module, rows: IntArray) -> dict[str, Array]:
+    """Returns (U, F) features of these utterances by place; places that the network lacks are
+    absent."""
+    network.eval()
+    kept: dict[str, list[Array]] = {}
+    owners = []
+    with watched(network) as seen:
+        for chosen in in_batches(fold.data.segments_of(rows), fold.settings.fit.batch_size):
+            batch = fold.streams(fold.data.batch(chosen).to(fold.device))
+            seen.clear()
+            network(batch)
+            owners.append(batch.utterance.cpu().numpy())
+            for place, values in _of_batch(fold, batch, seen).items():
+                kept.setdefault(place, []).append(values.double().cpu().numpy())
+    place_of = {row: number for number, row in enumerate(rows.tolist())}
+    numbers = np.array([place_of[row] for row in np.concatenate(owners).tolist()])
+    return {
+        place: _mean_over_segments(np.concatenate(values), numbers, len(rows))
+        for place, values in kept.items()
+    }
+
+
+@contextmanager
+def watched(network: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
+    """Inside, the dictionary fills with what passes the network's head."""
+    head = network.head
+    assert isinstance(head, CoAttentionHead), type(head)
+    seen: dict[str, list[Tensor]] = {}
+    hooks = [
+        head.register_forward_pre_hook(lambda _, inputs: seen.update(streams=list(inputs[3]))),
+        head.classifier[-1].register_forward_pre_hook(
+            lambda _, inputs: seen.update({LAST: [inputs[0]]})
+        ),
+    ]
+    for place, modules in ((POOLED, head.streams), (ACOUSTIC, (head.spectrogram, head.mfcc))):
+        for module in modules:
+            hooks.append(
+                module.register_forward_hook(
+                    lambda _, inputs, output, place=place: seen.setdefault(place, []).append(output)
+                )
+            )
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _of_batch(
+    fold: VariantOnFold, batch: SegmentBatch, seen: Mapping[str, list[Tensor]]
+) -> dict[str, Tensor]:
+    variant, streams = fold.variant, seen["streams"]
+    frames = {TEC_STATES: batch.tec} if variant.tec else {}
+    frames |= {SEC_STATES: batch.sec[-1]} if variant.sec else {}
+    frames |= {TEXT: streams[0]} if variant.tec else {}
+    frames |= {SPEECH: streams[-1]} if variant.sec else {}
+    pooled = {place: max_and_mean(values, batch.valid) for place, values in frames.items()}
+    vectors = {place: torch.cat(seen[place], dim=1) for place in (POOLED, ACOUSTIC, LAST)}
+    return pooled | vectors
+
+
+def max_and_mean(values_BTD: Tensor, valid_BT: Tensor) -> Tensor:
+    """Returns (B, 2 D), maximum and mean over the valid frames."""
+    beyond = ~valid_BT[:, :, None]
+    largest = values_BTD.masked_fill(beyond, torch.finfo(values_BTD.dtype).min).amax(dim=1)
+    number = valid_BT.sum(dim=1, keepdim=True)
+    return torch.cat([largest, values_BTD.masked_fill(beyond, 0.0).sum(dim=1) / number], dim=1)
+
+
+def _mean_over_segments(values: Array, numbers: IntArray, count: int) -> Array:
+    sums = np.zeros((count, values.shape[1]))
+    np.add.at(sums, numbers, values)
+    return sums / np.bincount(numbers, minlength=count)[:, None]
