@@ -52,6 +52,7 @@ def commands(collection: Collection) -> list[Command]:
         collection.codes,
         collection.mfsn,
         collection.studies,
+        collection.fusion_studies,
     ):
         for run in runs:
             # Later commands may have added seeds and folds.

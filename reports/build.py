@@ -23,6 +23,7 @@ from reports.read.one_class import one_class
 from reports.read.records import PretrainRun, row_words
 from reports.read.scores import Grid, grids
 from reports.section import make_section
+from reports.study.fusion_section import fusion_study_section
 from reports.study.section import study_section
 from reports.tables.formats import save_table
 from reports.tables.runs import run_table, sweep_table
@@ -58,6 +59,10 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
     studies = [
         study_section(run, lambda drawing: save(drawing, figures)) for run in collection.studies
     ]
+    fusion_studies = [
+        fusion_study_section(run, lambda drawing: save(drawing, figures))
+        for run in collection.fusion_studies
+    ]
     codes = merged(collection.codes)
     known = codes_section(codes, lambda drawing: save(drawing, figures))
     sections = []
@@ -90,6 +95,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         codes=known,
         fusion=searched,
         studies=studies,
+        fusion_studies=fusion_studies,
         recognition=(recognition_table(collection.finetune) if collection.finetune else None),
         training=training,
         runs=run_table(collection.pretrain),
@@ -113,7 +119,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
         result.paper,
         *([result.sweep] if result.sweep else []),
         *known.tables,
-        *(table for study in studies for table in study.tables),
+        *(table for study in [*studies, *fusion_studies] for table in study.tables),
         *(searched.tables if searched else []),
         *([result.recognition] if result.recognition else []),
     ):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mfsn.study.study_columns import KIND as FUSION_STUDY
 from pretrain.shared.errors import InputError
 from probe.results import COLUMNS, NUMBERS
 from reports.codes.runs import CodesRun, read_codes
@@ -17,6 +18,7 @@ from reports.fusion.read.runs import FinetuneRun, MfsnRun
 from reports.read.csv_tables import read_table
 from reports.read.folders import FORMAT, read_pretrain, read_run_record
 from reports.read.records import PretrainRun, ProbeRun, Row, row_from
+from reports.study.fusion_read import FusionStudyRun, read_fusion_study
 from reports.study.read import KIND as STUDY
 from reports.study.read import StudyRun, read_study_run
 
@@ -62,6 +64,7 @@ class Collection:
     finetune: tuple[FinetuneRun, ...] = ()
     codes: tuple[CodesRun, ...] = ()
     studies: tuple[StudyRun, ...] = ()
+    fusion_studies: tuple[FusionStudyRun, ...] = ()
 
 
 def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
@@ -76,6 +79,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
     finetune: list[FinetuneRun] = []
     codes: list[CodesRun] = []
     studies: list[StudyRun] = []
+    fusion_studies: list[FusionStudyRun] = []
     folders = find_folders(paths, skip=skip)
     for folder in folders:
         record = read_run_record(folder, notices)
@@ -101,6 +105,8 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
                 finetune.append(FinetuneRun(folder=folder, record=record))
             elif kind == STUDY:
                 studies.append(read_study_run(folder, record))
+            elif kind == FUSION_STUDY:
+                fusion_studies.append(read_fusion_study(folder, record))
             elif kind == "codes":
                 measured = read_codes(folder, record, notices)
                 for entry in record["rows"] if measured else ():
@@ -112,7 +118,8 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
             notices.append(f"{folder}: left out, run.json lacks or garbles {error}.")
         except ValueError as error:
             notices.append(f"{folder}: left out, {error}.")
-    if not pretrain and not probe and not mfsn and not studies:
+    studied = [*studies, *fusion_studies]
+    if not pretrain and not probe and not mfsn and not studied:
         notices += [f"{run.folder}: kind codes (shown beside a probe only)." for run in codes]
         seen = "\n  ".join(notices) or "no folder at all"
         raise InputError(
@@ -121,7 +128,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
             f"is none instead:\n  {seen}"
         )
     _refuse_repeats(run.row for run in pretrain)
-    if not probe and not mfsn and not studies:
+    if not probe and not mfsn and not studied:
         notices.append("No probe run was given: the report has training curves, but no tables.")
     notices += _unmatched(pretrain, probe)
     notices += _other_codes(codes, probe)
@@ -133,6 +140,7 @@ def collect(paths: Iterable[str], *, skip: Path | None = None) -> Collection:
         finetune=tuple(finetune),
         codes=tuple(codes),
         studies=tuple(studies),
+        fusion_studies=tuple(fusion_studies),
     )
 
 

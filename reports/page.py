@@ -21,6 +21,7 @@ from reports.read.fairness import Check
 from reports.read.health import Finding
 from reports.read.scores import Grid
 from reports.section import Section
+from reports.study.fusion_section import FusionStudySection
 from reports.study.section import StudySection
 from reports.table_data import WORSE, Table
 
@@ -48,6 +49,9 @@ class Page:
     studies: Sequence[StudySection]
     """Registered studies, each with questions of its own."""
 
+    fusion_studies: Sequence[FusionStudySection]
+    """Registered studies of MFSN."""
+
     recognition: Table | None
     """CTC fine-tuning, where it was run."""
 
@@ -71,8 +75,8 @@ class Page:
     @property
     def picture(self) -> SavedFigure | None:
         """The one that the page opens with."""
-        if self.studies:
-            return self.studies[0].figure
+        if studied := [*self.studies, *self.fusion_studies]:
+            return studied[0].figure
         searched = self.fusion.sections if self.fusion else ()
         groups = [part.figures for part in self.sections] + [part.structures for part in searched]
         return next((group[0] for group in [*groups, self.training] if group), None)
@@ -98,7 +102,8 @@ class Page:
         for part in self.fusion.sections if self.fusion else ():
             found += [*part.structures, *part.trajectories, *([part.check] if part.check else [])]
         studied = [one for study in self.studies for one in (study.figure, study.curves) if one]
-        return [*studied, *found, *self.training]
+        fused = [study.figure for study in self.fusion_studies]
+        return [*studied, *fused, *found, *self.training]
 
 
 def render(page: Page) -> str:
@@ -130,8 +135,8 @@ def render(page: Page) -> str:
 
 
 def _answer(page: Page) -> str:
-    if page.studies:
-        return " ".join(f"{one.run.study.question} {one.answer}" for one in page.studies)
+    if studied := [*page.studies, *page.fusion_studies]:
+        return " ".join(f"{one.run.study.question} {one.answer}" for one in studied)
     if page.sections or not page.fusion:
         return _rows_answer(page)
     return ONLY_MFSN
@@ -143,7 +148,11 @@ def _rows_answer(page: Page) -> str:
 
 def _design(page: Page, grids: Sequence[Grid]) -> str:
     parts = []
-    if page.collection.pretrain or grids or not (page.fusion or page.studies):
+    if (
+        page.collection.pretrain
+        or grids
+        or not (page.fusion or page.studies or page.fusion_studies)
+    ):
         parts.append(summary.design(page.collection.pretrain, grids))
     if page.fusion:
         parts.append(fusion_design([part.grid for part in page.fusion.sections]))
@@ -171,6 +180,9 @@ def _synthetic(page: Page) -> list[str]:
     for section in page.sections:
         if section.grid.synthetic:
             names[f"{section.grid.corpus} (probe)"] = None
+    for study in page.fusion_studies:
+        if study.run.record["corpus"]["synthetic"]:
+            names[f"{study.run.record['corpus']['name']} (study of fusion)"] = None
     for part in page.fusion.sections if page.fusion else ():
         if part.grid.synthetic:
             names[f"{part.grid.first.corpus.get('name', 'unnamed')} (MFSN)"] = None

@@ -1,5 +1,6 @@
 """A study as one picture: its contrasts with intervals, and UA over what targets keep."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from reports.figures.drawing import Drawing
 from reports.palette import GREYS, LINES
 from reports.study.questions import POINTS, Outcome
 from reports.study.read import BASELINES
-from reports.uncertainty.planned import DIFFERS, EQUAL, NOT_LEARNED
+from reports.uncertainty.planned import DIFFERS, EQUAL, NOT_LEARNED, Finding
 
 COLOURS = {DIFFERS: "#a94400", EQUAL: "#1f7a6d", NOT_LEARNED: "#bbbbbb"}
 UNDECIDED_COLOUR = "#5c5c70"
@@ -38,18 +39,7 @@ def _draw(figure: Figure, *, found: Outcome) -> None:
     left: Any
     right: Any
     left, right = figure.subplots(1, 2)
-    margin = found.run.study.decision.equivalence_margin
-    left.axvspan(-margin, margin, color="#e8f2ef", zorder=0)
-    left.axvline(0, color="#888888", linewidth=1)
-    findings = found.findings[::-1]
-    for place, one in enumerate(findings):
-        colour = COLOURS.get(one.verdict, UNDECIDED_COLOUR)
-        left.plot([POINTS * one.low, POINTS * one.high], [place, place], color=colour, linewidth=2)
-        left.plot(POINTS * one.value, place, "o", color=colour, markersize=7)
-    left.set_yticks(range(len(findings)), [one.name for one in findings])
-    left.set_ylim(-0.6, len(findings) - 0.4)
-    left.set_xlabel("difference of UA, points")
-
+    draw_contrasts(left, found.findings, found.run.study.decision.equivalence_margin)
     for name in BASELINES:
         if name in found.scores and name != "constant":
             value = POINTS * found.scores[name].value
@@ -77,6 +67,19 @@ def _draw(figure: Figure, *, found: Outcome) -> None:
     right.margins(y=0.15)
     right.set_xlabel("share of the frames' variance that the target keeps")
     right.set_ylabel("UA, %")
+
+
+def draw_contrasts(axes: Any, findings: Sequence[Finding], margin: float) -> None:
+    """Draws every question with its interval, the first on top, and the shaded margin."""
+    axes.axvspan(-margin, margin, color="#e8f2ef", zorder=0)
+    axes.axvline(0, color="#888888", linewidth=1)
+    for place, one in enumerate(findings[::-1]):
+        colour = COLOURS.get(one.verdict, UNDECIDED_COLOUR)
+        axes.plot([POINTS * one.low, POINTS * one.high], [place, place], color=colour, linewidth=2)
+        axes.plot(POINTS * one.value, place, "o", color=colour, markersize=7)
+    axes.set_yticks(range(len(findings)), [one.name for one in findings[::-1]])
+    axes.set_ylim(-0.6, len(findings) - 0.4)
+    axes.set_xlabel("difference of UA, points")
 
 
 def _by_kept_variance(found: Outcome) -> dict[float, list[str]]:

@@ -51,7 +51,7 @@ def study_section(run: StudyRun, draw: Callable[[Drawing], SavedFigure]) -> Stud
             contrast_table(found),
             row_table(found),
             *secondary_tables(run),
-            resolution_table(found),
+            resolution_table(run.study.name, found.findings, found.resolutions),
         ],
     )
 

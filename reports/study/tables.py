@@ -1,18 +1,51 @@
 """The tables of a study: contrasts, rows with their gate, and what a study of this size can see."""
 
+from collections.abc import Mapping, Sequence
+
+from probe.study.study_file import Decision
 from reports.study.questions import POINTS, Outcome, signed
 from reports.study.read import BASELINES
 from reports.table_data import Cell, Column, Line, Table
-from reports.uncertainty.planned import EQUAL, Finding
+from reports.uncertainty.planned import EQUAL, Finding, Resolution
 
 
 def contrast_table(found: Outcome) -> Table:
     """Returns every registered question with its verdict."""
     study = found.run.study
-    isolates = {one.name: one.isolates for one in study.contrasts}
+    return findings_table(
+        study.name,
+        found.findings,
+        {one.name: one.isolates for one in study.contrasts},
+        study.decision,
+        found.primary,
+        [
+            "UA at the layer that dev speakers chose; "
+            f"{' and '.join(study.probing.corpora)} weighted by their numbers of speakers. "
+            "Intervals: 95 %, for other speakers and other seeds.",
+        ],
+        [
+            "The slope is that of UA over the share of variance that a target keeps, in points "
+            "from the least to the most."
+        ]
+        if study.primary
+        else [],
+    )
+
+
+def findings_table(
+    name: str,
+    findings: Sequence[Finding],
+    isolates: Mapping[str, str],
+    decision: Decision,
+    primary: Finding | None,
+    before: Sequence[str],
+    after: Sequence[str] = (),
+) -> Table:
+    """Returns the questions of a study called `name` with their verdicts, between notes of its
+    own."""
     lines = [
         Line(
-            part="primary question" if one is found.primary else "planned contrasts",
+            part="primary question" if one is primary else "planned contrasts",
             cells={
                 "question": Cell(text=one.name),
                 "isolates": Cell(
@@ -24,12 +57,11 @@ def contrast_table(found: Outcome) -> Table:
                 "verdict": Cell(text=_verdict(one)),
             },
         )
-        for one in found.findings
+        for one in findings
     ]
-    decision = study.decision
     return Table(
-        name=f"study-{study.name}-contrasts",
-        title=f"Registered questions: {study.name}",
+        name=f"study-{name}-contrasts",
+        title=f"Registered questions: {name}",
         columns=[
             Column(key="question", title="question", text=True),
             Column(key="isolates", title="what changes", text=True),
@@ -40,20 +72,11 @@ def contrast_table(found: Outcome) -> Table:
         ],
         lines=lines,
         notes=[
-            "UA at the layer that dev speakers chose; "
-            f"{' and '.join(study.probing.corpora)} weighted by their numbers of speakers. "
-            "Intervals: 95 %, for other speakers and other seeds.",
+            *before,
             f"Differs: p at most {decision.alpha:g} after Holm over all questions. Equal within x: "
             "two one-sided tests at 5 % hold at x points and not below; it is a verdict where x is "
             f"at most {decision.equivalence_margin:g}, fixed beforehand.",
-            *(
-                [
-                    "The slope is that of UA over the share of variance that a target keeps, in "
-                    "points from the least to the most."
-                ]
-                if study.primary
-                else []
-            ),
+            *after,
         ],
     )
 
@@ -108,7 +131,9 @@ def row_table(found: Outcome) -> Table:
     )
 
 
-def resolution_table(found: Outcome) -> Table:
+def resolution_table(
+    name: str, findings: Sequence[Finding], resolutions: Sequence[Resolution]
+) -> Table:
     """Returns what studies of this size see, by simulation."""
     lines = [
         Line(
@@ -120,10 +145,10 @@ def resolution_table(found: Outcome) -> Table:
                 "detectable": Cell(text=f"{POINTS * seen.detectable:.1f}"),
             },
         )
-        for one, seen in zip(found.findings, found.resolutions, strict=True)
+        for one, seen in zip(findings, resolutions, strict=True)
     ]
     return Table(
-        name=f"study-{found.run.study.name}-resolution",
+        name=f"study-{name}-resolution",
         title="What a study of this size can see",
         columns=[
             Column(key="question", title="question", text=True),
