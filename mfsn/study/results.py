@@ -1,7 +1,9 @@
 """The folder of a study of fusion: what its page is made from, small enough to be kept with the
 project. Written after every seed."""
 
+import contextlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -126,7 +128,9 @@ def _trace(folder: Path, head: str, request: FusionRequest) -> list[dict[str, ob
         before = read_table(kept)
         if len(own := before[before["head"] == head]):
             return [{str(k): v for k, v in line.items()} for line in own.to_dict("records")]
-    experiment, tasks, _, _ = prepare(request, Place(device=torch.device("cpu"), num_processes=1))
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        place = Place(device=torch.device("cpu"), num_processes=1)
+        experiment, tasks, _, _ = prepare(request, place)  # whose run has said all this
     lines = []
     for task in tasks:
         if task.seed == request.seeds[0]:

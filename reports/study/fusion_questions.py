@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from reports.study.fusion_read import CONTRADICTED, OTHERS, FusionStudyRun, shown
 from reports.study.questions import POINTS, in_words
 from reports.uncertainty.planned import Finding, Resolution, decide, finding, resolution
+from reports.uncertainty.speaker_sums import Array
 
 SINGLE = ("tec", "sec-quantized", "sec-continuous")
 """Networks of one stream."""
@@ -15,10 +16,10 @@ class Scores:
     """Of one network, over the seeds that all have."""
 
     ua: Finding
-    right: Finding
-    """Of contradicted utterances: follows the voice."""
+    right: Finding | None
+    """Of contradicted utterances: follows the voice; None where there are none."""
 
-    follows_words: Finding
+    follows_words: Finding | None
     """Of contradicted utterances."""
 
     others: Finding
@@ -61,13 +62,14 @@ def fusion_outcome(run: FusionStudyRun) -> FusionOutcome:
 
 
 def _scores(run: FusionStudyRun, name: str) -> Scores:
-    def one(values: object) -> Finding:
-        return finding(name, {name: 1.0}, {name: values})  # type: ignore[dict-item]
+    def one(values: Array) -> Finding:
+        return finding(name, {name: 1.0}, {name: values})
 
+    against = (run.counts["contradicted"] == CONTRADICTED).any()
     return Scores(
         ua=one(run.ua(name)),
-        right=one(run.share(name, "right", CONTRADICTED)),
-        follows_words=one(run.share(name, "follows_words", CONTRADICTED)),
+        right=one(run.share(name, "right", CONTRADICTED)) if against else None,
+        follows_words=one(run.share(name, "follows_words", CONTRADICTED)) if against else None,
         others=one(run.share(name, "right", OTHERS)),
     )
 

@@ -134,7 +134,9 @@ def _percent(means: "pd.Series[float]", *key: str) -> str:
     return f"{POINTS * float(means[key]):.1f}" if key in means.index else ""
 
 
-def _limits(one: Finding) -> Cell:
+def _limits(one: Finding | None) -> Cell:
+    if one is None:
+        return Cell(text="")
     texts = (f"{POINTS * value:.1f}" for value in (one.value, one.low, one.high))
     text, low, high = texts
     return Cell(text=text, low=low, high=high)
