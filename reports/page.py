@@ -102,7 +102,7 @@ class Page:
         for part in self.fusion.sections if self.fusion else ():
             found += [*part.structures, *part.trajectories, *([part.check] if part.check else [])]
         studied = [one for study in self.studies for one in (study.figure, study.curves) if one]
-        fused = [study.figure for study in self.fusion_studies]
+        fused = [one for study in self.fusion_studies for one in (study.figure, study.searches)]
         return [*studied, *fused, *found, *self.training]
 
 

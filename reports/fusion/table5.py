@@ -83,7 +83,7 @@ def _line(
     cells = {
         "variant": Cell(text=variant.label, flag=flags.get(name, "")),
         "tec": Cell(text=", ".join(_short(grid, role) for role in roles) or "none"),
-        "sec": Cell(text=_short(grid, variant.sec) if variant.sec else "none"),
+        "sec": Cell(text=_with_mode(grid, variant.sec) if variant.sec else "none"),
         "parameters": Cell(text=_parameters(variant.parameters)),
         "seeds": Cell(text=str(len(grid.scores(name, "ua")) or "")),
         "optimistic_ua": Cell(text=percent(grid.mean(name, "ua", OPTIMISTIC))),
@@ -117,6 +117,12 @@ def _short(grid: MfsnGrid, role: str) -> str:
     name = str(entry.get("name") or role)
     words = presentation_in(entry).label or name
     return shorten(words, 20) + (", CTC" if entry.get("finetuned_on") else "")
+
+
+def _with_mode(grid: MfsnGrid, role: str) -> str:
+    """Returns an encoder's setting and what its run says of its targets, whatever its role is."""
+    mode = str((grid.encoders.get(role) or {}).get("mode") or "targets unknown")
+    return f"{_short(grid, role)} ({mode})"
 
 
 def _paper(name: str) -> dict[str, Cell]:

@@ -7,6 +7,7 @@ from reports.figures.drawing import Drawing, SavedFigure
 from reports.study.fusion_figure import fusion_figure
 from reports.study.fusion_questions import fusion_outcome, fusion_sentence
 from reports.study.fusion_read import FusionStudyRun
+from reports.study.fusion_searches import searches_figure
 from reports.study.fusion_tables import network_table, questions_table, trace_table
 from reports.study.questions import in_words
 from reports.study.tables import resolution_table
@@ -26,6 +27,7 @@ class FusionStudySection:
     """What each encoder was trained for."""
 
     figure: SavedFigure
+    searches: SavedFigure
     tables: list[Table]
 
 
@@ -44,6 +46,7 @@ def fusion_study_section(
         ],
         encoders=[_encoder(role, entry) for role, entry in run.record["encoders"].items()],
         figure=draw(fusion_figure(found)),
+        searches=draw(searches_figure(run)),
         tables=[
             questions_table(found),
             network_table(found),
