@@ -21,7 +21,7 @@ from mfsn.experiment.tasks import FusionTask
 from mfsn.model.genotype import Genotype
 from mfsn.study.study_columns import COLUMNS, FORMAT, KIND
 from mfsn.study.study_file import FusionStudy
-from mfsn.study.trace import trace
+from mfsn.study.trace import EMOTION, WORDS, trace
 from pretrain.data.synthetic.sentences import word_emotion
 from pretrain.engine.provenance import command_line, git_state, package_versions
 from pretrain.shared.atomic_files import replaced_folder
@@ -150,7 +150,7 @@ def traced(task: FusionTask, experiment: Experiment) -> list[dict[str, object]]:
     bins = load_network(task.folder, network, streams)
     fold = VariantOnFold(task, experiment, streams=streams, bins=bins)
     table, classes = experiment.corpus.table, list(experiment.corpus.classes)
-    labels = {"emotion": np.array([classes.index(name) for name in table["emotion"]])}
+    labels = {EMOTION: np.array([classes.index(name) for name in table["emotion"]])}
     if experiment.corpus.described["synthetic"]:
-        labels["words"] = np.array([classes.index(word_emotion(text)) for text in table["text"]])
+        labels[WORDS] = np.array([classes.index(word_emotion(text)) for text in table["text"]])
     return trace(fold, network.to(experiment.device), labels)

@@ -4,7 +4,9 @@ The places are the encoders' states, what enters the head (text after the fusion
 the head makes of the frames (pooled), of spectrogram and MFCC, and its last layer before the
 classes. Frames count by maximum and mean, an utterance by the mean over its segments. The probe is
 ridge classification, fitted on the fold's training part; its strength is chosen on the dev part. It
-is asked for what the words express and for the emotion, which is the voice's.
+is asked for what the words express and for the emotion, which is the voice's. Both encoders' states
+together say whether one adds to the other; states beside the true words, whether words that are
+read without a fault would.
 
 Not specified by the paper. Shapes: B segments, U utterances, T frames, D dimensions, F features.
 """
@@ -25,10 +27,17 @@ from mfsn.model.coattention import CoAttentionHead
 from probe.metrics import ua
 
 TEC_STATES, SEC_STATES = "TEC states", "SEC states"
+BOTH_STATES = "both states"
 TEXT, SPEECH = "text at the head", "speech at the head"
 POOLED, ACOUSTIC, LAST = "pooled", "spectrogram and MFCC", "last layer"
-PLACES = (TEC_STATES, SEC_STATES, TEXT, SPEECH, POOLED, ACOUSTIC, LAST)
+PLACES = (TEC_STATES, SEC_STATES, BOTH_STATES, TEXT, SPEECH, POOLED, ACOUSTIC, LAST)
 """In the order of the way."""
+
+EMOTION, WORDS = "emotion", "words"
+"""What the probe is asked for."""
+
+GIVEN = "{} + true words"
+"""States with what the words express beside them."""
 
 STRENGTHS = (1.0, 10.0, 100.0, 1e3, 1e4)
 """Of the ridge, on standardised features."""
@@ -44,13 +53,19 @@ def trace(
     parts = (fold.train, fold.dev, fold.test)
     read = [features_of(fold, network, rows) for rows in parts]
     lines: list[dict[str, object]] = []
-    for place in PLACES:
-        if place not in read[0]:
-            continue
+    answers = {knows: [of_rows[rows] for rows in parts] for knows, of_rows in labels.items()}
+
+    def ask(place: str, knows: str, inputs: list[Array]) -> None:
+        lines.append({"place": place, "knows": knows, "ua": probed(inputs, answers[knows])})
+
+    for place in (place for place in PLACES if place in read[0]):
         inputs = [one[place] for one in read]
-        for knows, of_rows in labels.items():
-            answers = [of_rows[rows] for rows in parts]
-            lines.append({"place": place, "knows": knows, "ua": probed(inputs, answers)})
+        for knows in labels:
+            ask(place, knows, inputs)
+        if place in (TEC_STATES, SEC_STATES) and WORDS in labels:
+            said = [np.eye(answer.max() + 1)[answer] for answer in answers[WORDS]]
+            beside = [np.hstack(pair) for pair in zip(inputs, said, strict=True)]
+            ask(GIVEN.format(place), EMOTION, beside)
     return lines
 
 
@@ -127,6 +142,8 @@ def _of_batch(
     frames |= {TEXT: streams[0]} if variant.tec else {}
     frames |= {SPEECH: streams[-1]} if variant.sec else {}
     pooled = {place: max_and_mean(values, batch.valid) for place, values in frames.items()}
+    if variant.tec and variant.sec:
+        pooled[BOTH_STATES] = torch.cat([pooled[TEC_STATES], pooled[SEC_STATES]], dim=1)
     vectors = {place: torch.cat(seen[place], dim=1) for place in (POOLED, ACOUSTIC, LAST)}
     return pooled | vectors
 

@@ -92,6 +92,7 @@ def trace_table(found: FusionOutcome) -> Table | None:
         return None
     places = list(dict.fromkeys(trace["place"]))
     kinds = [knows for knows in ("words", "emotion") if knows in set(trace["knows"])]
+    asked = set(zip(trace["place"], trace["knows"], strict=True))
     means = trace.groupby(["head", "network", "place", "knows"])["ua"].mean()
     lines = [
         Line(
@@ -118,6 +119,7 @@ def trace_table(found: FusionOutcome) -> Table | None:
                 Column(key=f"{knows}-{place}", title=place, group=titles[knows])
                 for knows in kinds
                 for place in places
+                if (place, knows) in asked
             ),
         ],
         lines=lines,
@@ -125,7 +127,8 @@ def trace_table(found: FusionOutcome) -> Table | None:
             "UA in percent of a linear probe (ridge) on the features at that place, fitted on the "
             "training part, its strength chosen on the dev part, scored on unheard speakers; mean "
             f"over the folds, seed {seeds}. States count by maximum and mean over frames; text and "
-            "speech at the head are what fusion hands on. 25 % is chance."
+            "speech at the head are what fusion hands on; both states: side by side; true words: what "
+            "the words express, given beside the states. 25 % is chance."
         ],
     )
 
