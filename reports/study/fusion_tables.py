@@ -126,9 +126,10 @@ def trace_table(found: FusionOutcome) -> Table | None:
         notes=[
             "UA in percent of a linear probe (ridge) on the features at that place, fitted on the "
             "training part, its strength chosen on the dev part, scored on unheard speakers; mean "
-            f"over the folds, seed {seeds}. States count by maximum and mean over frames; text and "
-            "speech at the head are what fusion hands on; both states: side by side; true words: what "
-            "the words express, given beside the states. 25 % is chance."
+            f"over the folds, seed {seeds}. 25 % is chance.",
+            "States count by maximum and mean over frames; text and speech at the head are what "
+            "fusion hands on; both states: side by side; true words: what the words express, given "
+            "beside the states, so that words read without a fault could be used.",
         ],
     )
 
