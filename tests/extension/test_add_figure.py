@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reports import build as building
+from reports import assemble as building
 from reports import section
-from reports.build import build
+from reports.assemble import build
 from reports.figures.drawing import Drawing, SavedFigure, save
 from reports.probed import Part
 from tests.reports.conftest import make_probe

@@ -17,8 +17,8 @@ from probe.command_line import parse_arguments
 from probe.results import read_results
 from probe.rows.text_table import text_tables
 from probe.run import run
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.figures.drawing import Drawing, SavedFigure, save
 from tests.conftest import PROJECT
 

@@ -11,7 +11,7 @@ from probe.code_knowledge import run as measure_codes
 from probe.codes.frames import CodesError
 from probe.results import read_results
 from probe.rows.comparable import read_encoder_run
-from reports.build import build
+from reports.assemble import build
 from tests.extension.tiny_probe import probed, report_page, write_row
 from tests.probe.table4_places import command, make_corpus, make_rows, run_to_end
 from tests.probe.test_code_knowledge import make_row

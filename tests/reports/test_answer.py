@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import build as building
+from reports import assemble as building
 from reports.again import commands, left_out, script
 from reports.answer import NOTHING_PROBED, answer
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.read.health import COLLAPSED, NOT_LEARNED

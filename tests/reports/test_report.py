@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.confusion import confusion
 from reports.figures.drawing import Drawing, SavedFigure
@@ -194,7 +194,7 @@ def test_errors_end_in_one_line_and_status_1(
 
 
 def test_the_report_imports_neither_torch_nor_fairseq2() -> None:
-    code = "import sys, reports.build; assert not {'torch', 'fairseq2'} & set(sys.modules)"
+    code = "import sys, reports.assemble; assert not {'torch', 'fairseq2'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

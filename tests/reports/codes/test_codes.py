@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import t as student
 
 from probe.heads.shown import shown_in
-from reports.build import build
+from reports.assemble import build
 from reports.codes.bits import bits_per_frame
 from reports.codes.knowledge import half_width, knowledge
 from reports.codes.rate_curve import rate_figure

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.collect import Collection, collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.fusion.evidence import evidence

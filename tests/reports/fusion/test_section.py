@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.names import shorten, without_prefix

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.study.questions import Outcome, outcome, sentence, signed
 from reports.study.section import study_section

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.overview import overview_figure
 from reports.read.scores import Grid, grids

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from pretrain.objectives.presentation import NOT_LEARNED
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.uncertainty.held_out import explained, held_out_rows, not_learned
 from tests.reports.conftest import MakeRuns, make_pretrain, write_csv
