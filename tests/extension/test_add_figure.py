@@ -42,6 +42,7 @@ def counts(it: Probed) -> list[Table]:
 '''
 
 
+@pytest.mark.slow
 def test_an_added_figure_and_table_are_drawn_shown_and_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

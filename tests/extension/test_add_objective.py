@@ -155,6 +155,7 @@ def labelled_corpus(folder: Path) -> str:
     return f"mine={folder / 'manifest.csv'}"
 
 
+@pytest.mark.slow
 def test_an_added_objective_is_trained_probed_and_reported_under_its_own_name(
     runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ pytest.importorskip("transformers")
 from tests.pretrain.model.test_released import as_pickle, save_tiny
 
 
+@pytest.mark.slow
 def test_a_released_encoder_is_a_released_row(tmp_path: Path) -> None:
     released = save_tiny("wav2vec2-ctc", tmp_path / "wav2vec2-tiny")
     run = read_encoder_run(released)
@@ -32,6 +33,7 @@ def test_a_released_encoder_is_a_released_row(tmp_path: Path) -> None:
     assert "wav2vec2-tiny" in report_page(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_released_encoder_is_probed_alone(tmp_path: Path) -> None:
     released = save_tiny("hubert", tmp_path / "hubert-tiny")
     results = probed(tmp_path, [released], "--precision", "auto", "--head", "superb")

@@ -107,6 +107,7 @@ def codes_of(*folders: Path) -> Codes:
     return found
 
 
+@pytest.mark.slow
 def test_the_report_shows_codes_and_the_curve(tmp_path: Path) -> None:
     probe = make_probe(tmp_path / "probe", names=NAMES)
     codes = make_codes(tmp_path / "codes")

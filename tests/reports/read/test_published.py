@@ -34,6 +34,7 @@ def test_the_projects_files_say_what_was_printed() -> None:
     assert all(one.looked_up and one.url.startswith("https://") for one in by_title.values())
 
 
+@pytest.mark.slow
 def test_they_stand_in_a_table_of_their_own(tmp_path: Path) -> None:
     probed = make_probe(tmp_path / "p", corpora=("emodb", "mine"), layers=("selected",))
     (tmp_path / "mine.toml").write_text(MINE)

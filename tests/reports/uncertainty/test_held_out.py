@@ -75,6 +75,7 @@ def test_a_row_must_explain_more_than_the_control_may_by_chance(tmp_path: Path) 
     assert found["quantized-g2v2"].limit == 0.01
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_was_explained_and_draws_no_verdict_from_the_others(
     make_runs: MakeRuns, tmp_path: Path
 ) -> None:
