@@ -6,10 +6,12 @@ else than a waveform. Weights are safetensors, or a
 """
 
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from torch import nn
 
@@ -230,6 +232,7 @@ class ReleasedKind:
             made_by="released" if config else "",
             mode=str(mode or ""),
             finetuned=None if names is None else any("CTC" in name for name in names),
+            num_parameters=_num_parameters(folder / CONFIG_FILE, known) if known else None,
         )
 
     def load(self, folder: Path, *, initial: bool = False) -> SoundEncoder:
@@ -239,6 +242,22 @@ class ReleasedKind:
 
 
 KIND = ReleasedKind()
+
+
+@cache
+def _num_parameters(config: Path, architecture: Architecture) -> int | None:
+    """Counts them of config.json alone; None where transformers cannot."""
+    try:
+        import transformers
+
+        with torch.device("meta"):
+            model: nn.Module = getattr(transformers, architecture.class_name)(
+                transformers.AutoConfig.from_pretrained(config, local_files_only=True)
+            )
+    except (ImportError, *_OF_TRANSFORMERS):
+        return None  # which loading it says better
+    encoder = model.get_submodule(architecture.part)
+    return sum(parameter.numel() for parameter in encoder.parameters())
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

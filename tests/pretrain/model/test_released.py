@@ -1,7 +1,7 @@
 """Released folders load as encoders, with padding that changes nothing."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,6 +62,12 @@ def save_tiny(kind: str, folder: Path, **changes: Any) -> Path:
     return folder
 
 
+def loaded(folder: Path) -> WaveformModel:
+    encoder = load_released(folder)
+    assert isinstance(encoder, WaveformModel)
+    return encoder
+
+
 def make_waveforms() -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(1)
     waveforms = torch.zeros(len(LENGTHS), 12_160)
@@ -73,7 +79,7 @@ def make_waveforms() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("kind", list(MODELS))
 def test_a_padded_row_equals_the_row_alone(kind: str, tmp_path: Path) -> None:
     assert is_released(save_tiny(kind, tmp_path))
-    encoder = load_released(tmp_path)
+    encoder = loaded(tmp_path)
     waveforms, num_samples = make_waveforms()
     with torch.no_grad():
         together = encoder(waveforms, num_samples)
@@ -91,7 +97,7 @@ def test_a_padded_row_equals_the_row_alone(kind: str, tmp_path: Path) -> None:
 def test_weights_are_those_of_the_folder(tmp_path: Path) -> None:
     save_tiny("wav2vec2-ctc", tmp_path)
     saved = transformers.Wav2Vec2ForCTC.from_pretrained(tmp_path).wav2vec2.state_dict()
-    loaded = load_released(tmp_path).model.state_dict()
+    loaded = loaded(tmp_path).model.state_dict()
     assert saved.keys() == loaded.keys()
     assert all(torch.equal(saved[name], loaded[name]) for name in saved)
 
@@ -99,7 +105,7 @@ def test_weights_are_those_of_the_folder(tmp_path: Path) -> None:
 def test_a_trained_encoder_draws_nothing_at_random_but_dropout(tmp_path: Path) -> None:
     save_tiny("wav2vec2-ctc", tmp_path, hidden_dropout=0.0, attention_dropout=0.0,
               activation_dropout=0.0, feat_proj_dropout=0.0, layerdrop=0.5)  # fmt: skip
-    encoder = load_released(tmp_path)
+    encoder = loaded(tmp_path)
     waveforms, num_samples = make_waveforms()
     evaluated = encoder(waveforms, num_samples).layers[-1]
     trained = encoder.train()(waveforms, num_samples).layers[-1]
@@ -183,7 +189,7 @@ def test_sound_is_normalised_as_the_model_wants_it(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     (tmp_path / "preprocessor_config.json").unlink()
     with pytest.warns(ReleasedWarning, match="the default of transformers"):
-        assert cast(WaveformModel, load_released(tmp_path)).input_epsilon == 1e-7
+        assert loaded(tmp_path).input_epsilon == 1e-7
     (tmp_path / "preprocessor_config.json").write_text('{"sampling_rate": 0}')
     with pytest.raises(ReleasedError, match="must have a `sampling_rate` of 1000 to"):
         load_released(tmp_path)

@@ -35,20 +35,19 @@ WHISPER = {
 
 def save_bert(folder: Path) -> Any:
     torch.manual_seed(0)
-    model = transformers.Wav2Vec2BertModel(transformers.Wav2Vec2BertConfig(**BERT)).eval()
+    library: Any = transformers
+    model = library.Wav2Vec2BertModel(library.Wav2Vec2BertConfig(**BERT)).eval()
     model.save_pretrained(folder)
-    extractor: Any = transformers.SeamlessM4TFeatureExtractor
-    extractor(padding_value=1.0).save_pretrained(folder)
+    library.SeamlessM4TFeatureExtractor(padding_value=1.0).save_pretrained(folder)
     return model
 
 
 def save_whisper(folder: Path) -> Any:
     torch.manual_seed(0)
-    config = transformers.WhisperConfig(**WHISPER)
-    model = transformers.WhisperForConditionalGeneration(config).eval()
+    library: Any = transformers
+    model = library.WhisperForConditionalGeneration(library.WhisperConfig(**WHISPER)).eval()
     model.save_pretrained(folder)
-    extractor: Any = transformers.WhisperFeatureExtractor
-    extractor(chunk_length=SECONDS).save_pretrained(folder)
+    library.WhisperFeatureExtractor(chunk_length=SECONDS).save_pretrained(folder)
     return model.model.encoder
 
 
