@@ -97,9 +97,9 @@ def test_a_padded_row_equals_the_row_alone(kind: str, tmp_path: Path) -> None:
 def test_weights_are_those_of_the_folder(tmp_path: Path) -> None:
     save_tiny("wav2vec2-ctc", tmp_path)
     saved = transformers.Wav2Vec2ForCTC.from_pretrained(tmp_path).wav2vec2.state_dict()
-    loaded = loaded(tmp_path).model.state_dict()
-    assert saved.keys() == loaded.keys()
-    assert all(torch.equal(saved[name], loaded[name]) for name in saved)
+    held = loaded(tmp_path).model.state_dict()
+    assert saved.keys() == held.keys()
+    assert all(torch.equal(saved[name], held[name]) for name in saved)
 
 
 def test_a_trained_encoder_draws_nothing_at_random_but_dropout(tmp_path: Path) -> None:
