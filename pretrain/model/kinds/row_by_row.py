@@ -3,6 +3,7 @@
 Shapes: B batch, S samples, T frames, D model dim, L layers.
 """
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pretrain.model.encode import EncoderOutput, SoundEncoder
-from pretrain.model.kinds.released import LoadedModel
+from pretrain.model.kinds.released import PREPROCESSOR_FILE, LoadedModel, ReleasedWarning
 
 RECORDED = "recorded"
 """How sound is heard that is not changed before the encoder gets it."""
@@ -22,8 +23,18 @@ RECORDED = "recorded"
 class ReleasedModel(SoundEncoder):
     """A model of `transformers` that answers as our `Encoder` does, one utterance at a time."""
 
+    heard_by_default = "as 80 mel bands"
+    """How it hears sound where its folder does not say, for a warning."""
+
     def __init__(self, loaded: LoadedModel) -> None:
         super().__init__()
+        if loaded.preprocessor is None:
+            warnings.warn(
+                f"{loaded.folder} has no {PREPROCESSOR_FILE}: sound is heard "
+                f"{self.heard_by_default}, the default of transformers.",
+                ReleasedWarning,
+                stacklevel=2,
+            )
         self.model: Any = loaded.model
         config: Any = loaded.model.config
         self.dim, self.num_layers = int(config.hidden_size), int(config.num_hidden_layers)

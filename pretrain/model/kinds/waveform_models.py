@@ -5,7 +5,6 @@ Shapes: B batch, S samples, T frames, D model dim, L layers.
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +21,6 @@ from pretrain.model.kinds.released import (
     PREPROCESSOR_FILE,
     LoadedModel,
     ReleasedError,
-    ReleasedWarning,
 )
 from pretrain.model.kinds.row_by_row import RECORDED, ReleasedModel, fitted, in_fp32_on_cpus
 from pretrain.model.transformers_format import PRETRAINING, RELEASED_EPSILON
@@ -38,6 +36,8 @@ class _Preprocessor(Schema):
 
 class WaveformModel(ReleasedModel):
     """A model whose conv stack hears the waveform, at the rate that its folder says."""
+
+    heard_by_default = "normalised to mean 0 and variance 1"
 
     def __init__(self, loaded: LoadedModel) -> None:
         super().__init__(loaded)
@@ -122,13 +122,6 @@ class WaveformModel(ReleasedModel):
 
 def _wanted(loaded: LoadedModel) -> _Preprocessor:
     """Returns how the model wants its sound; without a file as transformers does."""
-    if loaded.preprocessor is None:
-        warnings.warn(
-            f"{loaded.folder} has no {PREPROCESSOR_FILE}: sound is normalised to mean 0 and "
-            "variance 1, the default of transformers.",
-            ReleasedWarning,
-            stacklevel=2,
-        )
     file = loaded.folder / PREPROCESSOR_FILE
     try:
         found = made_of(_Preprocessor, loaded.preprocessor or {}, str(file))

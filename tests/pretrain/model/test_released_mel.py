@@ -11,7 +11,7 @@ import transformers
 
 from pretrain.data.loader import normalize_waveform, pad_waveforms
 from pretrain.model.frozen import load_frozen
-from pretrain.model.kinds.released import ReleasedError, load_released
+from pretrain.model.kinds.released import ReleasedError, ReleasedWarning, load_released
 from pretrain.model.kinds.whisper import MARGIN_FRAMES, windows
 from pretrain.shared.random_streams import generator
 from tests.pretrain.model.test_released import as_pickle, save_tiny
@@ -154,6 +154,16 @@ def test_other_strides_have_other_frames(kind: str, tmp_path: Path) -> None:
             states = encoder.model(heard, output_hidden_states=True).hidden_states  # type: ignore[operator]
         for layer, expected in zip(layers, states, strict=True):
             torch.testing.assert_close(layer, expected[0], atol=1e-5, rtol=1e-5)
+
+
+def test_a_missing_file_is_told_with_what_is_heard(tmp_path: Path) -> None:
+    save_bert(tmp_path)
+    expected = layers_of(tmp_path, (9_999,))[0]
+    (tmp_path / "preprocessor_config.json").unlink()
+    with pytest.warns(ReleasedWarning, match="sound is heard as 80 mel bands, the default of"):
+        (found,) = layers_of(tmp_path, (9_999,))
+    for layer, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(layer, other, rtol=0, atol=0)
 
 
 def test_a_decoder_may_be_missing_and_a_layer_of_the_encoder_not(tmp_path: Path) -> None:
