@@ -1,4 +1,7 @@
-"""The baseline `mfcc`: statistics over an utterance of its mel-frequency cepstra. Not in the paper."""
+"""The baseline `mfcc`: statistics over an utterance of its mel-frequency cepstra.
+
+Not specified by the paper.
+"""
 
 import torch
 from torch import Tensor

@@ -9,6 +9,8 @@ openSMILE may be used for research that is not commercial, see the licence of it
 """
 
 import warnings
+from collections.abc import Callable
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -42,15 +44,20 @@ class OpensmileFunctionals:
                 f"--baseline {name} needs openSMILE: pip install -e '.[opensmile]' (its licence "
                 "allows research that is not commercial)."
             ) from error
+        self.name = name
+        self._set, self._dim = SETS[name]
+        self.key = f"opensmile-{installed}-{self._set}-{kept_as('acoustic')}"
+
+    @cached_property
+    def _smile(self) -> Callable[[Waveform, int], Waveform]:
+        """Only what computes features waits for the library, not what asks for the key."""
         import opensmile
 
-        self.name = name
-        feature_set, self._dim = SETS[name]
-        self.key = f"opensmile-{installed}-{feature_set}-{kept_as('acoustic')}"
-        self._smile = opensmile.Smile(
-            feature_set=opensmile.FeatureSet[feature_set],
+        functionals: Callable[[Waveform, int], Waveform] = opensmile.Smile(
+            feature_set=opensmile.FeatureSet[self._set],
             feature_level=opensmile.FeatureLevel.Functionals,
         )
+        return functionals
 
     @staticmethod
     def prepare(waveform: Waveform) -> Waveform:

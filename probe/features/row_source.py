@@ -42,7 +42,7 @@ class RowSource:
     device: torch.device
 
     acoustic: FeatureSource | None = None
-    """A baseline of `probe.features.acoustic.ACOUSTIC`; log-mel where there is no encoder either."""
+    """A baseline of `probe.features.acoustic`; log-mel where there is no encoder either."""
 
     @property
     def key(self) -> str:

@@ -9,7 +9,7 @@ regression of standardised ratings.
 Not specified by the paper. C is chosen on a logarithmic grid, as for the baselines of the
 Interspeech challenges (Schuller et al. 2009, 2016), which are linear machines too.
 
-Shapes: L layers, N utterances, n rows fitted, m rows predicted, D channels, P problems, K strengths.
+Shapes: L layers, N utterances, n rows fitted, m predicted, D channels, P problems, K strengths.
 """
 
 import os
