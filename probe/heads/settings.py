@@ -35,9 +35,7 @@ HEADS: dict[str, HeadEntry] = {
     "linear": HeadEntry(
         "probe.heads.linear", "ridge and logistic regression on each layer, pooled over time"
     ),
-    "svm": HeadEntry(
-        "probe.heads.svm", "support vector machines on each layer, pooled over time"
-    ),
+    "svm": HeadEntry("probe.heads.svm", "support vector machines on each layer, pooled over time"),
     "superb": HeadEntry(
         "probe.heads.superb", "learned layer weights and a small network on frames"
     ),
