@@ -45,8 +45,8 @@ class Question:
 def questions(grid: Grid) -> list[Question]:
     """Returns the questions of one grid, whatever its scores are.
 
-    An uncontrolled row is compared with log-mel and other statistics of the sound only: the untrained encoder and the other rows
-    differ from it in more than pre-training.
+    An uncontrolled row is compared with statistics of the sound only: the untrained encoder and the
+    other rows differ from it in more than pre-training.
     """
     rows = {row.name: row for row in grid.rows if row.group != "baseline"}
     controlled = [name for name, row in rows.items() if row.group == "row"]
