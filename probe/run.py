@@ -72,6 +72,7 @@ def run(request: ProbeRequest) -> None:
     # Read back: the table is that of the files.
     print(text_tables(read_results(request.out)))
     print(f"\nResults: {request.out.resolve()}")
+    print(f"A page: python reports/run.py --runs {request.out} --out {request.out}-report")
 
 
 def main(arguments: Sequence[str]) -> int:

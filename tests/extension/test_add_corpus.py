@@ -116,6 +116,7 @@ def encoder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_corpus_more_is_checked_probed_and_reported(
     doors: Path,
     encoder: Path,

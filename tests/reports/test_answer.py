@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import build as building
+from reports import assemble as building
 from reports.again import commands, left_out, script
 from reports.answer import NOTHING_PROBED, answer
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.read.health import COLLAPSED, NOT_LEARNED
@@ -94,6 +94,7 @@ def test_rows_that_collapsed_or_learned_nothing_answer_nothing(tmp_path: Path) -
     assert "continuous K=4 collapsed and is left out" in text
 
 
+@pytest.mark.slow
 def test_one_family_several_tables_or_none_are_said(tmp_path: Path) -> None:
     alone = make_probe(tmp_path / "a", names=TWO[:1])
     assert said(alone) == "Not asked on synthetic speech: only quantized rows were probed."
@@ -145,6 +146,7 @@ def test_rows_without_a_known_origin_are_counted_as_such(tmp_path: Path) -> None
     assert "0 updates" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_the_page_opens_with_an_answer_and_one_picture_and_folds_the_rest(
     tmp_path: Path, make_runs: MakeRuns

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from reports.collect import collect
 from reports.figures.drawing import save
@@ -69,6 +70,7 @@ def test_they_have_a_table_by_layer_with_folds_and_chance(tmp_path: Path) -> Non
     assert "UA of the gender, %" in tables
 
 
+@pytest.mark.slow
 def test_they_have_curves_with_chance_as_a_line(tmp_path: Path) -> None:
     grid = one_grid(with_attributes(make_probe(tmp_path / "p", names=NAMES)))
     drawing = layer_figure(grid)

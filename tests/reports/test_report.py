@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.confusion import confusion
 from reports.figures.drawing import Drawing, SavedFigure
@@ -59,6 +59,7 @@ def read(page: str) -> Addresses:
     return parser
 
 
+@pytest.mark.slow
 def test_the_report_is_complete_and_loads_nothing(tmp_path: Path, make_runs: MakeRuns) -> None:
     runs = make_runs(names=TWO)
     page = build(runs, tmp_path / "out", command="python reports/run.py").read_text()
@@ -136,6 +137,7 @@ def test_a_corpus_without_dimensions_and_one_with_them_stand_side_by_side(tmp_pa
     assert "paper_savee_ua" in head
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_a_collapse_is_named_in_summary_table_and_health(tmp_path: Path) -> None:
     run = make_pretrain(
@@ -193,8 +195,9 @@ def test_errors_end_in_one_line_and_status_1(
     assert capsys.readouterr().err.startswith("error: `--runs` must name run folders")
 
 
+@pytest.mark.slow
 def test_the_report_imports_neither_torch_nor_fairseq2() -> None:
-    code = "import sys, reports.build; assert not {'torch', 'fairseq2'} & set(sys.modules)"
+    code = "import sys, reports.assemble; assert not {'torch', 'fairseq2'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

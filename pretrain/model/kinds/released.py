@@ -23,7 +23,7 @@ from pretrain.data.frames import CONV_KERNELS, CONV_STRIDES, SAMPLE_RATE_HZ, SAM
 from pretrain.data.loader import normalize_waveform
 from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.kinds.registry import Described
-from pretrain.model.transformers_format import PRETRAINING
+from pretrain.model.transformers_format import PRETRAINING, RELEASED_EPSILON
 from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import JsonError, Schema, read_object
 
@@ -57,9 +57,6 @@ ARCHITECTURES = {
 """Codes of HuBERT, WavLM and UniSpeech-SAT are clusters of features: their family is `other`."""
 
 PREPROCESSOR_FILE = "preprocessor_config.json"
-
-RELEASED_EPSILON = 1e-7
-"""On the variance, of transformers' feature extractors."""
 
 CONFIG_FILE = "config.json"
 

@@ -82,6 +82,7 @@ def fine_tuned(table: pd.DataFrame, settings: FinetuneSettings = SETTINGS) -> Ev
     return evaluate_finetuned(source_of(table), tasks(), make_parts(), settings)
 
 
+@pytest.mark.slow
 def test_it_learns_and_says_how_long_it_takes(
     table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import t as student
 
 from probe.heads.shown import shown_in
-from reports.build import build
+from reports.assemble import build
 from reports.codes.bits import bits_per_frame
 from reports.codes.knowledge import half_width, knowledge
 from reports.codes.rate_curve import rate_figure
@@ -107,6 +107,7 @@ def codes_of(*folders: Path) -> Codes:
     return found
 
 
+@pytest.mark.slow
 def test_the_report_shows_codes_and_the_curve(tmp_path: Path) -> None:
     probe = make_probe(tmp_path / "probe", names=NAMES)
     codes = make_codes(tmp_path / "codes")

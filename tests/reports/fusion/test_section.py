@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.names import shorten, without_prefix
@@ -194,6 +194,7 @@ def test_table_1_marks_every_row_with_its_selection_rule(tmp_path: Path) -> None
     ] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_the_notes_of_a_run_stand_beside_its_numbers(tmp_path: Path) -> None:
     note = "alpha's rate was tuned on this very corpus."
@@ -262,6 +263,7 @@ def test_mfsn_alone_makes_a_page_that_says_what_it_came_to(tmp_path: Path) -> No
     assert {"table1-mfsn", "table5-synthetic-speaker", "exhaustive-synthetic-speaker"} <= names
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_mfsn_stands_beside_probes_and_fine_tuning(tmp_path: Path) -> None:
     make_pretrain(tmp_path / "p", "quantized-g2v2")
@@ -279,6 +281,7 @@ def test_mfsn_stands_beside_probes_and_fine_tuning(tmp_path: Path) -> None:
     assert "unknown kind" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_cells", [1, 2])
 def test_every_figure_is_drawn_with_long_names(tmp_path: Path, num_cells: int) -> None:
     make_mfsn(

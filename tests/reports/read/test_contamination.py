@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.read.contamination import MARK, heard_in, notes, with_marks
 from tests.reports.conftest import make_probe

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.overview import overview_figure
 from reports.read.scores import Grid, grids
@@ -320,6 +320,7 @@ def test_the_overview_has_the_intervals_as_bars(tmp_path: Path) -> None:
     assert spans == [pytest.approx([100 * x.low, 100 * x.high]) for x in sure]
 
 
+@pytest.mark.slow
 def test_the_page_and_its_tables_show_limits_and_verdicts(tmp_path: Path) -> None:
     folder = make_probe(tmp_path / "p", names=TWO, seeds=(0, 1))
     page = build([str(folder)], tmp_path / "out", command="x").read_text()

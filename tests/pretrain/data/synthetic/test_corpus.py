@@ -34,6 +34,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_synthetic_corpus(folder, hours=LONG, seed=0, part="probe")
 
 
+@pytest.mark.slow
 def test_two_makes_give_the_same_audio_and_manifest(long: Path, tmp_path: Path) -> None:
     again = make_synthetic_corpus(tmp_path / "again", hours=LONG, seed=0, part="probe")
     assert audio_hashes(again) == audio_hashes(long)
@@ -151,6 +152,7 @@ def test_long_silence_is_trimmed_and_loudness_kept() -> None:
     assert np.abs(samples).max() == pytest.approx(8000, rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_command_makes_a_corpus_and_explains_wrong_arguments(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pretrain.data.synthetic"]
 

@@ -29,6 +29,7 @@ time.sleep(100)
 """
 
 
+@pytest.mark.slow
 def test_a_child_of_a_killed_process_is_ended() -> None:
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     with subprocess.Popen(
