@@ -167,8 +167,8 @@ def plan_rows(
     for (file, _), settings in zip(read, settled, strict=True):
         if settings.name in BASELINES:
             raise SettingsError(
-                f"{file}: `name` must be none of {', '.join(BASELINES)}, which are "
-                f"baselines, but is {settings.name}."
+                f"{file}: `name` must be none of {', '.join(BASELINES)}, which a table "
+                f"may have as baselines, but is {settings.name}."
             )
         seed, folder = settings.run.seed, folder_of(settings)
         if any(other.folder == folder for other in planned):
