@@ -84,6 +84,9 @@ class Encoder(SoundEncoder):
     def prepare(self, waveform: Waveform) -> Waveform:
         return normalize_waveform(waveform, self.settings.normalize_epsilon)
 
+    def heard_as(self) -> str:
+        return f"normalised-{self.settings.normalize_epsilon:g}"
+
     def input_layers(self) -> list[nn.Module]:
         return [self.conv, self.conv_norm]
 

@@ -34,6 +34,9 @@ class Row:
     """How it is shown: what the objective says of itself, so that no report needs to know it."""
 
     seed: int | None
+    num_parameters: int | None
+    """Of the encoder; None for baselines, and where the run does not say it."""
+
     encoder_run: str
     comparison: Mapping[str, Any]
     """Flat key -> value: all that must be equal between the rows of one table."""
@@ -120,6 +123,8 @@ def row_from(record: Mapping[str, Any], *, source: str, group: str | None = None
         setting=dict(record.get("row") or {}),
         presentation=presentation_in(record),
         seed=None if seed is None else int(seed),
+        num_parameters=record.get("num_parameters")
+        or (record.get("parameters") or {}).get("encoder"),
         encoder_run=str(record.get("encoder_run") or ""),
         comparison=comparison,
         hashes=hashes,

@@ -116,6 +116,7 @@ def test_an_operation_from_a_file_of_its_own_is_searched_and_reported(
     assert "x \u2299 W y" in [text.get_text() for text in figure.axes[0].texts]
 
 
+@pytest.mark.slow
 def test_a_search_among_other_operations_is_not_gone_on_with(
     product: Any,
     place: Path,

@@ -73,7 +73,7 @@ def test_its_feature_extractor_gives_what_the_encoder_expects(
     export.main([str(run), str(out)])
     encoder = load_frozen(run)
     extractor = cast(Any, transformers).AutoFeatureExtractor.from_pretrained(out)
-    heard = [quieter * sound for sound in sounds()]
+    heard = [np.float32(quieter) * sound for sound in sounds()]
     given = extractor(heard, sampling_rate=16_000, padding=True, return_tensors="pt")
     assert set(given) == {"input_values", "attention_mask"}
     for row, sound in enumerate(heard):
@@ -88,7 +88,7 @@ def test_an_encoder_that_does_not_say_its_epsilon_keeps_that_of_before(tmp_path:
     sizes = json.loads((run / "encoder.json").read_text())
     assert sizes["settings"].pop("normalize_epsilon") == 1e-7
     (run / "encoder.json").write_text(json.dumps(sizes))
-    quiet = 1e-3 * sounds()[0]
+    quiet = np.float32(1e-3) * sounds()[0]
     expected = torch.from_numpy((quiet - quiet.mean()) / np.sqrt(quiet.var() + 1e-5))
     export.main([str(run), str(out)])
     for folder in (run, out):

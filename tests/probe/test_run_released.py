@@ -40,6 +40,7 @@ def test_a_released_encoder_is_probed_alone(tmp_path: Path) -> None:
     assert {row["group"] for row in results.run["rows"]} == {"baseline", "released"}
 
 
+@pytest.mark.slow
 def test_code_knowledge_names_released_encoders_and_leaves_them_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

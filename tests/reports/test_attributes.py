@@ -40,6 +40,7 @@ def with_attributes(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_they_change_nothing_that_is_said_of_emotion(tmp_path: Path) -> None:
     plain = one_grid(make_probe(tmp_path / "a" / "p", names=NAMES))
     more = one_grid(with_attributes(make_probe(tmp_path / "b" / "p", names=NAMES)))
@@ -91,6 +92,7 @@ def test_a_folder_without_them_has_no_word_of_them(tmp_path: Path) -> None:
     assert overview_figure(grid, evidence(grid), {}) is not None
 
 
+@pytest.mark.slow
 def test_every_title_says_where_dimensions_are_category_norms(tmp_path: Path) -> None:
     folder = make_probe(tmp_path / "p", corpora=("emodb",), names=NAMES)
     assert "norms" not in table_4(one_grid(folder), {}).title

@@ -94,6 +94,7 @@ def test_the_report_is_complete_and_loads_nothing(tmp_path: Path, make_runs: Mak
     assert int.from_bytes(png[16:20], "big") >= 2 * 6.2 * 150
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_hostile_names_stay_text_in_the_page_and_in_latex(tmp_path: Path) -> None:
     make_pretrain(tmp_path / "runs" / "a & <b>", TWO[0], command=HOSTILE, name=HOSTILE)
@@ -124,6 +125,7 @@ def test_a_figure_takes_dollar_signs_in_names_as_text(tmp_path: Path) -> None:
     assert save(figure, tmp_path / "figures", dots_per_inch=40).svg.is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_a_corpus_without_dimensions_and_one_with_them_stand_side_by_side(tmp_path: Path) -> None:
     make_probe(tmp_path / "a", names=TWO, dimensions=False, corpora=("emodb",))
@@ -178,6 +180,7 @@ def test_confusion_counts_are_true_by_predicted() -> None:
     assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
 
 
+@pytest.mark.slow
 def test_colours_do_not_depend_on_what_else_is_shown_and_differ(tmp_path: Path) -> None:
     (grid,) = grids(collect([str(make_probe(tmp_path / "p"))]).probe)
     found = colours(grid.rows)
@@ -209,6 +212,7 @@ def test_help_does_not_import_matplotlib_or_pandas() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_the_equal_tuning_is_shown_with_its_verdicts(tmp_path: Path, make_runs: MakeRuns) -> None:
     for rate in (5e-4, 2e-3):
@@ -228,6 +232,7 @@ def test_the_equal_tuning_is_shown_with_its_verdicts(tmp_path: Path, make_runs: 
     assert "Equal tuning" in (out / "index.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_a_row_that_has_not_learned_its_task_is_named_on_top(
     tmp_path: Path, make_runs: MakeRuns

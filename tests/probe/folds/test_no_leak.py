@@ -131,6 +131,7 @@ def table_of(speakers: str, sessions: str) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", sorted(LEAVE_OUT))
 @settings(deadline=None, max_examples=25)
 @given(data=st.data())

@@ -164,6 +164,7 @@ def test_an_utterance_has_the_same_outputs_in_any_company() -> None:
     torch.testing.assert_close(together[3:4], alone)
 
 
+@pytest.mark.slow
 def test_the_layer_that_knows_gets_the_weight() -> None:
     task = emotion()
     frames = made_up_frames(4 * (task.targets - 1))

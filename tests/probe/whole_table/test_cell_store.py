@@ -57,6 +57,7 @@ def cell(corpus: Corpus, tmp_path: Path) -> Cell:
     )
 
 
+@pytest.mark.slow
 def test_a_cell_comes_back_to_the_last_digit(cell: Cell, tmp_path: Path) -> None:
     setting = cell.setting
     made = evaluate_row(cell.run, setting.corpus, setting.head, tmp_path / "features", False)

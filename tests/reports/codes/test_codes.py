@@ -129,6 +129,7 @@ def test_the_report_shows_codes_and_the_curve(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "tables" / "codebooks-synthetic.csv").is_file()
 
 
+@pytest.mark.slow
 def test_measured_bits_need_the_same_weights_in_every_row(tmp_path: Path) -> None:
     (grid,) = grids(collect([str(make_probe(tmp_path / "probe", names=NAMES, seeds=(0, 1)))]).probe)
     both = codes_of(make_codes(tmp_path / "both", seeds=(0, 1)))
@@ -195,6 +196,7 @@ def test_the_notes_say_what_was_held_out_and_what_the_units_are(tmp_path: Path) 
     assert {line.cells["units"].text for line in part.information.lines} == {"3"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "words"), [("superb", "learned mixture of all layers"), ("finetune", "last layer")]
 )

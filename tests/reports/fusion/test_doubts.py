@@ -114,6 +114,7 @@ def test_networks_that_answer_one_class_raise_a_banner(tmp_path: Path) -> None:
     assert "with one class: TEC only (Co-attention) 2 of 10" in opening
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_a_probed_row_that_answers_one_class_raises_one_too(tmp_path: Path) -> None:
     folder = make_probe(tmp_path / "p", names=("quantized-g2v2", "continuous-k4"), seeds=(0, 1))
@@ -129,6 +130,7 @@ def test_a_probed_row_that_answers_one_class_raises_one_too(tmp_path: Path) -> N
     assert "constant answers" not in opening
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["given", "in its folder"])
 def test_a_collapse_of_an_encoder_is_carried_over(tmp_path: Path, where: str) -> None:
     hashes = {"final_weights": "c0ffee"}

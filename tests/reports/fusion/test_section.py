@@ -148,6 +148,7 @@ def test_networks_of_other_utterances_are_not_compared(tmp_path: Path) -> None:
     assert any("not compared with TEC alone" in sentence for sentence in sentences(grid, found))
 
 
+@pytest.mark.slow
 def test_optimistic_numbers_stand_in_their_own_column_and_in_no_sentence(tmp_path: Path) -> None:
     folder = make_mfsn(tmp_path / "m", optimistic=True, **SMALL)
     grid = one_grid(folder)
@@ -177,6 +178,7 @@ def test_a_run_that_selects_on_the_test_part_has_no_headline(tmp_path: Path) -> 
     assert line["optimistic_ua"] != ""
 
 
+@pytest.mark.slow
 def test_table_1_marks_every_row_with_its_selection_rule(tmp_path: Path) -> None:
     grid = one_grid(make_mfsn(tmp_path / "m", **SMALL))
     table = table_1([grid], {grid.slug: evidence(grid)}, {})
@@ -238,6 +240,7 @@ def test_missing_and_damaged_folders_are_named(tmp_path: Path) -> None:
         assert words in said
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_mfsn_alone_makes_a_page_that_says_what_it_came_to(tmp_path: Path) -> None:
     make_mfsn(tmp_path / "m", exhaustive_folds=2, **SMALL)

@@ -28,6 +28,7 @@ def found() -> Outcome:
     return asked(KEPT)
 
 
+@pytest.mark.slow
 def test_readme_says_what_came_out(found: Outcome) -> None:
     lines = re.findall(r"^\| (.+?) \| ([+-]\d[^|]*\]) \| (.+?) \|$", README, flags=re.MULTILINE)
     said = [(size, verdict.partition(" (")[0]) for _, size, verdict in lines]

@@ -31,6 +31,8 @@ from reports.uncertainty.questions import questions
 from tests.reports.conftest import ROWS, make_probe
 from tests.reports.uncertainty.test_intervals import variance_split
 
+pytestmark = pytest.mark.slow
+
 TWO = ("quantized-g2v2", "continuous-k4")
 
 
@@ -345,7 +347,6 @@ def test_the_overview_has_the_intervals_as_bars(tmp_path: Path) -> None:
     assert spans == [pytest.approx([100 * x.low, 100 * x.high]) for x in sure]
 
 
-@pytest.mark.slow
 def test_the_page_and_its_tables_show_limits_and_verdicts(tmp_path: Path) -> None:
     folder = make_probe(tmp_path / "p", names=TWO, seeds=(0, 1))
     page = build([str(folder)], tmp_path / "out", command="x").read_text()

@@ -56,6 +56,7 @@ def _is_running(process: int) -> bool:
     return state not in ("Z", "X")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["pretrain/run.py", "probe/table4.py", "mfsn/run.py"])
 def test_a_command_whose_starter_is_gone_already_ends_at_once(script: str, tmp_path: Path) -> None:
     code = (
