@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from reports.assemble import build
 from reports.collect import collect
 from reports.figures.overview import overview_figure
-from reports.palette import baseline_lines
 from reports.read.scores import Grid, grids
 from reports.summary import conclusions
 from reports.tables.formats import to_csv, to_latex, to_markdown
@@ -202,30 +201,6 @@ def test_an_uncontrolled_row_is_held_against_log_mel_only(tmp_path: Path) -> Non
     folder = make_probe(tmp_path / "p", names=TWO, changes={TWO[1]: {"hashes": {}}})
     asked = [(x.first, x.second) for x in questions(one_grid(folder))]
     assert asked == [(TWO[0], "untrained"), (TWO[0], "log-mel"), (TWO[1], "log-mel")]
-
-
-def test_rows_are_held_against_acoustic_baselines_as_against_log_mel(tmp_path: Path) -> None:
-    """Questions, sentences and lines of figures have each of them, before the constant one."""
-    added = ("mfcc", "egemaps")
-    of_baseline = {"group": "baseline", "encoder_run": "", "mode": "", "row": {}, "hashes": {}}
-    folder = make_probe(
-        tmp_path / "p", names=(*TWO, *added), changes={name: of_baseline for name in added}
-    )
-    grid = one_grid(folder)
-    pairs = [(x.first, x.second) for x in questions(grid)]
-    for baseline in ("log-mel", *added):
-        assert [one for one, other in pairs if other == baseline] == list(TWO)
-    assert not [other for _, other in pairs if other == "constant"]
-    assert grid.names[-4:] == ["log-mel", "egemaps", "mfcc", "constant"]
-    words = {x.words for x in questions(grid)}
-    assert "Is an encoder needed? Each row against mfcc statistics" in words
-    assert len(evidence(grid).of("ua", "acoustic")) == 4
-    lines = baseline_lines(grid.rows)
-    assert len({str(lines[name]) for name in ("untrained", "log-mel", "constant", *added)}) == 5
-    # So few questions can be decided by eight speakers.
-    one = make_probe(tmp_path / "one", names=(TWO[1], "mfcc"), changes={"mfcc": of_baseline})
-    answer(one, TWO[1], right=True)
-    assert "rows against mfcc statistics (" in said(one)[0]
 
 
 def said(folder: Path) -> tuple[str, Evidence]:
