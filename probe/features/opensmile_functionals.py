@@ -66,7 +66,7 @@ class OpensmileFunctionals:
 
     def __call__(self, waveforms: Tensor, num_samples: Tensor) -> Tensor:
         """(B, S), (B,) -> (B, 1, D), NaN where openSMILE has no finite number: an utterance that
-        is shorter than its longest window (60 ms), for example, has none at all."""
+        is shorter than the longest window (60 ms of eGeMAPS and ComParE), for example, has none."""
         sounds = zip(waveforms.numpy(), num_samples.tolist(), strict=True)
         found = np.stack([self._functionals(sound[:end]) for sound, end in sounds])
         return torch.from_numpy(np.where(np.isfinite(found), found, np.nan))[:, None]

@@ -155,3 +155,13 @@ def test_heads_that_hear_frames_or_train_the_encoder_refuse_them(
         assert f"the head {head} on. Take --head linear or svm" in capsys.readouterr().err
     assert parse_arguments([*NEEDED, "--baseline", "mfcc", "--head", "svm"]).head == "svm"
     assert make_head("linear").kind.hears_statistics
+
+
+def test_an_utterance_shorter_than_a_window_has_no_functionals_and_a_silent_one_has() -> None:
+    pytest.importorskip("opensmile")
+    egemaps = OpensmileFunctionals("egemaps")
+    waveforms = torch.zeros(2, 8_000)
+    waveforms[0, :800] = torch.from_numpy(sound(1, 800))
+    found = egemaps(waveforms, torch.tensor([800, 8_000]))
+    assert found[0].isnan().all()
+    assert found[1].isfinite().all()
