@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from reports.figures.drawing import INK, Drawing
-from reports.palette import LINES, colours
+from reports.palette import baseline_lines, colours
 from reports.read.records import row_words
 from reports.read.scores import CCC, SELECTED, Grid
 from reports.uncertainty.evidence import Evidence
@@ -60,7 +60,7 @@ def _draw(
     names: list[str],
 ) -> None:
     all_axes: Any = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
-    palette = colours(grid.rows)
+    palette, lines = colours(grid.rows), baseline_lines(grid.rows)
     baselines = [name for name in grid.names if grid.row(name).group == "baseline"]
     handles: dict[str, Any] = {}
     for axes, metric in zip(all_axes, metrics, strict=True):
@@ -69,7 +69,7 @@ def _draw(
             value = grid.value(name, metric)
             if value is not None:
                 handles[name] = axes.axvline(
-                    scale * value, color=palette[name], linewidth=1.6, linestyle=LINES.get(name)
+                    scale * value, color=palette[name], linewidth=1.6, linestyle=lines[name]
                 )
         floor = grid.value("untrained", metric)
         for place, name in enumerate(names):

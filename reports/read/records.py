@@ -147,8 +147,8 @@ def row_order(row: Row) -> tuple[int, tuple[int, str, float], str]:
     """Sorts rows as Table 4 does: by family, then as their objective says; baselines follow."""
     part = {"row": 0, "baseline": 1, "released": 2, "uncontrolled": 3}.get(row.group, 4)
     if part == 1:
-        order = {"untrained": 0, "log-mel": 1, "constant": 2}
-        return part, (order.get(row.name, 9), "", 0.0), row.name
+        order = {"untrained": 0, "log-mel": 1, "constant": 3}
+        return part, (order.get(row.name, 2), "", 0.0), row.name
     return part, row.presentation.place, row.name
 
 

@@ -217,5 +217,5 @@ def test_settings_of_another_head_and_impossible_ones_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             make_head(name, [text])
-    with pytest.raises(ValueError, match="`--head` must be one of linear, superb, finetune"):
+    with pytest.raises(ValueError, match="`--head` must be one of linear, svm, superb, finetune"):
         make_head("ridge")
