@@ -33,11 +33,21 @@ def arguments_of_readme() -> list[str]:
     return re.sub(r"\\\n", " ", found).split()
 
 
+def half_of(manifest: Path, folder: Path) -> Path:
+    """The first five speakers of a corpus."""
+    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
+    table["path"] = [str(manifest.parent / path) for path in table["path"]]
+    speakers = sorted(set(table["speaker"]))[:5]
+    half = table[table["speaker"].isin(speakers)].drop(columns=["session", "split"])
+    half.to_csv(folder / "emodb.csv", index=False)
+    return folder / "emodb.csv"
+
+
 @pytest.mark.slow
 def test_one_command_puts_everyones_encoders_beside_the_six_rows(
     tmp_path: Path, real_speech: RealSpeech
 ) -> None:
-    emodb = real_speech("emodb")
+    emodb = half_of(real_speech("emodb") / "manifest.csv", tmp_path)
     places = {
         name: save_tiny(kind, tmp_path / name)
         for name, kind in (
@@ -50,7 +60,7 @@ def test_one_command_puts_everyones_encoders_beside_the_six_rows(
     words = {
         "runs/everyone": str(tmp_path / "everyone"),
         "heard=/data/heard/manifest.csv": "synthetic:hours=0.02,seed=0,part=pretrain",
-        "emodb=/data/emodb": f"emodb={emodb / 'manifest.csv'}",
+        "emodb=/data/emodb": f"emodb={emodb}",
         "configs/size/small.toml": str(PROJECT / "configs" / "size" / "tiny.toml"),
     }
     given = [
@@ -58,7 +68,8 @@ def test_one_command_puts_everyones_encoders_beside_the_six_rows(
         for word in arguments_of_readme()
     ]
     small = ["--set", "training.updates=6", "--set", "training.precision=fp32", "--precision"]
-    done = run_to_end(tmp_path, [*given, *small, "fp32", "--features", str(tmp_path / "features")])
+    places_of_files = ["--features", str(tmp_path / "features")]
+    done = run_to_end(tmp_path, [*given, *small, "fp32", *places_of_files], seconds=900)
     assert done.returncode == 0, done.stdout + done.stderr
 
     results = read_results(tmp_path / "everyone" / "probe" / "speaker-linear")
