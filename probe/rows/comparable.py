@@ -111,15 +111,16 @@ def _released(held: EncoderFolder, place: EncoderPlace) -> EncoderRun:
     said = held.described
     family = presentation_in({"mode": said.mode}).family
     revision = {"revision": place.revision} if place.revision else {}
+    name = place.name or said.name
     return EncoderRun(
-        name=place.name or said.name,
+        name=name,
         group=RELEASED,
         seed=0,
         folder=held.path,
         kind=held.kind,
         mode=said.mode,
         presentation=Presentation(
-            family=family, label="CTC-tuned" if said.finetuned else ""
+            family=family, label=f"{name}, CTC-tuned" if said.finetuned else ""
         ).model_dump(mode="json"),
         hashes={"files": held.digest(), **revision},
         num_parameters=said.num_parameters,

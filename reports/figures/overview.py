@@ -40,8 +40,9 @@ def overview_figure(grid: Grid, found: Evidence, flags: Mapping[str, str]) -> Dr
     return Drawing(
         name=f"overview-{grid.slug}",
         title=f"Scores at a glance: {grid.title}",
-        caption="Higher is better in every panel. Points: one per seed, on a stem from the mean to "
-        "the untrained encoder, so that the stem is what pre-training added or took. "
+        caption="Higher is better in every panel. Points: one per seed; of rows that were trained "
+        "here, on a stem from the mean to the untrained encoder, so that the stem is what "
+        "pre-training added or took. "
         f"{whiskers}Vertical lines: the baselines.",
         runs=grid.folders,
         width=12.0,
@@ -76,7 +77,7 @@ def _draw(
             mean = grid.value(name, metric)
             if mean is None:
                 continue
-            if floor is not None:
+            if floor is not None and grid.row(name).group == "row":
                 axes.plot(
                     [scale * floor, scale * mean],
                     [place, place],

@@ -134,7 +134,8 @@ def row_from(record: Mapping[str, Any], *, source: str, group: str | None = None
 
 def row_words(row: Row) -> str:
     """Returns a row as sentences and narrow tables name it."""
-    return row.name if row.label == row.name else f"{row.mode} {row.label}"
+    known_by_name = row.group in NOT_CONTROLLED or row.label == row.name
+    return row.label if known_by_name else f"{row.mode} {row.label}"
 
 
 def families(rows: Iterable[Row]) -> list[Family]:
