@@ -52,7 +52,7 @@ test: $(VENV)/installed
 	$(RUN) -m pytest
 
 test-fast: $(VENV)/installed
-	$(RUN) -m pytest -q -m 'not slow and not real_speech'
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n auto -m 'not slow and not real_speech'
 
 check: $(VENV)/installed
 	$(RUN) -m ruff format --check .

@@ -15,6 +15,7 @@ def evaluate(
     protocol: str = "speaker",
     head: str = "linear",
     settings: Sequence[str] = (),
+    baselines: Sequence[str] = (),
     out: Path | None = None,
 ) -> "pd.DataFrame":
     """Probes encoders on utterances with emotions, as `probe/run.py` does.
@@ -26,6 +27,7 @@ def evaluate(
         protocol: What is left out for testing: speaker, session, official, random10.
         head: What is trained on the frozen encoders.
         settings: Of the head, as `--set`: ["linear.pooling=mean_std"].
+        baselines: Acoustic ones beside those that every table has, as `--baseline`: ["mfcc"].
         out: Results folder that is kept, and can be reported on; none by default.
 
     Returns:
@@ -38,4 +40,4 @@ def evaluate(
     from probe.evaluate_table import evaluate_table
 
     encoders = [encoder] if isinstance(encoder, str | Path) else list(encoder)
-    return evaluate_table(encoders, table, protocol, head, settings, out)
+    return evaluate_table(encoders, table, protocol, head, settings, baselines, out)

@@ -8,9 +8,10 @@ from typing import Literal
 
 from pretrain.data.tables.columns import add_columns_argument
 from probe.corpora.registry import corpus_help
-from probe.features.pooling import MEAN, POOLINGS, pooling_override
+from probe.features.acoustic import acoustic_in_words, known_baselines
+from probe.features.pooling import HEADS_ON_POOLED, MEAN, POOLINGS, pooling_override
 from probe.folds.protocols import SplitError, parse_protocol
-from probe.heads.settings import DEFAULT, HEADS, heads_in_words, make_head
+from probe.heads.settings import DEFAULT, HEADS, check_hears, heads_in_words, make_head
 
 EXAMPLE = """example:
   python probe/run.py --encoder runs/quantized-g2v2 --encoder runs/continuous-k1 \\
@@ -47,6 +48,9 @@ class EncodingRequest(CorporaRequest):
 
     fingerprints: bool
     """Whether contamination is looked for by sound too."""
+
+    baseline: list[str]
+    """Of `probe.features.acoustic.ACOUSTIC`, beside those that every table has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +95,23 @@ def add_pooling(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--pooling",
         choices=POOLINGS,
-        help="what the linear head hears of each layer: "
+        help=f"what the heads {' and '.join(HEADS_ON_POOLED)} hear of each layer: "
         + "; ".join(f"{name}: {words}" for name, words in POOLINGS.items())
         + f" (default: {MEAN}); the same for all rows and baselines",
+    )
+
+
+def add_baselines(parser: argparse._ActionsContainer) -> None:
+    """Adds --baseline, which `known_baselines` has to check."""
+    parser.add_argument(
+        "--baseline",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="acoustic baselines, no learning, beside constant, log-mel and untrained: "
+        f"{acoustic_in_words()}. The last three need openSMILE (pip install -e '.[opensmile]'), "
+        "licensed for research that is not commercial; they hear the sound as it was recorded",
     )
 
 
@@ -168,6 +186,7 @@ def parse_arguments(arguments: Sequence[str]) -> ProbeRequest:
         help="a setting of the head, as in superb.epochs=40; may be repeated",
     )
     add_pooling(parser)
+    add_baselines(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="results folder")
     parser.add_argument(
         "--seed",
@@ -201,7 +220,9 @@ def parse_arguments(arguments: Sequence[str]) -> ProbeRequest:
         parser.error(f"--protocol: {error}")
     try:
         parsed.set += pooling_override([parsed.head], pooling)
-        make_head(parsed.head, parsed.set)
+        head = make_head(parsed.head, parsed.set)
+        parsed.baseline = known_baselines(parsed.baseline)
+        check_hears([head], parsed.baseline)
     except ValueError as error:
         parser.error(str(error))
     return ProbeRequest(**vars(parsed))

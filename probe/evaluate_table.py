@@ -20,6 +20,7 @@ def evaluate_table(
     protocol: str,
     head: str,
     settings: Sequence[str],
+    baselines: Sequence[str],
     out: Path | None,
 ) -> pd.DataFrame:
     """See `probe.evaluate`; what the command prints goes to standard error."""
@@ -29,6 +30,8 @@ def evaluate_table(
         words += ["--corpus", _spec(table, folder), "--out", str(out or folder / "results")]
         for text in settings:
             words += ["--set", text]
+        for name in baselines:
+            words += ["--baseline", name]
         try:
             request = parse_arguments(words)
         except SystemExit as error:

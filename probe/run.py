@@ -12,11 +12,13 @@ def run(request: ProbeRequest) -> None:
     from pretrain.model.kinds.places import encoder_place
     from probe.heads.settings import make_head
     from probe.results import can_reuse, check_out_folder, inputs_in, read_results, write_results
+    from probe.rows.baselines import keys_of, with_baselines
     from probe.rows.comparable import make_table, read_encoder_run
 
     # All that can be wrong with the command is found before minutes of computing.
     check_out_folder(request.out)
     head = make_head(request.head, request.set)
+    keys_of(request.baseline, head)
     runs = make_table(
         [read_encoder_run(encoder_place(text)) for text in request.encoder],
         seeds=request.seed,
@@ -29,7 +31,7 @@ def run(request: ProbeRequest) -> None:
     from pretrain.model.weights import encoder_settings_in
     from pretrain.shared.paths import runs_folder
     from probe.corpora.options import specs_of
-    from probe.rows.all_rows import check_corpora, inputs_of, probe, read_corpus, with_baselines
+    from probe.rows.all_rows import check_corpora, inputs_of, probe, read_corpus
     from probe.rows.check_weights import check_weights
     from probe.rows.precision import choose_for_probe, precision_of_inputs, say_precision
     from probe.rows.text_table import text_tables
@@ -44,17 +46,22 @@ def run(request: ProbeRequest) -> None:
     there = precision_of_inputs(inputs_in(request.out))
     choice = choose_for_probe(request.precision, there, encoder)
     bf16, fingerprints = choice.precision == "bf16", request.fingerprints
-    inputs = inputs_of(runs, corpora, request.protocol, head, bf16=bf16, fingerprints=fingerprints)
+    asked = (head, request.baseline)
+    inputs = inputs_of(
+        runs, corpora, request.protocol, *asked, bf16=bf16, fingerprints=fingerprints
+    )
     if can_reuse(request.out, inputs):
         print(text_tables(read_results(request.out)))
         print(f"\nAlready there, from the same encoders and corpora: {request.out.resolve()}")
         return
-    check_weights(with_baselines(runs, head))
+    check_weights(with_baselines(runs, *asked))
     say_precision(choice, encoder)
     keep_freed_memory()  # a quarter of the time of features goes into faulting it in again
     features_folder = request.features or runs_folder() / "features"
-    probed = (runs, corpora, request.protocol, features_folder)
-    results = probe(*probed, head=head, bf16=bf16, fingerprints=fingerprints)
+    results = probe(
+        runs, corpora, request.protocol, features_folder, head=head, acoustic=request.baseline,
+        bf16=bf16, fingerprints=fingerprints,
+    )  # fmt: skip
     results.run.update(
         command=command_line(),
         packages=inputs["packages"],
@@ -65,6 +72,7 @@ def run(request: ProbeRequest) -> None:
     # Read back: the table is that of the files.
     print(text_tables(read_results(request.out)))
     print(f"\nResults: {request.out.resolve()}")
+    print(f"A page: python reports/run.py --runs {request.out} --out {request.out}-report")
 
 
 def main(arguments: Sequence[str]) -> int:

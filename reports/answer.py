@@ -63,9 +63,12 @@ def _answers(grid: Grid, found: Evidence, flags: Mapping[str, str], place: str) 
     """Yields one answer for every two families of the table."""
     compared = family_pairs(grid)
     if not compared:
-        only = [f"only {family.label} rows were" for family in families(grid.rows)]
-        reason = f"{only[0] if only else 'no controlled row was'} probed"
-        yield Answer(verdict="Not asked", reason=reason, place=place)
+        only = [f"only {family.label} rows were probed" for family in families(grid.rows)]
+        if only:
+            yield Answer(verdict="Not asked", reason=only[0], place=place)
+        else:
+            reason = "only encoders of others and baselines were probed"
+            yield Answer(verdict="No comparison of targets", reason=reason, place=place)
     for first, second in compared:
         where = f"{place} ({first} against {second})" if len(compared) > 1 else place
         if pairs := found.of(METRIC, FAMILIES, (first, second)):

@@ -5,6 +5,7 @@ by. Baselines are grey.
 """
 
 from collections.abc import Iterable
+from itertools import cycle
 
 from reports.read.records import Row
 
@@ -15,6 +16,16 @@ LINES: dict[str, str | tuple[float, tuple[float, ...]]] = {
     "constant": (0, (4, 1.5, 1, 1.5)),
 }
 """Line styles of the baselines, so that they are told apart without colour."""
+
+MORE_LINES = ((0, (9, 1)), (0, (1, 3)), (0, (3, 1, 1, 1, 1, 1)), (0, (5, 5)))
+"""Those of the other baselines, by turns."""
+
+
+def baseline_lines(rows: Iterable[Row]) -> dict[str, str | tuple[float, tuple[float, ...]]]:
+    """Returns the name of every baseline -> its line style."""
+    names = dict.fromkeys(row.name for row in rows if row.group == "baseline")
+    others = zip((name for name in names if name not in LINES), cycle(MORE_LINES), strict=False)
+    return {**LINES, **dict(others)}
 
 
 def colours(rows: Iterable[Row]) -> dict[str, str]:

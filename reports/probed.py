@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from reports.codes.runs import Codes
 from reports.figures.drawing import Drawing
+from reports.read.published import Published
 from reports.read.records import PretrainRun, ProbeRun
 from reports.read.scores import Grid
 from reports.table_data import Table
@@ -32,6 +33,9 @@ class Probed:
     """Row name -> what it explains of held-out speech, for rows that held some out."""
 
     codes: Codes | None
+
+    published: Sequence[Published]
+    """What others published, on this corpus or another."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="run folders of the equal tuning, or globs of them: one more table",
     )
+    made.add_argument(
+        "--published",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="published numbers, beside those of reports/published: TOML files as those are",
+    )
     made.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
     return made
 
@@ -45,12 +53,18 @@ def run(arguments: Sequence[str]) -> None:
     """Writes the report that the command line asks for."""
     chosen = parser().parse_args(arguments)
     # Imported here, so that --help and a wrong argument answer at once.
-    from reports.build import build
+    from reports.assemble import build
 
     if chosen.out.exists() and not chosen.out.is_dir():
         raise InputError(f"`--out` must be a folder, but {chosen.out} is a file instead.")
     command = f"python reports/run.py {shlex.join(arguments)}"
-    index = build(chosen.runs, chosen.out, command=command, sweep=chosen.sweep)
+    index = build(
+        chosen.runs,
+        chosen.out,
+        command=command,
+        sweep=chosen.sweep,
+        published=chosen.published,
+    )
     print(f"report: {index.resolve()}")
 
 

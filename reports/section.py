@@ -14,11 +14,13 @@ from reports.probed import Part, Probed
 from reports.read.scores import Grid
 from reports.table_data import Table
 from reports.tables.layer_weights import layer_weight_tables
+from reports.tables.published import published_table
 from reports.tables.table4 import layer_tables, table_4
 from reports.uncertainty.certainty import difference_tables, interval_table, variance_table
 from reports.uncertainty.evidence import Evidence
 
 OTHER_METRICS = "The same questions asked of valence, arousal and dominance"
+ELSEWHERE = "What others published on this corpus"
 NUMBERS = "The layers as numbers"
 
 
@@ -46,6 +48,7 @@ PARTS: list[Part] = [
     ),
     Part(make=lambda it: layer_figure(it.grid)),
     Part(make=lambda it: confusion_figure(it.grid)),
+    Part(make=lambda it: published_table(it.grid, it.published), fold=ELSEWHERE),
     Part(make=lambda it: layer_tables(it.grid), fold=NUMBERS),
     Part(make=lambda it: layer_weight_tables(it.grid, it.probe), fold=NUMBERS),
 ]

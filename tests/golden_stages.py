@@ -6,6 +6,7 @@ values that stand under a version: other values need another version.
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -50,11 +51,13 @@ from probe.contamination.fingerprint import fingerprint
 from probe.corpora.targets import Task
 from probe.features.baselines import LogMelFeatures
 from probe.features.frame_states import EncoderFrames, Frames, LogMelFrames
+from probe.features.mfcc import MfccFeatures
 from probe.features.row_source import RowSource
 from probe.features.utterance_features import EncoderFeatures
 from probe.heads.finetune import FinetuneSettings, evaluate_finetuned
 from probe.heads.linear import Evaluation, Part, evaluate
 from probe.heads.superb import SuperbSettings, evaluate_superb
+from probe.heads.svm import solve_svm
 from probe.metrics import score_task
 from tests.mfsn.made_up_segments import DIM, NUM_CLASSES, MadeUpSegments
 from tests.probe.heads.test_superb import source_of
@@ -173,6 +176,10 @@ def features() -> list[float]:
     return [*sampled(means.numpy()), *sampled(LogMelFeatures()(*waves()).numpy())]
 
 
+def acoustic() -> list[float]:
+    return sampled(MfccFeatures()(*waves()).numpy())
+
+
 def frames() -> list[float]:
     states, _ = EncoderFrames(FrozenEncoder(encoder(), name="golden"))(*waves())
     mel, _ = LogMelFrames()(*waves())
@@ -182,6 +189,15 @@ def frames() -> list[float]:
 def linear() -> list[float]:
     table, tasks, parts, values = labelled()
     return numbers_in(evaluate(table, values, tasks, parts))
+
+
+def svm() -> list[float]:
+    table, tasks, parts, values = labelled()
+    found = [
+        evaluate(table, values, tasks, parts, strengths=(0.01, 1.0), solver=solver)
+        for solver in (partial(solve_svm, kernel="linear"), partial(solve_svm, kernel="rbf"))
+    ]
+    return [number for one in found for number in numbers_in(one)]
 
 
 def superb() -> list[float]:
@@ -299,7 +315,8 @@ def targets() -> list[float]:
 
 STAGES: dict[str, Callable[[], list[float]]] = {
     "audio": audio, "scan": scan, "fingerprint": fingerprints, "encoder": layers,
-    "features": features, "frames": frames, "linear": linear, "superb": superb,
+    "features": features, "acoustic": acoustic, "frames": frames, "linear": linear, "svm": svm,
+    "superb": superb,
     "finetune": finetune, "attributes": attributes, "metrics": metrics, "codes": codes,
     "alignment": alignment, "segments": segments, "fusion": fusion, "search": searched,
     "targets": targets,

@@ -32,6 +32,7 @@ PROVEN = (
     ("test_add_corpus.py", "WITHOUT_LABELS"),
     ("test_add_encoder_kind.py", "BANK"),
     ("test_add_head.py", "CENTROID"),
+    ("test_add_baseline.py", "CROSSINGS"),
     ("test_add_figure.py", "ADDED"),
     ("test_add_operation.py", "PRODUCT"),
 )

@@ -21,7 +21,7 @@ from mfsn.data.spectra import Spectra, valid_frames
 from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.frames import RECEPTIVE_FIELD_SAMPLES, SAMPLES_PER_FRAME
 from pretrain.data.loader import pad_waveforms
-from pretrain.model.encode import EncoderOutput, SoundEncoder
+from pretrain.model.encode import EncoderOutput
 from pretrain.model.frozen import FrozenEncoder, load_frozen
 from pretrain.shared.errors import InputError
 
@@ -113,8 +113,7 @@ class EncoderWaveforms:
         self, encoder: FrozenEncoder, inputs: InputSettings, faults: FaultSettings
     ) -> None:
         # Encoders that hear the same share what is kept.
-        is_common = type(encoder.module).prepare is SoundEncoder.prepare
-        self.key = "waveforms" if is_common else f"waveforms-{encoder.key}"
+        self.key = f"waveforms-{encoder.module.heard_as()}"
         self._encoder = encoder
         self._inputs = inputs
         self._faults = faults

@@ -4,11 +4,13 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pretrain.config.files import SettingsTree, flatten
+from pretrain.config.files import SettingsError, SettingsTree, flatten
 from pretrain.config.settings import CHANGE_NO_NUMBER, TrainingSettings, check_name, without
 from pretrain.config.training import HealthSettings, OptimizerSettings
 from pretrain.data.loader import DataSettings
 from pretrain.data.masking import MaskSettings
+from pretrain.model.kinds.places import HUB
+from pretrain.model.kinds.registry import RUN, find_kind
 from pretrain.objectives.ctc import CtcSettings
 from pretrain.shared.checked_settings import settings, within
 from pretrain.shared.json_files import hash_of
@@ -94,5 +96,13 @@ def resolve_finetune(tree: SettingsTree) -> ResolvedFinetune:
     """Builds the settings; raises `SettingsError` that lists every fault with its place."""
     run = tree.build(FinetuneSettings)
     # The same folder is the same run, from wherever and in whatever way it is named.
-    encoder = str(Path(run.encoder).expanduser().resolve())
-    return ResolvedFinetune(run=dataclasses.replace(run, encoder=encoder))
+    folder = Path(run.encoder).expanduser().resolve()
+    if run.encoder.startswith(HUB) or (
+        folder.is_dir() and find_kind(folder, called="`encoder`")[0] != RUN
+    ):
+        raise SettingsError(
+            f"{tree.sources.get('encoder', 'settings')}: `encoder` must be the folder of a run of "
+            f"pretrain/run.py, but {run.encoder} is another encoder. Fine-tune it with its own "
+            "tools, and give the result to the probe or MFSN as hf:DIR."
+        )
+    return ResolvedFinetune(run=dataclasses.replace(run, encoder=str(folder)))

@@ -169,7 +169,7 @@ class ResolvedSettings:
 
     def tree(self) -> dict[str, Any]:
         """Returns the settings as nested tables of plain values."""
-        run = dataclasses.asdict(self.run)
+        run = {**dataclasses.asdict(self.run), "encoder": self.run.encoder.tree()}
         if not self.run.held_out.speakers:  # as runs that know nothing of it
             del run["held_out"]
         if not self.run.tuned:

@@ -28,6 +28,7 @@ from pretrain.shared.random_streams import Draws
 FloatArray = npt.NDArray[np.float32]
 
 NORMALIZE_EPS = 1e-5
+"""On the variance of what is no input of an encoder, see `EncoderSettings.normalize_epsilon`."""
 
 MAX_UNHEARD_SHARE = 0.5
 """A larger share of a corpus that one epoch leaves out is said."""
@@ -95,9 +96,16 @@ class ShardReader(Dataset[Batch]):
     """Makes the batch of a shard; what it makes is a pure function of (seed, shard)."""
 
     def __init__(
-        self, table: pd.DataFrame, data: DataSettings, mask: MaskSettings, seed: int
+        self,
+        table: pd.DataFrame,
+        data: DataSettings,
+        mask: MaskSettings,
+        seed: int,
+        epsilon: float = NORMALIZE_EPS,
     ) -> None:
+        """`epsilon` is the encoder's, see `EncoderSettings.normalize_epsilon`."""
         self._table = table
+        self._epsilon = epsilon
         self._data = data
         self._mask = mask
         self._seed = seed
@@ -111,7 +119,9 @@ class ShardReader(Dataset[Batch]):
             for slot, utterance in enumerate(utterances, start=shard.first_slot)
         )
         crops, starts = zip(*map(self._read_crop, utterances, draws), strict=True)
-        waveforms, num_samples = pad_waveforms([normalize_waveform(crop) for crop in crops])
+        waveforms, num_samples = pad_waveforms(
+            [normalize_waveform(crop, self._epsilon) for crop in crops]
+        )
         mask = torch.zeros(len(crops), waveforms.shape[1] // SAMPLES_PER_FRAME, dtype=torch.bool)
         for row, crop, drawn in zip(mask, crops, draws, strict=True):
             num_frames = num_frames_of(len(crop))

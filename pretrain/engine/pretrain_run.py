@@ -68,7 +68,15 @@ class Pretraining:
         if not run.held_out.speakers:
             return None
         found = held_out_utterances(usable_utterances(table, run.data), run.held_out)
-        return HeldOut(found, self.select(table), run.held_out, run.data, run.mask, run.seed)
+        return HeldOut(
+            found,
+            self.select(table),
+            run.held_out,
+            run.data,
+            run.mask,
+            run.seed,
+            run.encoder.normalize_epsilon,
+        )
 
     def build(self, utterances: pd.DataFrame) -> Objective:
         run = self._settings.run

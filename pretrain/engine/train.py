@@ -62,7 +62,11 @@ class Trainer:
         self._pace = Pace()
         self._is_slow = False
         self._reader = ShardReader(
-            table, self._settings.data, self._settings.mask, self._settings.seed
+            table,
+            self._settings.data,
+            self._settings.mask,
+            self._settings.seed,
+            objective.encoder.settings.normalize_epsilon,
         )
         self._plan = make_plan(table, self._settings.data, self._settings.seed)
         self._model = accelerator.prepare_model(objective)

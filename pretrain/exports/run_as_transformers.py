@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pretrain.data.loader import NORMALIZE_EPS
 from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.kinds.registry import RUN, EncoderFolder, read_encoder_folder
 from pretrain.model.transformers_format import (
     PRETRAINING,
+    RELEASED_EPSILON,
     feature_extractor_config,
     wav2vec2_config,
     wav2vec2_weights,
@@ -108,7 +108,7 @@ def _said(held: EncoderFolder, settings: EncoderSettings, *, initial: bool) -> d
         "kind": held.described.made_by,
         "weights": "initial" if initial else "final",
         "corpus": {k: corpus[k] for k in ("name", "hours", "num_utterances") if k in corpus},
-        "normalize_epsilon": NORMALIZE_EPS,
+        "normalize_epsilon": settings.normalize_epsilon,
         "conv_tap_correlation": settings.conv_tap_correlation,
     }
     if initial:
@@ -138,7 +138,7 @@ def _card(said: Mapping[str, Any], held: EncoderFolder) -> str:
         "seed": said.get("seed", "not known"),
         **{f"hash of {k}": f"`{v}`" for k, v in (said.get("hashes") or {}).items() if v},
     }
-    quiet = 10 * log10(NORMALIZE_EPS) + 10
+    epsilon = said["normalize_epsilon"]
     table = "\n".join(f"| {key} | {value} |" for key, value in rows.items() if value != "")
     return f"""---
 library_name: transformers
@@ -158,8 +158,16 @@ but this:
     model = AutoModel.from_pretrained(DIR)
     extractor = AutoFeatureExtractor.from_pretrained(DIR)
 
-For equal normalised input every hidden state is that of the run. It was trained on sound that is
-normalised with an epsilon of {NORMALIZE_EPS:g} on its variance, the extractor of transformers has
-1e-7. Sound quieter than {quiet:.0f} dB of full scale (RMS) therefore has other states, unless it is
-normalised as the run was (`normalize_epsilon` in config.json).
+For equal normalised input every hidden state is that of the run. {_normalised(epsilon)}
 """
+
+
+def _normalised(epsilon: float) -> str:
+    """Returns how the run heard its sound, in sentences."""
+    if epsilon == RELEASED_EPSILON:
+        return "The extractor normalises sound as the run did."
+    quiet = 10 * log10(epsilon) + 10
+    return f"""It was trained on sound that
+is normalised with an epsilon of {epsilon:g} on its variance, the extractor of transformers has
+{RELEASED_EPSILON:g}. Sound quieter than {quiet:.0f} dB of full scale (RMS) therefore has other
+states, unless it is normalised as the run was (`normalize_epsilon` in config.json)."""

@@ -20,7 +20,7 @@ from pretrain.data.frames import (
     SAMPLES_PER_FRAME,
     num_frames_of,
 )
-from pretrain.data.loader import normalize_waveform, pad_waveforms
+from pretrain.data.loader import NORMALIZE_EPS, normalize_waveform, pad_waveforms
 from pretrain.shared.errors import InputError
 
 RATES_HZ = (1_000, 768_000)
@@ -77,6 +77,10 @@ class SoundEncoder(nn.Module, ABC):
     def prepare(self, waveform: Waveform) -> Waveform:
         """(S,) at 16 kHz as it was recorded -> as `forward` takes it, of the same length."""
         return normalize_waveform(waveform)
+
+    def heard_as(self) -> str:
+        """Returns in short what `prepare` does: the same for encoders that hear the same."""
+        return f"normalised-{NORMALIZE_EPS:g}"
 
     def num_frames(self, num_samples: Tensor) -> Tensor:
         """Returns how many frames utterances of so many samples have (elementwise)."""

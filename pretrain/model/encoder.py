@@ -5,13 +5,15 @@ Shapes: B batch, S samples, T frames (S / 320), C conv dim, D model dim, L layer
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.frames import num_frames_of
+from pretrain.data.loader import normalize_waveform
 from pretrain.model.context import ContextNetwork
 from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.encoder_settings import EncoderSettings
@@ -77,7 +79,13 @@ class Encoder(SoundEncoder):
 
     def beside_weights(self) -> object:
         # Equal weights compute something else with another number of heads.
-        return asdict(self.settings)
+        return self.settings.tree()
+
+    def prepare(self, waveform: Waveform) -> Waveform:
+        return normalize_waveform(waveform, self.settings.normalize_epsilon)
+
+    def heard_as(self) -> str:
+        return f"normalised-{self.settings.normalize_epsilon:g}"
 
     def input_layers(self) -> list[nn.Module]:
         return [self.conv, self.conv_norm]

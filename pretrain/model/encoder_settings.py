@@ -1,6 +1,7 @@
 """The unified encoder's sizes (paper, Table 3)."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from pretrain.data.frames import (
     CONV_KERNELS,
@@ -9,6 +10,9 @@ from pretrain.shared.checked_settings import settings, within
 
 MOST_PARAMETERS = 10_000_000_000
 """Of an encoder: 40 GB of weights, several times the largest speech encoder that there is."""
+
+UNSAID_EPSILON = 1e-5
+"""`normalize_epsilon` of encoders and runs that do not say it."""
 
 
 @settings
@@ -52,6 +56,11 @@ class EncoderSettings:
     """Factor on the gradient that reaches the conv stack, the same in every mode. Not specified
     by the paper; wav2vec 2.0 has 0.1, data2vec 1."""
 
+    normalize_epsilon: Annotated[float, within("[1e-12, 1]")] = 1e-7
+    """On the variance by which a waveform is normalised before the encoder hears it. Not specified
+    by the paper; that of transformers' feature extractors. Where it is not small beside the
+    variance, quiet recordings stay quiet."""
+
     dropout: Annotated[float, within("[0, 1)")] = 0.0
     """Dropout everywhere in the Transformer. Not specified by the paper. Above 0 the results
     depend on the number of processes."""
@@ -74,6 +83,14 @@ class EncoderSettings:
                 f"`conv_dim` ({self.conv_dim}) must have at most {MOST_PARAMETERS:,} parameters, "
                 f"but have some {num_parameters:,} instead."
             )
+
+    def tree(self) -> dict[str, Any]:
+        """Returns them as plain values; without the epsilon where it is what unsaid means, so that
+        they equal those of runs that do not say it."""
+        values = asdict(self)
+        if self.normalize_epsilon == UNSAID_EPSILON:
+            del values["normalize_epsilon"]
+        return values
 
     def _num_parameters(self) -> int:
         """Returns how many weights there are in all matrices."""

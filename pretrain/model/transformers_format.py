@@ -11,6 +11,9 @@ from torch import Tensor
 from pretrain.data.frames import CONV_KERNELS, CONV_STRIDES, SAMPLE_RATE_HZ
 from pretrain.model.encoder_settings import EncoderSettings
 
+RELEASED_EPSILON = 1e-7
+"""On the variance, of transformers' feature extractors."""
+
 NUM_CONVS = len(CONV_KERNELS)
 
 PRETRAINING = "quantized_or_continuous"

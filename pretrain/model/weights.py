@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pretrain.model.encoder import Encoder, build_encoder
-from pretrain.model.encoder_settings import EncoderSettings
+from pretrain.model.encoder_settings import UNSAID_EPSILON, EncoderSettings
 from pretrain.model.saved_shapes import Shapes, fault_of_shapes, shapes_in
 from pretrain.shared.atomic_files import replace_text, replaced
 from pretrain.shared.errors import InputError
@@ -179,6 +179,7 @@ def _read_settings(file: Path) -> EncoderSettings:
             raise WeightsError(
                 f"`{file}` must have `format` {FORMAT}, but is another file instead."
             )
-        return made_of(EncoderSettings, description["settings"], str(file), "settings")
+        said = {"normalize_epsilon": UNSAID_EPSILON, **description["settings"]}
+        return made_of(EncoderSettings, said, str(file), "settings")
     except JsonError as error:
         raise WeightsError(f"`{file}` is damaged: {error} Copy it again.") from error

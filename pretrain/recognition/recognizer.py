@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pretrain.data.audio.waveforms import check_whole, read_waveform
 from pretrain.data.frames import SAMPLE_RATE_HZ
-from pretrain.data.loader import normalize_waveform, pad_waveforms
+from pretrain.data.loader import pad_waveforms
 from pretrain.data.vocabulary import VOCABULARY_FILE, Vocabulary, load_vocabulary
 from pretrain.model.encoder import Encoder
 from pretrain.model.weights import WeightsError, check_unchanged, load_encoder
@@ -61,7 +61,7 @@ class Recognizer:
         texts = [""] * len(utterances)
         for rows in _batches(utterances["num_samples"].tolist()):
             read = [read_waveform(utterances.iloc[row]) for row in rows]
-            waveforms, num_samples = pad_waveforms([normalize_waveform(w) for w in read])
+            waveforms, num_samples = pad_waveforms([self.encoder.prepare(w) for w in read])
             written = self.transcribe(waveforms.to(device), num_samples.to(device))
             for row, text in zip(rows, written, strict=True):
                 texts[row] = text

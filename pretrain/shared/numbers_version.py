@@ -13,8 +13,10 @@ NUMBERS_VERSION = {
     "encoder": 1,  # layers of an encoder of given weights
     "targets": 1,  # frames of a corpus in a target space, and their codebooks
     "features": 2,  # means and deviations over frames, of encoders and of log-mel bands
+    "acoustic": 1,  # statistics of baselines without learning
     "frames": 1,  # layers of every frame, of encoders and of log-mel bands
     "linear": 1,  # heads of the probe, with choice of layer, strength and epoch
+    "svm": 1,
     "superb": 1,
     "finetune": 1,
     "attributes": 1,  # folds and scores of speaker and gender

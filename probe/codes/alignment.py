@@ -126,7 +126,7 @@ def align_table(
     unsaid = [BLANK, *([] if vocabulary.unknown(" ") else vocabulary.encode(" "))]
     pieces: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)] * len(table)
     num_aligned = 0
-    for rows, waveforms, num_samples in read_batches(table, f"align {name}"):
+    for rows, waveforms, num_samples in read_batches(table, f"align {name}", recognizer.encoder):
         output = encoder(waveforms.to(device), num_samples.to(device))
         log_probs = head(output.layers[-1]).cpu().numpy()
         for place, number in enumerate(rows):

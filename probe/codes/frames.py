@@ -152,14 +152,16 @@ def frame_codes(table: pd.DataFrame, row: RowQuantizer, name: str, folder: Path)
     )
 
 
-def read_batches(table: pd.DataFrame, what: str) -> Iterator[tuple[IndexArray, Tensor, Tensor]]:
-    """Yields the row numbers of a batch, (B, S) waveforms and (B,) lengths; a bar counts seconds
-    of `what`."""
+def read_batches(
+    table: pd.DataFrame, what: str, encoder: Encoder
+) -> Iterator[tuple[IndexArray, Tensor, Tensor]]:
+    """Yields the row numbers of a batch, (B, S) waveforms as `encoder` takes them and (B,) lengths;
+    a bar counts seconds of `what`."""
     lengths = lengths_16k(table)
     seconds = lengths / SAMPLE_RATE_HZ
     with tqdm(total=float(seconds.sum()), unit="s", unit_scale=True, desc=what) as bar:
         for rows in batches(longest_first(lengths), lengths):
-            yield rows, *read_batch(table, rows)
+            yield rows, *read_batch(table, rows, encoder.prepare)
             bar.update(float(seconds[rows].sum()))
 
 
@@ -171,7 +173,7 @@ def _compute(table: pd.DataFrame, row: RowQuantizer, name: str) -> Tensors:
     pieces = [torch.empty(0)] * len(table)
     mean = torch.zeros(num_codebooks, quantizer.num_entries, dtype=torch.float64)
     noise = torch.zeros(num_codebooks, dtype=torch.float64)
-    for rows, waveforms, num_samples in read_batches(table, f"codes of {name}"):
+    for rows, waveforms, num_samples in read_batches(table, f"codes of {name}", encoder):
         features = encoder.features(waveforms.to(device), num_samples.to(device))
         logits = quantizer.to_logits(features.normalized.float())
         logits = rearrange(logits, "B T (G V) -> B T G V", G=num_codebooks)

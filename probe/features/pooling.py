@@ -16,14 +16,19 @@ POOLINGS = {MEAN: "mean over time", "mean_std": "mean and standard deviation ove
 Pooling = Literal["mean", "mean_std"]
 
 
+HEADS_ON_POOLED = ("linear", "svm")
+"""Heads that have a setting `pooling`; others pool in their own way."""
+
+
 def pooling_override(heads: Sequence[str], pooling: str | None) -> list[str]:
-    """Returns `--pooling` as an override of the linear head's settings; none where it was not
-    given. Other heads pool in their own way."""
+    """Returns `--pooling` as overrides of the settings of heads that have it; none where it was
+    not given."""
     if pooling is None:
         return []
-    if "linear" not in heads:
+    pooled = [head for head in heads if head in HEADS_ON_POOLED]
+    if not pooled:
         raise CommandLineError(
             f"--pooling {pooling}: the head {', '.join(heads)} pools in its own way. Take --head "
-            "linear, or leave --pooling out."
+            f"{' or '.join(HEADS_ON_POOLED)}, or leave --pooling out."
         )
-    return [f"linear.pooling={pooling}"]
+    return [f"{head}.pooling={pooling}" for head in pooled]

@@ -70,8 +70,10 @@ def extract(
     folder: Path,
     *,
     batch_seconds: float = BATCH_SECONDS,
+    may_be_nan: bool = False,
 ) -> FloatArray:
-    """Returns the (N, L, 2 D) features of the utterances, in order of the table.
+    """Returns the (N, L, 2 D) features of the utterances, in order of the table; `may_be_nan` lets
+    pass NaN, which marks what is not defined.
 
     They are kept in `folder` under the source's key and the hash of the recordings; a later call
     reads them, whatever the labels are by then. An interrupted call leaves what it has done, and
@@ -86,7 +88,7 @@ def extract(
     ids = by_id["id"].astype(str).tolist()
     file = TensorFile(path=path, of=ids_hash(ids), names=["features"])
     features: FloatArray = file.read_or_make(
-        lambda: {"features": _compute(by_id, source, file, batch_seconds)},
+        lambda: {"features": _compute(by_id, source, file, batch_seconds, may_be_nan)},
         waiting=f"Waiting for another process that computes the features of {source.name}",
     )["features"].numpy()
     place = {utterance: index for index, utterance in enumerate(ids)}
@@ -94,7 +96,11 @@ def extract(
 
 
 def _compute(
-    table: pd.DataFrame, source: FeatureSource, file: TensorFile, batch_seconds: float
+    table: pd.DataFrame,
+    source: FeatureSource,
+    file: TensorFile,
+    batch_seconds: float,
+    may_be_nan: bool,
 ) -> Tensor:
     lengths = lengths_16k(table)
     order = longest_first(lengths)  # ties by id, so that parts fit together
@@ -110,16 +116,19 @@ def _compute(
         ) as progress,
     ):
         for batch in batches(order[parts.num_done :], lengths, batch_seconds):
-            parts.add({"features": _run(table, source, batch)})
+            parts.add({"features": _run(table, source, batch, may_be_nan)})
             progress.update(float(lengths[batch].sum()) / SAMPLE_RATE_HZ)
     features = torch.empty_like(parts.rows["features"])
     features[torch.from_numpy(order)] = parts.rows["features"]
     return features
 
 
-def _run(table: pd.DataFrame, source: FeatureSource, batch: npt.NDArray[np.intp]) -> Tensor:
+def _run(
+    table: pd.DataFrame, source: FeatureSource, batch: npt.NDArray[np.intp], may_be_nan: bool
+) -> Tensor:
     features = source(*read_batch(table, batch, source.prepare)).float()
-    finite = features.isfinite().flatten(1).all(dim=1)
+    usable = features.isfinite() | features.isnan() if may_be_nan else features.isfinite()
+    finite = usable.flatten(1).all(dim=1)
     if not finite.all():
         utterance = table["id"].iloc[int(batch[int(finite.int().argmin())])]
         raise InputError(

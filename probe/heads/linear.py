@@ -22,7 +22,7 @@ from probe.features.pooling import MEAN, Pooling
 from probe.features.row_source import RowSource
 from probe.folds.protocols import PARTS
 from probe.heads.settings import ProbeHead
-from probe.heads.solve import Problem, solve
+from probe.heads.solve import Problem, Solver, solve
 from probe.metrics import mse, score_task, ua
 
 FloatArray = npt.NDArray[np.float32]
@@ -124,13 +124,15 @@ def evaluate(
     parts: Sequence[Part],
     *,
     strengths: Sequence[float] = STRENGTHS,
+    solver: Solver = solve,
 ) -> Evaluation:
-    """Probes (N, L, D) features; the order of the utterances does not matter."""
+    """Probes (N, L, D) features; the order of the utterances does not matter. `strengths` ascend,
+    `solver` is what fits them."""
     result = Evaluation()
     features = torch.from_numpy(np.ascontiguousarray(features_NLD.transpose(1, 0, 2)))
     for group in _same_labelled(tasks):
         if usable := usable_parts(parts, group, result):
-            _evaluate_group(table, features, group, usable, strengths, result)
+            _evaluate_group(table, features, group, usable, strengths, solver, result)
     return result
 
 
@@ -198,6 +200,7 @@ def _evaluate_group(
     tasks: Sequence[Task],
     parts: Sequence[Part],
     strengths: Sequence[float],
+    solver: Solver,
     result: Evaluation,
 ) -> None:
     """Evaluates tasks that label the same utterances."""
@@ -211,7 +214,7 @@ def _evaluate_group(
         for layer in range(num_layers)
     ]
     same = np.broadcast_to(grid, (len(first), len(grid))).copy()
-    on_dev = solve(features_LND, first, tasks, {task.name: same for task in tasks})
+    on_dev = solver(features_LND, first, tasks, {task.name: same for task in tasks})
     choices = {
         task.name: _choose(_dev_scores(task, first, on_dev.values[task.name]).reshape(shape), task)
         for task in tasks
@@ -223,7 +226,7 @@ def _evaluate_group(
         for layer in range(num_layers)
     ]
     chosen = {name: grid[choice.strength].reshape(-1, 1) for name, choice in choices.items()}
-    on_test = solve(features_LND, second, tasks, chosen)
+    on_test = solver(features_LND, second, tasks, chosen)
 
     if unsolved := on_dev.unsolved + on_test.unsolved:
         result.warnings.append(

@@ -86,17 +86,22 @@ def rotate(training_sets: Sequence[Tensor]) -> Rotated:
     )
 
 
-def _rotate_one(features_ND: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Returns coordinates (n, R), variances (R,), basis (D, R) and mean (D,)."""
-    num_rows, num_channels = features_ND.shape
+def standardisation(features_ND: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns mean (D,) and scale (D,) by which float64 training features get zero mean and
+    variance 1/D; the scale of a channel that is constant in training is 0."""
     mean = features_ND.mean(0)
-    centred = features_ND - mean
-    deviation = centred.square().mean(0).sqrt()
+    deviation = (features_ND - mean).square().mean(0).sqrt()
     # What float32 leaves of a constant channel must not be blown up to unit variance.
     constant = deviation <= 1e-7 * mean.abs() + 1e-12
     scale = torch.where(constant, 0.0, 1.0 / deviation.masked_fill(constant, 1.0))
-    scale = scale / sqrt(num_channels)
-    standard = centred * scale
+    return mean, scale / sqrt(features_ND.shape[1])
+
+
+def _rotate_one(features_ND: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Returns coordinates (n, R), variances (R,), basis (D, R) and mean (D,)."""
+    num_rows, num_channels = features_ND.shape
+    mean, scale = standardisation(features_ND)
+    standard = (features_ND - mean) * scale
     dual = num_rows < num_channels
     gram = standard @ standard.T if dual else standard.T @ standard
     eigenvalues, vectors = torch.linalg.eigh(gram)

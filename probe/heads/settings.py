@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pretrain.config.files import read_tree
-from pretrain.shared.errors import InputError
+from pretrain.shared.errors import CommandLineError, InputError
 from probe.features.pooling import MEAN, Pooling
 from probe.heads.shown import PLAIN, HeadShown
 
@@ -35,6 +35,7 @@ HEADS: dict[str, HeadEntry] = {
     "linear": HeadEntry(
         "probe.heads.linear", "ridge and logistic regression on each layer, pooled over time"
     ),
+    "svm": HeadEntry("probe.heads.svm", "support vector machines on each layer, pooled over time"),
     "superb": HeadEntry(
         "probe.heads.superb", "learned layer weights and a small network on frames"
     ),
@@ -66,6 +67,11 @@ class ProbeHead:
 
     shown: HeadShown = PLAIN
     """How the report speaks of it."""
+
+    @property
+    def hears_statistics(self) -> bool:
+        """Whether it can be given one vector per utterance: then it has acoustic baselines."""
+        return not self.needs_encoder and not self.shown.hears_frames
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,6 +131,21 @@ def make_head(name: str = DEFAULT, overrides: Sequence[str] = (), *, option: str
             )
     tree = read_tree([], list(overrides), option=option)
     return Head(name=name, settings=tree.build(settings_class, table=name))
+
+
+def check_hears(heads: Sequence[Head], baselines: Sequence[str]) -> None:
+    """Refuses acoustic baselines where no head can be given one vector per utterance.
+
+    Raises:
+        CommandLineError: The message names the heads that can.
+    """
+    if baselines and not any(head.kind.hears_statistics for head in heads):
+        able = [name for name in HEADS if _kind(name).hears_statistics]
+        raise CommandLineError(
+            f"--baseline {' '.join(baselines)}: one vector per utterance, which is nothing to "
+            f"train the head {', '.join(head.name for head in heads)} on. Take --head "
+            f"{' or '.join(able)}, or leave --baseline out."
+        )
 
 
 def _kind(name: str) -> ProbeHead:

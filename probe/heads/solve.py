@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,20 @@ class Predictions:
 
     unsolved: int
     """Logistic problems, of all P x K, that did not reach the gradient tolerance."""
+
+
+class Solver(Protocol):
+    """What fits problems and predicts with them: `solve`, or that of another head."""
+
+    def __call__(
+        self,
+        features_LND: Tensor,
+        problems: Sequence[Problem],
+        tasks: Sequence[Task],
+        strengths: dict[str, Values],
+    ) -> Predictions:
+        """See `solve`."""
+        ...
 
 
 def solve(

@@ -19,14 +19,14 @@ from probe.corpora.norms import LABEL_SOURCE, without_norm
 from probe.corpora.options import NORMS, split_options
 from probe.corpora.read import read_probe_corpus
 from probe.corpora.targets import find_tasks
-from probe.features.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.folds.divide import divide, folds_hash
 from probe.folds.protocols import protocol_label, protocol_name
 from probe.heads.linear import Evaluation, missing_classes, parts_of
 from probe.heads.settings import Head, make_head
 from probe.metrics import DIMENSIONS
 from probe.results import COLUMNS, ProbeResults
-from probe.rows.comparable import BASELINE, ROW, EncoderRun
+from probe.rows.baselines import keys_of, with_baselines
+from probe.rows.comparable import BASELINE, EncoderRun
 from probe.rows.evaluate_row import STAGES, Corpus, evaluate_row
 
 
@@ -115,6 +115,7 @@ def probe(
     features_folder: Path,
     *,
     head: Head | None = None,
+    acoustic: Sequence[str] = (),
     bf16: bool = False,
     fingerprints: bool = True,
     heard: list[dict[str, Any]] | None = None,
@@ -128,6 +129,7 @@ def probe(
         protocol: For the columns of the results.
         features_folder: Where features are kept.
         head: Which head, and its settings; the linear one if None.
+        acoustic: Baselines of `probe.features.acoustic.ACOUSTIC`.
         bf16: Whether encoders compute in bfloat16.
         fingerprints: Whether contamination is looked for by sound too, not only by hash.
         heard: What `check_rows` has found of contamination before; None to look for it here.
@@ -136,7 +138,7 @@ def probe(
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in COLUMNS}
     head = head or make_head()
     protocol = protocol_name(protocol)
-    rows = with_baselines(runs, head)
+    rows = with_baselines(runs, head, acoustic)
     if heard is None:
         tables = [(corpus.name, corpus.table) for corpus in corpora]
         heard = check_rows(tables, runs, features_folder, fingerprints=fingerprints)
@@ -166,7 +168,9 @@ def probe(
                 frames["predictions"].append(labelled(frame, *key))
         frames["folds"].append(corpus.folds.assign(corpus=corpus.name, protocol=protocol))
     run_json = {
-        "inputs": inputs_of(runs, corpora, protocol, head, bf16=bf16, fingerprints=fingerprints),
+        "inputs": inputs_of(
+            runs, corpora, protocol, head, acoustic, bf16=bf16, fingerprints=fingerprints
+        ),
         "protocol": protocol,
         "corpora": [corpus.described for corpus in corpora],
         "head": head.label,
@@ -196,6 +200,7 @@ def inputs_of(
     corpora: Sequence[Corpus],
     protocol: str,
     head: Head,
+    acoustic: Sequence[str] = (),
     *,
     bf16: bool,
     fingerprints: bool,
@@ -203,6 +208,7 @@ def inputs_of(
     """Returns what the results depend on: weights, tables, protocol and head, in plain values."""
     return {
         "rows": [[run.name, run.group, run.seed, run.hashes] for run in runs],
+        **keys_of(acoustic, head),
         "corpora": [
             [corpus.name, corpus.described["table_hash"], corpus.described["folds_hash"]]
             for corpus in corpora
@@ -230,24 +236,3 @@ def labelled(
     return frame.assign(
         row=run.name, seed=run.seed, corpus=corpus, protocol=protocol, head=head.label
     )
-
-
-def with_baselines(runs: Sequence[EncoderRun], head: Head) -> list[EncoderRun]:
-    """Adds the baselines for every seed; `untrained` starts from the rows' initial weights.
-
-    There is nothing to train in log-mel: a head that trains the encoder has no such baseline.
-    """
-    controlled = [run for run in runs if run.group == ROW]
-    baselines = []
-    for seed in sorted({run.seed for run in controlled or runs}):
-        for name in (CONSTANT,) if head.kind.needs_encoder else (CONSTANT, LOG_MEL):
-            baselines.append(EncoderRun(name=name, group=BASELINE, seed=seed))
-        first = next((run for run in controlled if run.seed == seed), None)
-        if first is not None:
-            hashes = {"initial_weights": first.hashes.get("initial_weights", "")}
-            baselines.append(
-                EncoderRun(
-                    name=UNTRAINED, group=BASELINE, seed=seed, folder=first.folder, hashes=hashes
-                )
-            )
-    return [*baselines, *runs]

@@ -55,6 +55,9 @@ class EncoderRun:
 
     hashes: dict[str, Any] = field(default_factory=dict)
 
+    num_parameters: int | None = None
+    """Of the encoder; None if not known."""
+
     def described(self) -> dict[str, Any]:
         """Returns the entry of `rows` in run.json."""
         return {
@@ -67,6 +70,7 @@ class EncoderRun:
             "row": self.row,
             "presentation": self.presentation,
             "seed": self.seed,
+            "num_parameters": self.num_parameters,
         }
 
 
@@ -98,6 +102,7 @@ def read_encoder_run(place: EncoderPlace | Path) -> EncoderRun:
         presentation=run.get("presentation"),
         comparison=comparison,
         hashes=hashes or {"files": held.digest()},
+        num_parameters=said.num_parameters,
     )
 
 
@@ -106,17 +111,19 @@ def _released(held: EncoderFolder, place: EncoderPlace) -> EncoderRun:
     said = held.described
     family = presentation_in({"mode": said.mode}).family
     revision = {"revision": place.revision} if place.revision else {}
+    name = place.name or said.name
     return EncoderRun(
-        name=place.name or said.name,
+        name=name,
         group=RELEASED,
         seed=0,
         folder=held.path,
         kind=held.kind,
         mode=said.mode,
         presentation=Presentation(
-            family=family, label="CTC-tuned" if said.finetuned else ""
+            family=family, label=f"{name}, CTC-tuned" if said.finetuned else ""
         ).model_dump(mode="json"),
         hashes={"files": held.digest(), **revision},
+        num_parameters=said.num_parameters,
     )
 
 

@@ -10,6 +10,7 @@ import torch
 from pretrain.model.frozen import load_frozen
 from probe.attributes.evaluate import Attribute, evaluate_attributes
 from probe.corpora.targets import Task
+from probe.features.acoustic import make_acoustic
 from probe.features.baselines import CONSTANT, LOG_MEL
 from probe.features.row_source import RowSource
 from probe.heads.linear import Evaluation, Part, evaluate_constant
@@ -56,7 +57,7 @@ def evaluate_row(
     """Evaluates one row on one corpus.
 
     Args:
-        run: A row, or a baseline of `probe.rows.all_rows.with_baselines`.
+        run: A row, or a baseline of `probe.rows.baselines.with_baselines`.
         corpus: What to predict, with its folds.
         head: Which head, and its settings.
         features_folder: Where features and frames are kept.
@@ -73,18 +74,23 @@ def evaluate_row(
             found.add(
                 evaluate_attributes(corpus.table, source.features(head.pooling), corpus.attributes)
             )
+        found.warnings += source.remarks()
         known[source.key] = found
     return known[source.key]
 
 
 def _source(run: EncoderRun, corpus: Corpus, folder: Path, bf16: bool) -> RowSource:
-    """Returns the row's encoder, or for a baseline the one at the initial weights, or log-mel."""
-    frozen = None
-    if run.group != BASELINE or run.name != LOG_MEL:
-        assert run.folder is not None
+    """Returns the row's encoder, or for a baseline the one at the initial weights, log-mel, or
+    acoustic features."""
+    frozen = acoustic = None
+    if run.folder is not None:
         initial = run.group == BASELINE
         frozen = load_frozen(run.folder, name=run.name, initial=initial, bf16=bf16, device=device())
-    return RowSource(frozen=frozen, table=corpus.table, folder=folder, device=device())
+    elif run.name != LOG_MEL:
+        acoustic = make_acoustic(run.name)
+    return RowSource(
+        frozen=frozen, acoustic=acoustic, table=corpus.table, folder=folder, device=device()
+    )
 
 
 def device() -> torch.device:

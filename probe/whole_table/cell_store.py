@@ -25,6 +25,7 @@ from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import Schema, hash_of, read_object
 from pretrain.shared.numbers_version import versions_of
 from pretrain.shared.paths import file_name
+from probe.features.acoustic import make_acoustic
 from probe.features.baselines import CONSTANT, LOG_MEL, LogMelFeatures
 from probe.folds.protocols import protocol_name
 from probe.heads.linear import Evaluation
@@ -97,15 +98,21 @@ class Cell:
 
     @property
     def weights(self) -> tuple[Path, ...]:
-        """The encoder's files that the numbers depend on; none for the first two baselines."""
-        if self.run.group == BASELINE and self.run.name in (CONSTANT, LOG_MEL):
+        """The encoder's files that the numbers depend on; none for baselines without one."""
+        if self.run.folder is None:
             return ()
-        assert self.run.folder is not None
         if self.run.kind != RUN:
             return read_encoder_folder(self.run.folder).files
         initial = self.run.group == BASELINE
         name = INITIAL_WEIGHTS_FILE if initial else WEIGHTS_FILE
         return (self.run.folder / SETTINGS_FILE, self.run.folder / name)
+
+    @property
+    def _key(self) -> str:
+        """Of the features of a baseline without an encoder."""
+        if self.run.name in (CONSTANT, LOG_MEL):
+            return LogMelFeatures.key
+        return make_acoustic(self.run.name).key
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -115,7 +122,7 @@ class Cell:
             "row": [self.run.name, self.run.group],
             # The heads draw nothing from it: only weights differ between seeds.
             "seed": self.run.seed if self.weights else "any",
-            "weights": [_file_hash(path) for path in self.weights] or [LogMelFeatures.key],
+            "weights": [_file_hash(path) for path in self.weights] or [self._key],
             "corpus": dict(self.corpus_inputs),
             "head": self.setting.head.described(),
             "bf16": self.setting.bf16,

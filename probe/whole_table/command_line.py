@@ -10,8 +10,15 @@ from pretrain.data.tables.columns import add_columns_argument
 from pretrain.shared.command_line import MOST_JOBS
 from pretrain.shared.errors import CommandLineError
 from pretrain.shared.paths import PROJECT
-from probe.command_line import EncodingRequest, add_checks, add_pooling, add_precision
+from probe.command_line import (
+    EncodingRequest,
+    add_baselines,
+    add_checks,
+    add_pooling,
+    add_precision,
+)
 from probe.corpora.registry import corpus_help
+from probe.features.acoustic import known_baselines
 from probe.features.pooling import pooling_override
 from probe.folds.protocols import PROTOCOLS
 from probe.heads.settings import DEFAULT, HEADS, heads_in_words
@@ -105,6 +112,7 @@ def parse(arguments: Sequence[str]) -> Table4Request:
     pooling = vars(parsed).pop("pooling")
     try:
         parsed.head_set += pooling_override(parsed.head, pooling)
+        parsed.baseline = known_baselines(parsed.baseline)
     except CommandLineError as error:
         parser.error(str(error))
     return Table4Request(**vars(parsed))
@@ -154,6 +162,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         help="a setting of a head, for example superb.epochs=30; may be repeated",
     )
     add_pooling(what)
+    add_baselines(what)
     what.add_argument(
         "--seed", type=int, action="append", metavar="N", help="may be repeated (default: 0)"
     )

@@ -12,9 +12,10 @@ from pretrain.shared.errors import CommandLineError, InputError
 from pretrain.shared.paths import runs_folder
 from pretrain.shared.processes.job_queue import Board, Job
 from probe.corpora.options import specs_of
-from probe.heads.settings import Head, make_head
+from probe.heads.settings import Head, check_hears, make_head
 from probe.results import check_out_folder
-from probe.rows.all_rows import check_corpora, read_corpus, with_baselines
+from probe.rows.all_rows import check_corpora, read_corpus
+from probe.rows.baselines import keys_of, with_baselines
 from probe.rows.comparable import EncoderRun, make_table, read_encoder_run
 from probe.rows.evaluate_row import evaluate_row
 from probe.rows.precision import choose_for_probe, precision_of_cells
@@ -76,6 +77,9 @@ class TablePlan:
     choice: Choice
     """Of the precision that cells are computed in."""
 
+    acoustic: list[str]
+    """Baselines of `probe.features.acoustic.ACOUSTIC`."""
+
     features: Path
     fingerprints: bool
     """Whether contamination is looked for by sound too."""
@@ -126,6 +130,9 @@ def make_plan(parsed: Table4Request, board: Board, logs: Path) -> TablePlan:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"`--runs` must be a folder, but {folder} is a file instead.")
     heads = make_heads(parsed.head, parsed.head_set)
+    check_hears(heads, parsed.baseline)
+    for head in heads:
+        keys_of(parsed.baseline, head)
     rows = plan_rows(
         parsed.rows,
         parsed.row,
@@ -165,9 +172,10 @@ def make_plan(parsed: Table4Request, board: Board, logs: Path) -> TablePlan:
         rows=rows,
         others=others,
         settings=settings,
-        cells=_cell_jobs(rows, others, settings, cells, features, board),
+        cells=_cell_jobs(rows, others, parsed.baseline, settings, cells, features, board),
         encoder=encoder,
         choice=choice,
+        acoustic=parsed.baseline,
         features=features,
         fingerprints=parsed.fingerprints,
         results=parsed.runs / "probe",
@@ -200,6 +208,7 @@ def make_heads(names: Sequence[str], overrides: Sequence[str]) -> list[Head]:
 def _cell_jobs(
     rows: Sequence[PretrainedRow],
     others: Sequence[EncoderRun],
+    acoustic: Sequence[str],
     settings: Sequence[Setting],
     folder: Path,
     features: Path,
@@ -210,7 +219,7 @@ def _cell_jobs(
     jobs = []
     for setting in settings:
         corpus_inputs = inputs_of_corpus(setting.corpus)
-        for run in with_baselines([*(row.run for row in rows), *others], setting.head):
+        for run in with_baselines([*(row.run for row in rows), *others], setting.head, acoustic):
             row = by_folder.get(run.folder)
             jobs.append(
                 CellJob(

@@ -19,10 +19,11 @@ from pretrain.shared.errors import InputError, UserError
 from pretrain.shared.paths import PROJECT
 from pretrain.shared.processes.locks import lock
 from pretrain.shared.processes.stopping import for_child
+from probe.features.acoustic import ACOUSTIC
 from probe.features.baselines import CONSTANT, LOG_MEL, UNTRAINED
 from probe.rows.comparable import ROW, EncoderRun, read_encoder_run, with_equal_comparison
 
-BASELINES = (CONSTANT, LOG_MEL, UNTRAINED)
+BASELINES = (CONSTANT, LOG_MEL, UNTRAINED, *ACOUSTIC)
 """No row can be called so."""
 
 
@@ -166,8 +167,8 @@ def plan_rows(
     for (file, _), settings in zip(read, settled, strict=True):
         if settings.name in BASELINES:
             raise SettingsError(
-                f"{file}: `name` must be none of {', '.join(BASELINES)}, which every table has "
-                f"as baselines, but is {settings.name}."
+                f"{file}: `name` must be none of {', '.join(BASELINES)}, which a table "
+                f"may have as baselines, but is {settings.name}."
             )
         seed, folder = settings.run.seed, folder_of(settings)
         if any(other.folder == folder for other in planned):

@@ -168,6 +168,7 @@ def write_tables(plan: TablePlan) -> list[Path]:
             settings[0].protocol,
             plan.features,
             head=settings[0].head,
+            acoustic=plan.acoustic,
             bf16=settings[0].bf16,
             fingerprints=plan.fingerprints,
             heard=[entry for setting in settings for entry in heard[_audio_of(setting.corpus)]],

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from reports.codes.bits import BitsPerFrame
 from reports.figures.drawing import Drawing
-from reports.palette import LINES, colours
+from reports.palette import baseline_lines, colours
 from reports.read.records import NOT_CONTROLLED, families, row_words
 from reports.read.scores import MSE, Grid
 from reports.uncertainty.evidence import Evidence
@@ -99,7 +99,7 @@ def _draw(
                 error(metric, value),
                 color=palette[name],
                 linewidth=1.6 if baseline else 2.2,
-                linestyle=LINES.get(name, "-") if baseline else "-",
+                linestyle=baseline_lines(grid.rows)[name] if baseline else "-",
                 zorder=1,
             )
         scored = [(name, grid.value(name, metric)) for name in names]

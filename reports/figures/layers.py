@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from reports.figures.drawing import Drawing
-from reports.palette import LINES, colours
+from reports.palette import baseline_lines, colours
 from reports.read.records import row_words
 from reports.read.scores import ATTRIBUTES, CCC, SELECTED, Grid
 
@@ -86,7 +86,7 @@ def _draw(figure: Figure, *, grid: Grid, metrics: Sequence[str], columns: int) -
                 for layer, value in zip(layers, curve, strict=True)
                 if value is not None
             ]
-            style = LINES.get(name, "-") if row.group == "baseline" else "-"
+            style = baseline_lines(grid.rows)[name] if row.group == "baseline" else "-"
             width = 1.6 if row.group == "baseline" else 2.2
             label = row_words(row)
             if len(known) > 1:

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from reports.figures.drawing import INK, Drawing
-from reports.palette import LINES, colours
+from reports.palette import baseline_lines, colours
 from reports.read.records import row_words
 from reports.read.scores import CCC, SELECTED, Grid
 from reports.uncertainty.evidence import Evidence
@@ -40,8 +40,9 @@ def overview_figure(grid: Grid, found: Evidence, flags: Mapping[str, str]) -> Dr
     return Drawing(
         name=f"overview-{grid.slug}",
         title=f"Scores at a glance: {grid.title}",
-        caption="Higher is better in every panel. Points: one per seed, on a stem from the mean to "
-        "the untrained encoder, so that the stem is what pre-training added or took. "
+        caption="Higher is better in every panel. Points: one per seed; of rows that were trained "
+        "here, on a stem from the mean to the untrained encoder, so that the stem is what "
+        "pre-training added or took. "
         f"{whiskers}Vertical lines: the baselines.",
         runs=grid.folders,
         width=12.0,
@@ -60,7 +61,7 @@ def _draw(
     names: list[str],
 ) -> None:
     all_axes: Any = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
-    palette = colours(grid.rows)
+    palette, lines = colours(grid.rows), baseline_lines(grid.rows)
     baselines = [name for name in grid.names if grid.row(name).group == "baseline"]
     handles: dict[str, Any] = {}
     for axes, metric in zip(all_axes, metrics, strict=True):
@@ -69,14 +70,14 @@ def _draw(
             value = grid.value(name, metric)
             if value is not None:
                 handles[name] = axes.axvline(
-                    scale * value, color=palette[name], linewidth=1.6, linestyle=LINES.get(name)
+                    scale * value, color=palette[name], linewidth=1.6, linestyle=lines[name]
                 )
         floor = grid.value("untrained", metric)
         for place, name in enumerate(names):
             mean = grid.value(name, metric)
             if mean is None:
                 continue
-            if floor is not None:
+            if floor is not None and grid.row(name).group == "row":
                 axes.plot(
                     [scale * floor, scale * mean],
                     [place, place],

@@ -34,6 +34,9 @@ class Row:
     """How it is shown: what the objective says of itself, so that no report needs to know it."""
 
     seed: int | None
+    num_parameters: int | None
+    """Of the encoder; None for baselines, and where the run does not say it."""
+
     encoder_run: str
     comparison: Mapping[str, Any]
     """Flat key -> value: all that must be equal between the rows of one table."""
@@ -120,6 +123,8 @@ def row_from(record: Mapping[str, Any], *, source: str, group: str | None = None
         setting=dict(record.get("row") or {}),
         presentation=presentation_in(record),
         seed=None if seed is None else int(seed),
+        num_parameters=record.get("num_parameters")
+        or (record.get("parameters") or {}).get("encoder"),
         encoder_run=str(record.get("encoder_run") or ""),
         comparison=comparison,
         hashes=hashes,
@@ -129,7 +134,8 @@ def row_from(record: Mapping[str, Any], *, source: str, group: str | None = None
 
 def row_words(row: Row) -> str:
     """Returns a row as sentences and narrow tables name it."""
-    return row.name if row.label == row.name else f"{row.mode} {row.label}"
+    known_by_name = row.group in NOT_CONTROLLED or row.label == row.name
+    return row.label if known_by_name else f"{row.mode} {row.label}"
 
 
 def families(rows: Iterable[Row]) -> list[Family]:
@@ -142,8 +148,8 @@ def row_order(row: Row) -> tuple[int, tuple[int, str, float], str]:
     """Sorts rows as Table 4 does: by family, then as their objective says; baselines follow."""
     part = {"row": 0, "baseline": 1, "released": 2, "uncontrolled": 3}.get(row.group, 4)
     if part == 1:
-        order = {"untrained": 0, "log-mel": 1, "constant": 2}
-        return part, (order.get(row.name, 9), "", 0.0), row.name
+        order = {"untrained": 0, "log-mel": 1, "constant": 3}
+        return part, (order.get(row.name, 2), "", 0.0), row.name
     return part, row.presentation.place, row.name
 
 

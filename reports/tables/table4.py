@@ -28,12 +28,17 @@ def table_4(
     :param held_out: Row name -> what it explains of held-out speech, for rows that held some out.
     """
     ours = [metric for metric in MSE + CCC + PERCENT if (grid.scores["metric"] == metric).any()]
-    setups = setups_for(grid.protocol, with_dimensions=grid.has_dimensions)
+    setups: tuple[str, ...] = ()
+    if any(row.group == "row" for row in grid.rows):
+        setups = setups_for(grid.protocol, with_dimensions=grid.has_dimensions)
     columns = [
         Column(key="target", title="target", text=True),
         Column(key="setting", title="setting", text=True),
         Column(key="centres", title="centres"),
     ]
+    sizes = any(row.group == "released" and row.num_parameters for row in grid.rows)
+    if sizes:
+        columns.append(Column(key="parameters", title="M weights"))
     for metric in ours:
         kind = "MSE" if metric in MSE else "CCC" if metric in CCC else "classes, %"
         columns.append(Column(key=metric, title=TITLES[metric], group=f"ours: {kind}"))
@@ -58,6 +63,8 @@ def table_4(
             **_paper_cells(setups, paper_row(row.mode, row.setting), name),
             "seeds": Cell(text=str(grid.seeds(name) or "none")),
         }
+        if sizes and row.num_parameters:
+            cells["parameters"] = Cell(text=f"{row.num_parameters / 1e6:.3g}")
         if one := learned.get(name):
             low, high = f"{one.low:.3f}", f"{one.high:.3f}"
             cells["explained"] = Cell(text=f"{one.value:.3f}", low=low, high=high)
@@ -213,7 +220,10 @@ def _paper_cells(setups: Sequence[str], published: PaperRow | None, name: str) -
 
 
 def _missing_lines(grid: Grid, setups: Sequence[str]) -> list[Line]:
-    """The paper's rows that were not run, so that nobody takes the table for complete."""
+    """The paper's rows that were not run, so that nobody takes the table for complete; none where
+    no row was pre-trained here at all."""
+    if not setups:
+        return []
     found = [paper_row(row.mode, row.setting) for row in grid.rows if row.group == "row"]
     return [
         Line(
@@ -251,8 +261,14 @@ def _notes(
     flags: Mapping[str, str],
 ) -> list[str]:
     notes = [
-        f"Ours: {grid.title}" + (f"; {grid.description}" if grid.description else "") + ". "
-        f"Paper: {' and '.join(setups)}, another corpus: compare the pattern, not the level."
+        f"Ours: {grid.title}"
+        + (f"; {grid.description}" if grid.description else "")
+        + ". "
+        + (
+            f"Paper: {' and '.join(setups)}, another corpus: compare the pattern, not the level."
+            if setups
+            else "The paper's numbers are of rows that were pre-trained here; there are none."
+        )
     ]
     notes += grid.notes[:MOST_NOTES]
     if (left := len(grid.notes) - MOST_NOTES) > 0:

@@ -58,12 +58,14 @@ def _of_metric(grid: Grid, found: Evidence, metric: str, flags: Mapping[str, str
             asked += [f"{first} against {second} rows" for first, second in compared]
             return [f"{' and '.join(asked)}: {'; '.join(counts)} questions."]
     said = []
-    for kind, reference in _AGAINST.items():
-        if answers := found.of(metric, kind):
-            level = number(metric, grid.value(kind, metric))
-            unit = "\u00a0%" if metric in PERCENT else ""
-            words = f"{reference} ({level}{unit})" if level else reference
-            said.append(_rows(grid, metric, words, answers, flags))
+    of_baselines = [x for x in everything if x.question.kind != FAMILIES]
+    for baseline in dict.fromkeys(x.question.second for x in of_baselines):
+        reference = _AGAINST.get(baseline, f"{baseline} statistics")
+        level = number(metric, grid.value(baseline, metric))
+        unit = "\u00a0%" if metric in PERCENT else ""
+        words = f"{reference} ({level}{unit})" if level else reference
+        answers = [x for x in of_baselines if x.question.second == baseline]
+        said.append(_rows(grid, metric, words, answers, flags))
     return said + [_families(grid, metric, *found, flags) for found in compared.items()]
 
 

@@ -23,7 +23,7 @@ from probe.corpora import registry
 from probe.corpora.read import read_probe_corpus
 from probe.results import read_results
 from probe.run import run
-from reports import build as building
+from reports import assemble as building
 from reports.figures.drawing import Drawing, SavedFigure
 
 WITH_LABELS = '''"""DOORS: six houses, two emotions, and who slams them."""
@@ -116,6 +116,7 @@ def encoder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_corpus_more_is_checked_probed_and_reported(
     doors: Path,
     encoder: Path,

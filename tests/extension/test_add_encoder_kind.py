@@ -84,6 +84,7 @@ def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--head", "linear"], ["--head", "finetune", "--set"]])
 def test_a_new_kind_is_probed_beside_a_row_of_ours_up_to_the_report(
     bank: Path, options: list[str], tmp_path: Path

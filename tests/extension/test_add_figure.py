@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reports import build as building
+from reports import assemble as building
 from reports import section
-from reports.build import build
+from reports.assemble import build
 from reports.figures.drawing import Drawing, SavedFigure, save
 from reports.probed import Part
 from tests.reports.conftest import make_probe
@@ -42,6 +42,7 @@ def counts(it: Probed) -> list[Table]:
 '''
 
 
+@pytest.mark.slow
 def test_an_added_figure_and_table_are_drawn_shown_and_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,7 @@ HEAD = ProbeHead(
 '''
 
 
+@pytest.mark.slow
 def test_a_new_head_is_one_file_and_one_line_up_to_the_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

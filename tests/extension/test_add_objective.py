@@ -17,8 +17,8 @@ from probe.command_line import parse_arguments
 from probe.results import read_results
 from probe.rows.text_table import text_tables
 from probe.run import run
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.figures.drawing import Drawing, SavedFigure, save
 from tests.conftest import PROJECT
 
@@ -155,6 +155,7 @@ def labelled_corpus(folder: Path) -> str:
     return f"mine={folder / 'manifest.csv'}"
 
 
+@pytest.mark.slow
 def test_an_added_objective_is_trained_probed_and_reported_under_its_own_name(
     runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_an_operation_at_the_end_leaves_the_draws_of_the_others(
         assert torch.equal(state[f"operations.{name}"], weight), name
 
 
+@pytest.mark.slow
 def test_an_operation_from_a_file_of_its_own_is_searched_and_reported(
     product: Any, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +116,7 @@ def test_an_operation_from_a_file_of_its_own_is_searched_and_reported(
     assert "x \u2299 W y" in [text.get_text() for text in figure.axes[0].texts]
 
 
+@pytest.mark.slow
 def test_a_search_among_other_operations_is_not_gone_on_with(
     product: Any,
     place: Path,

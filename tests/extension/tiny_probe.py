@@ -10,7 +10,7 @@ from pretrain.model.weights import save_encoder, weights_hash
 from probe.command_line import parse_arguments
 from probe.results import ProbeResults, read_results
 from probe.run import run
-from reports.build import build
+from reports.assemble import build
 from tests.probe.made_up import write_manifest
 
 SIZES = EncoderSettings(

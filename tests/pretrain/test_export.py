@@ -65,16 +65,38 @@ def test_every_hidden_state_is_that_of_the_run_padded_batches_too(
             torch.testing.assert_close(mine[row, :count], other[row, :count], atol=1e-5, rtol=1e-5)
 
 
-def test_its_feature_extractor_gives_what_the_encoder_expects(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    export.main([str(make_run(tmp_path / "run")), str(out)])
+@pytest.mark.parametrize("quieter", [1.0, 1e-3])
+def test_its_feature_extractor_gives_what_the_encoder_expects(
+    quieter: float, tmp_path: Path
+) -> None:
+    run, out = make_run(tmp_path / "run"), tmp_path / "out"
+    export.main([str(run), str(out)])
+    encoder = load_frozen(run)
     extractor = cast(Any, transformers).AutoFeatureExtractor.from_pretrained(out)
-    given = extractor(sounds(), sampling_rate=16_000, padding=True, return_tensors="pt")
+    heard = [np.float32(quieter) * sound for sound in sounds()]
+    given = extractor(heard, sampling_rate=16_000, padding=True, return_tensors="pt")
     assert set(given) == {"input_values", "attention_mask"}
-    for row, sound in enumerate(sounds()):
-        expected = torch.from_numpy(normalize_waveform(sound))
+    for row, sound in enumerate(heard):
+        expected = torch.from_numpy(encoder.prepare(sound))
         found = given["input_values"][row, : len(sound)]
-        torch.testing.assert_close(found, expected, atol=5e-3, rtol=5e-3)  # 1e-7 for 1e-5
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert "normalises sound as the run did" in (out / "README.md").read_text()
+
+
+def test_an_encoder_that_does_not_say_its_epsilon_keeps_that_of_before(tmp_path: Path) -> None:
+    run, out = make_run(tmp_path / "run"), tmp_path / "out"
+    sizes = json.loads((run / "encoder.json").read_text())
+    assert sizes["settings"].pop("normalize_epsilon") == 1e-7
+    (run / "encoder.json").write_text(json.dumps(sizes))
+    quiet = np.float32(1e-3) * sounds()[0]
+    expected = torch.from_numpy((quiet - quiet.mean()) / np.sqrt(quiet.var() + 1e-5))
+    export.main([str(run), str(out)])
+    for folder in (run, out):
+        prepared = torch.from_numpy(load_frozen(folder).prepare(quiet))
+        torch.testing.assert_close(prepared, expected, atol=1e-5, rtol=1e-5)
+    words = " ".join((out / "README.md").read_text().split())
+    assert "with an epsilon of 1e-05 on its variance" in words
+    assert "quieter than -40 dB of full scale (RMS) therefore has other states" in words
 
 
 def test_an_export_says_what_it_is_and_has_the_runs_own_frames(tmp_path: Path) -> None:

@@ -235,6 +235,17 @@ def test_a_corpus_without_a_test_split_cannot_be_tested_on(
         run(encoder, f"made-up={folder}", tmp_path / "run", "--evaluate-on", "test")
 
 
+@pytest.mark.parametrize("prefix", ["", "hf:"])
+def test_an_encoder_of_another_kind_is_refused_with_what_to_do(prefix: str, tmp_path: Path) -> None:
+    from pretrain.config.files import read_tree
+    from pretrain.config.finetune import resolve_finetune
+
+    (tmp_path / "config.json").write_text('{"model_type": "wav2vec2"}')
+    file = PROJECT / "configs" / "finetune" / "default.toml"
+    with pytest.raises(SettingsError, match="Fine-tune it with its own tools"):
+        resolve_finetune(read_tree([file], [f"encoder={prefix}{tmp_path}"]))
+
+
 @pytest.mark.parametrize("file", sorted((PROJECT / "configs" / "finetune").glob("*.toml")))
 def test_configs_are_valid(file: Path) -> None:
     from pretrain.config.files import read_tree

@@ -58,8 +58,8 @@ def start(place: Path, arguments: list[str], script: Path = SCRIPT) -> "subproce
 
 
 def run_to_end(
-    place: Path, arguments: list[str], script: Path = SCRIPT
+    place: Path, arguments: list[str], script: Path = SCRIPT, seconds: float = 300
 ) -> "subprocess.CompletedProcess[str]":
     process = start(place, arguments, script)
-    out, error = process.communicate(timeout=300)
+    out, error = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(arguments, process.returncode, out, error)

@@ -104,6 +104,7 @@ def test_the_list_of_unusable_files_that_a_card_names_is_still_there(corpus: Pat
     assert make_card(f"mine={corpus}").unusable == []
 
 
+@pytest.mark.slow
 def test_the_page_is_self_contained(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "out"
     run(parse_arguments([f"mine={corpus}", "--out", str(out), "folder=/nowhere<b>"]))
@@ -114,6 +115,7 @@ def test_the_page_is_self_contained(corpus: Path, tmp_path: Path) -> None:
         assert part in text
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_status_1_and_needs_no_torch(
     corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,6 +144,7 @@ def test_columns_are_mapped_and_those_that_nobody_reads_are_named(corpus: Path) 
         run(parse_arguments(["folder=/x", "--columns", columns]))
 
 
+@pytest.mark.slow
 def test_names_with_dollars_are_no_mathematics_and_unknown_speakers_no_speaker(
     corpus: Path, tmp_path: Path
 ) -> None:

@@ -90,6 +90,7 @@ def never(*_: object) -> None:
     raise AssertionError("computed again, or too early")
 
 
+@pytest.mark.slow
 def test_results_hold_use_rates_and_information_with_characters(
     row: Path, corpus: str, ctc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

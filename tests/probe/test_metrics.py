@@ -47,6 +47,7 @@ def test_no_constant_has_concordance_with_anything(target: list[float], answer: 
     assert ccc(target, constant) == ccc(constant, target) == 0.0
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=1))
 def test_scores_of_classes_do_not_depend_on_the_order(pairs: list[tuple[str, str]]) -> None:
     first = score_task("emotion", [pair[0] for pair in pairs], [pair[1] for pair in pairs])

@@ -88,7 +88,7 @@ def test_a_wrong_head_or_setting_stops_the_command_in_words(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for extra, message in (
-        (["--head", "ridge"], "must be one of linear, superb, finetune, but is 'ridge'"),
+        (["--head", "ridge"], "must be one of linear, svm, superb, finetune, but is 'ridge'"),
         (["--head", "superb", "--set", "superb.epoch=2"], "did you mean `superb.epochs`"),
     ):
         with pytest.raises(SystemExit):

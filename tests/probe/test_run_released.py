@@ -11,7 +11,7 @@ from probe.code_knowledge import run as measure_codes
 from probe.codes.frames import CodesError
 from probe.results import read_results
 from probe.rows.comparable import read_encoder_run
-from reports.build import build
+from reports.assemble import build
 from tests.extension.tiny_probe import probed, report_page, write_row
 from tests.probe.table4_places import command, make_corpus, make_rows, run_to_end
 from tests.probe.test_code_knowledge import make_row
@@ -21,6 +21,7 @@ pytest.importorskip("transformers")
 from tests.pretrain.model.test_released import as_pickle, save_tiny
 
 
+@pytest.mark.slow
 def test_a_released_encoder_is_a_released_row(tmp_path: Path) -> None:
     released = save_tiny("wav2vec2-ctc", tmp_path / "wav2vec2-tiny")
     run = read_encoder_run(released)
@@ -32,12 +33,14 @@ def test_a_released_encoder_is_a_released_row(tmp_path: Path) -> None:
     assert "wav2vec2-tiny" in report_page(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_released_encoder_is_probed_alone(tmp_path: Path) -> None:
     released = save_tiny("hubert", tmp_path / "hubert-tiny")
     results = probed(tmp_path, [released], "--precision", "auto", "--head", "superb")
     assert {row["group"] for row in results.run["rows"]} == {"baseline", "released"}
 
 
+@pytest.mark.slow
 def test_code_knowledge_names_released_encoders_and_leaves_them_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,20 +67,27 @@ def made(place: Path, corpus: str, noise_corpus: str) -> Path:
 
 
 @pytest.mark.usefixtures("_in_place")
-@pytest.mark.parametrize("head", ["linear", "superb"])
+@pytest.mark.parametrize(
+    ("head", "own", "baselines"),
+    [
+        ("linear", [], []),
+        ("superb", ["superb.epochs=2"], []),
+        ("svm", ["svm.kernel=rbf"], ["--baseline", "mfcc"]),
+    ],
+)
 def test_the_results_are_those_of_the_probes_own_command(
     head: str,
+    own: list[str],
+    baselines: list[str],
     made: Path,
     place: Path,
     corpus: str,
     noise_corpus: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    own = []
     if head != "linear":
         monkeypatch.setattr(table4_work, "run_workers", compute_here)
-        own = [f"{head}.epochs=2"]
-        more = ["--head", "linear", "--head", head, "--head-set", *own]
+        more = ["--head", "linear", "--head", head, "--head-set", *own, *baselines]
         times_compared = Mock(side_effect=check_rows)
         monkeypatch.setattr(table4_work, "check_rows", times_compared)
         assert main(command(place, corpus, noise_corpus, *more)) == 0
@@ -89,6 +96,7 @@ def test_the_results_are_those_of_the_probes_own_command(
     assert [Path(row).name for row in rows] == ["continuous-k1-seed0", "quantized-g2v2-seed0"]
     alone = place / f"alone-{head}"
     arguments = ["--encoder", *rows, "--corpus", corpus, "--out", str(alone), "--head", head]
+    arguments += baselines
     arguments += [part for text in own for part in ("--set", text)]
     arguments += ["--features", str(place / "other features"), "--precision", "fp32"]
     if head == "linear":  # its cells were computed in processes of their own

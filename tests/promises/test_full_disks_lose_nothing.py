@@ -109,6 +109,7 @@ def test_a_run_of_mfsn_on_a_full_disk_says_why_it_ended(tmp_path: Path) -> None:
     assert not FusionRunFolder(tmp_path / "run").open({"seeds": [0], "folds": ["a"]}, {})
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_exactly_once_there_is_room_again(
     tiny_tree: SettingsTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ def descriptions(tiny_tree: SettingsTree, tmp_path: Path) -> dict[str, dict[str,
     return found
 
 
+@pytest.mark.slow
 def test_weights_samples_masks_and_settings_are_equal_and_results_are_not(
     descriptions: dict[str, dict[str, dict[str, str]]],
 ) -> None:

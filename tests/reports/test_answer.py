@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import build as building
+from reports import assemble as building
 from reports.again import commands, left_out, script
 from reports.answer import NOTHING_PROBED, answer
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.read.health import COLLAPSED, NOT_LEARNED
@@ -47,6 +47,7 @@ def said(*folders: Path, flags: dict[str, str] | None = None) -> str:
     return answer([(grid, evidence(grid), flags or {}) for grid in map(one_grid, folders)])
 
 
+@pytest.mark.slow
 def test_too_few_speakers_decide_nothing_and_the_answer_says_so(tmp_path: Path) -> None:
     text = said(make_probe(tmp_path / "p"))
     assert text.startswith("Cannot be decided on synthetic speech: 8 speakers are too few")
@@ -56,6 +57,7 @@ def test_too_few_speakers_decide_nothing_and_the_answer_says_so(tmp_path: Path) 
     )
 
 
+@pytest.mark.slow
 def test_a_verdict_is_the_answer_and_its_direction_is_right(tmp_path: Path) -> None:
     for right, better, worse in (
         (TWO[1], "Continuous", "quantized"),
@@ -82,6 +84,7 @@ def test_a_small_difference_is_no_answer(tmp_path: Path) -> None:
     assert said(folder).startswith("No difference is shown on synthetic speech: the one pair")
 
 
+@pytest.mark.slow
 def test_rows_that_collapsed_or_learned_nothing_answer_nothing(tmp_path: Path) -> None:
     folder = make_probe(tmp_path / "p", names=TWO)
     answers(folder, TWO[1], right=True)
@@ -94,6 +97,7 @@ def test_rows_that_collapsed_or_learned_nothing_answer_nothing(tmp_path: Path) -
     assert "continuous K=4 collapsed and is left out" in text
 
 
+@pytest.mark.slow
 def test_one_family_several_tables_or_none_are_said(tmp_path: Path) -> None:
     alone = make_probe(tmp_path / "a", names=TWO[:1])
     assert said(alone) == "Not asked on synthetic speech: only quantized rows were probed."
@@ -108,6 +112,7 @@ def test_one_family_several_tables_or_none_are_said(tmp_path: Path) -> None:
     assert "Cannot be tested on one" in said(*folders)
 
 
+@pytest.mark.slow
 def test_every_two_of_three_families_are_answered(tmp_path: Path) -> None:
     changes = {"quantized-g4v8": {"mode": "clusters", "row": {}}}
     names = (*TWO, "quantized-g4v8")
@@ -145,6 +150,7 @@ def test_rows_without_a_known_origin_are_counted_as_such(tmp_path: Path) -> None
     assert "0 updates" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_the_page_opens_with_an_answer_and_one_picture_and_folds_the_rest(
     tmp_path: Path, make_runs: MakeRuns

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from reports.collect import collect
 from reports.figures.drawing import save
@@ -39,6 +40,7 @@ def with_attributes(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_they_change_nothing_that_is_said_of_emotion(tmp_path: Path) -> None:
     plain = one_grid(make_probe(tmp_path / "a" / "p", names=NAMES))
     more = one_grid(with_attributes(make_probe(tmp_path / "b" / "p", names=NAMES)))
@@ -69,6 +71,7 @@ def test_they_have_a_table_by_layer_with_folds_and_chance(tmp_path: Path) -> Non
     assert "UA of the gender, %" in tables
 
 
+@pytest.mark.slow
 def test_they_have_curves_with_chance_as_a_line(tmp_path: Path) -> None:
     grid = one_grid(with_attributes(make_probe(tmp_path / "p", names=NAMES)))
     drawing = layer_figure(grid)
@@ -89,6 +92,7 @@ def test_a_folder_without_them_has_no_word_of_them(tmp_path: Path) -> None:
     assert overview_figure(grid, evidence(grid), {}) is not None
 
 
+@pytest.mark.slow
 def test_every_title_says_where_dimensions_are_category_norms(tmp_path: Path) -> None:
     folder = make_probe(tmp_path / "p", corpora=("emodb",), names=NAMES)
     assert "norms" not in table_4(one_grid(folder), {}).title

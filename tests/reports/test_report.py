@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.confusion import confusion
 from reports.figures.drawing import Drawing, SavedFigure
@@ -59,6 +59,7 @@ def read(page: str) -> Addresses:
     return parser
 
 
+@pytest.mark.slow
 def test_the_report_is_complete_and_loads_nothing(tmp_path: Path, make_runs: MakeRuns) -> None:
     runs = make_runs(names=TWO)
     page = build(runs, tmp_path / "out", command="python reports/run.py").read_text()
@@ -93,6 +94,7 @@ def test_the_report_is_complete_and_loads_nothing(tmp_path: Path, make_runs: Mak
     assert int.from_bytes(png[16:20], "big") >= 2 * 6.2 * 150
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_hostile_names_stay_text_in_the_page_and_in_latex(tmp_path: Path) -> None:
     make_pretrain(tmp_path / "runs" / "a & <b>", TWO[0], command=HOSTILE, name=HOSTILE)
@@ -123,6 +125,7 @@ def test_a_figure_takes_dollar_signs_in_names_as_text(tmp_path: Path) -> None:
     assert save(figure, tmp_path / "figures", dots_per_inch=40).svg.is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_a_corpus_without_dimensions_and_one_with_them_stand_side_by_side(tmp_path: Path) -> None:
     make_probe(tmp_path / "a", names=TWO, dimensions=False, corpora=("emodb",))
@@ -136,6 +139,7 @@ def test_a_corpus_without_dimensions_and_one_with_them_stand_side_by_side(tmp_pa
     assert "paper_savee_ua" in head
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_a_collapse_is_named_in_summary_table_and_health(tmp_path: Path) -> None:
     run = make_pretrain(
@@ -176,6 +180,7 @@ def test_confusion_counts_are_true_by_predicted() -> None:
     assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
 
 
+@pytest.mark.slow
 def test_colours_do_not_depend_on_what_else_is_shown_and_differ(tmp_path: Path) -> None:
     (grid,) = grids(collect([str(make_probe(tmp_path / "p"))]).probe)
     found = colours(grid.rows)
@@ -193,8 +198,9 @@ def test_errors_end_in_one_line_and_status_1(
     assert capsys.readouterr().err.startswith("error: `--runs` must name run folders")
 
 
+@pytest.mark.slow
 def test_the_report_imports_neither_torch_nor_fairseq2() -> None:
-    code = "import sys, reports.build; assert not {'torch', 'fairseq2'} & set(sys.modules)"
+    code = "import sys, reports.assemble; assert not {'torch', 'fairseq2'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -206,6 +212,7 @@ def test_help_does_not_import_matplotlib_or_pandas() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_the_equal_tuning_is_shown_with_its_verdicts(tmp_path: Path, make_runs: MakeRuns) -> None:
     for rate in (5e-4, 2e-3):
@@ -225,6 +232,7 @@ def test_the_equal_tuning_is_shown_with_its_verdicts(tmp_path: Path, make_runs: 
     assert "Equal tuning" in (out / "index.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_a_row_that_has_not_learned_its_task_is_named_on_top(
     tmp_path: Path, make_runs: MakeRuns

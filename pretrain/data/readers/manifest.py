@@ -5,6 +5,7 @@ One column, `path`, must be there; all others are optional.
 
 import os
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,16 @@ from pretrain.data.readers.column_names import settle_columns
 from pretrain.data.readers.reader import make_listing, path_ids
 from pretrain.data.scan.other_names import find_files
 from pretrain.data.scan.quarantine import warn_of_corpus
+from pretrain.data.tables.columns import ROOT
 from pretrain.data.tables.delimited import TableError, numbers, read_delimited, refuse_first
 from pretrain.data.tables.utterances import LABEL_COLUMNS, STRIPPED_STRINGS
 
 TEXT_COLUMNS = ("id", "speaker", "session", "emotion", "text", "split")
 
 UNKNOWN_RATE = 16_000
+
+MOST_FOLDERS = 1000
+"""Are looked into for a file that is not where the table says."""
 
 MOST_SLIPPED = 0.5
 """A slip of the unit touches nearly every row; a few wrong times are set aside by the scan."""
@@ -29,7 +34,8 @@ MOST_SLIPPED = 0.5
 def list_manifest(
     path: Path, source: str, columns: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Lists the rows of a manifest; relative paths are relative to the manifest's folder.
+    """Lists the rows of a manifest; relative paths are relative to the manifest's folder, or
+    to `columns["root"]`.
 
     Valence, arousal and dominance stay on the corpus's own scale. `offset` and `frames` (at the
     file's own rate) or `start` and `end` (in seconds) choose a stretch of a file. `columns` says
@@ -37,7 +43,10 @@ def list_manifest(
     line and column.
     """
     manifest = Path(os.path.abspath(path.expanduser()))
-    columns = columns or {}
+    columns = dict(columns or {})
+    root = Path(os.path.abspath(Path(columns.pop(ROOT, "") or manifest.parent).expanduser()))
+    if not root.is_dir():
+        raise TableError(f"{ROOT}={root} must be the folder that paths are in, but there is none.")
     raw = settle_columns(_read(manifest), columns, manifest)
     if raw.empty:
         raise TableError(f"The manifest {manifest} must have at least one row, but has none.")
@@ -45,7 +54,8 @@ def list_manifest(
     own = columns.get("path", "path")
     rule = f"`{own}` must not be empty; there must be a `{own}` in each row."
     refuse_first(names == "", manifest, rule)
-    files = [os.path.normpath(os.path.join(manifest.parent, name)) for name in names]
+    files = [os.path.normpath(os.path.join(root, name)) for name in names]
+    _check_root(files, root)
     known: dict[str, object] = {"path": pd.Series(files, index=raw.index)}
     for column in TEXT_COLUMNS:
         if column in raw.columns:
@@ -62,7 +72,7 @@ def list_manifest(
         listing["id"] = [f"{source}/{name}" for name in listing["id"]]
     else:
         _check_segments(listing, manifest)
-        ids = pd.Series(path_ids(files, folder=manifest.parent, source=source), listing.index)
+        ids = pd.Series(path_ids(files, folder=root, source=source), listing.index)
         part = listing["path"].duplicated(keep=False)
         listing["id"] = ids.mask(part, ids + "@" + listing["offset"].astype(str))
     return listing.reset_index(drop=True)
@@ -76,6 +86,20 @@ def _read(manifest: Path) -> pd.DataFrame:
         return read_delimited(manifest)
     except OSError as error:
         raise TableError(f"The manifest {manifest} cannot be read: {error}") from error
+
+
+def _check_root(files: list[str], root: Path) -> None:
+    """Refuses a table none of whose files is there, but in a folder below."""
+    if any(map(os.path.lexists, find_files(files).paths)):
+        return
+    folders = (Path(place) for place, *_ in islice(os.walk(root), MOST_FOLDERS))
+    below = (one for one in folders if (one / os.path.relpath(files[0], root)).is_file())
+    if (folder := next(below, None)) is not None:
+        raise TableError(
+            f"None of the {len(files)} files that the manifest names is there, the first is "
+            f"{files[0]}; but it is in {folder}. Give --columns {ROOT}={folder}, with "
+            "what else it says."
+        )
 
 
 def _check_texts(listing: pd.DataFrame, manifest: Path) -> None:

@@ -1,4 +1,5 @@
-"""Other names for a manifest's columns: `--columns path=file,emotion=label`.
+"""What a manifest calls its columns, `--columns path=file,emotion=label`, and where its files are,
+`root=FOLDER`.
 
 They become a part of the corpus's spec, `NAME[emotion=label,path=file]=FILE.csv`, and so of the
 settings and of whatever records a spec. Tables of equal content have equal hashes, however their
@@ -17,6 +18,9 @@ KNOWN_COLUMNS = (
 )  # fmt: skip
 """What is read of a manifest; `gender` only by the probe, other columns not at all."""
 
+ROOT = "root"
+"""No column: the folder that relative paths are in; that of the manifest where it is not said."""
+
 IN_SPEC = re.compile(r"(\s*[A-Za-z0-9_.-]+)\[([^\]]*)\](.*)", flags=re.DOTALL)
 WITHOUT = re.compile(r"(\s*[A-Za-z0-9_.-]+)([:=].*)", flags=re.DOTALL)
 
@@ -27,13 +31,14 @@ def add_columns_argument(parser: argparse._ActionsContainer) -> None:
         "--columns",
         metavar="KNOWN=OWN,...",
         help="what the manifest calls its columns, as in path=file,emotion=label; split= for a "
-        "column that is not there, whatever looks like it. Of every --corpus that has a manifest; "
+        "column that is not there, whatever looks like it; root=FOLDER where its files are not in "
+        "its own folder. Of every --corpus that has a manifest; "
         "of one alone as NAME[path=file]=FILE.csv",
     )
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """Returns {known name: the manifest's own} of `path=file,emotion=label`.
+    """Returns {known name: the manifest's own} of `path=file,emotion=label`; `root` is a folder.
 
     An own name that is empty says that the manifest has no such column, whatever looks like it.
     Raises `ValueError` when a pair is wrong, or its known name is none or given twice.
@@ -41,14 +46,14 @@ def parse_columns(text: str) -> dict[str, str]:
     columns: dict[str, str] = {}
     for part in text.split(","):
         known, equals, own = (piece.strip() for piece in part.partition("="))
-        if not equals or known not in KNOWN_COLUMNS or known in columns:
+        if not equals or known not in (*KNOWN_COLUMNS, ROOT) or known in columns:
             raise InputError(
                 "Columns must be given as path=file,emotion=label: a name that is known here, =, "
                 f"and the manifest's own, each once, but {part.strip()!r} is not so (in {text!r}). "
-                f"Known are: {', '.join(KNOWN_COLUMNS)}."
+                f"Known are: {', '.join(KNOWN_COLUMNS)}; and {ROOT}=FOLDER."
             )
         if "]" in own:
-            raise InputError(f"The column {own!r} cannot be named here: rename it in the manifest.")
+            raise InputError(f"{own!r} cannot be named here, because of its ]: rename it.")
         columns[known] = own
     return columns
 

@@ -14,6 +14,10 @@ import pandas as pd
 from pretrain.shared.atomic_files import replaced
 from pretrain.shared.errors import InputError
 
+# Names of files may have bytes that are no Unicode. pandas hands texts to pyarrow where that is
+# installed, and pyarrow refuses them.
+pd.set_option("mode.string_storage", "python")
+
 NUM_SHOWN = 5
 
 MISSING = frozenset(

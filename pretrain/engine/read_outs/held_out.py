@@ -5,6 +5,7 @@ the last layer at masked frames. Nothing of the training is changed by it: no gr
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from pretrain.data.masking import MaskSettings
 from pretrain.data.sampler import Shard
 from pretrain.data.tables.delimited import read_csv, write_csv
 from pretrain.engine.read_outs.linear_read_out import read_off
-from pretrain.objectives.frames.codebook import corpus_codebook
+from pretrain.objectives.frames.codebook import corpus_codebook, log_mel_space
 from pretrain.objectives.frames.logmel import LogMel
 from pretrain.objectives.objective import Objective, ObjectiveOutput
 
@@ -50,14 +51,17 @@ class HeldOut:
         data: DataSettings,
         mask: MaskSettings,
         seed: int,
+        epsilon: float,
     ) -> None:
         """`held_out` from `pretrain.data.held_out`, `trained_on` the utterances of the corpus that
-        are trained on, with whose mean, deviation and centroids frames are read off."""
+        are trained on, with whose mean, deviation and centroids frames are read off; `epsilon` of
+        the encoder, see `EncoderSettings.normalize_epsilon`."""
         self.every = settings.every
         self._table = held_out
         # Crops and masks are the same at every seed.
-        self._reader = ShardReader(held_out, data, mask, seed=0)
-        self._codebook = corpus_codebook(trained_on, seed, NUM_CENTROIDS)
+        self._reader = ShardReader(held_out, data, mask, seed=0, epsilon=epsilon)
+        space = replace(log_mel_space(), epsilon=epsilon)
+        self._codebook = corpus_codebook(trained_on, seed, NUM_CENTROIDS, space)
         self._log_mel = LogMel()
         names = held_out["speaker"].where(held_out["speaker"] != "", held_out["id"])
         self._speakers = pd.factorize(names, sort=True)[0]

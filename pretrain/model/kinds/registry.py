@@ -45,6 +45,9 @@ class Described:
     finetuned: bool | None = None
     """Whether it was fine-tuned on transcripts; None if not known."""
 
+    num_parameters: int | None = None
+    """Of the encoder, without a head; None if not known."""
+
     record: dict[str, Any] = field(default_factory=dict)
     """run.json, where it is a run of ours."""
 

@@ -46,6 +46,7 @@ class RunFolderKind:
             made_by=made_by,
             mode=str(run.get("mode") or ""),
             finetuned=made_by == "finetune",
+            num_parameters=(run.get("parameters") or {}).get("encoder"),
             record=run,
         )
 

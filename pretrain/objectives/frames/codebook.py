@@ -20,7 +20,7 @@ from torch import Tensor
 
 from pretrain.data.audio.waveforms import read_waveform
 from pretrain.data.frames import num_frames_of
-from pretrain.data.loader import normalize_waveform, pad_waveforms
+from pretrain.data.loader import NORMALIZE_EPS, normalize_waveform, pad_waveforms
 from pretrain.data.tables.utterances import table_hash
 from pretrain.objectives.frames.logmel import LogMel
 from pretrain.shared.errors import InputError
@@ -51,6 +51,14 @@ class Space:
     """Of files; it says all that the values depend on, but the sound."""
 
     values: FrameValues
+
+    epsilon: float = NORMALIZE_EPS
+    """On the variance of a waveform: that of the encoder, which hears the same."""
+
+    @property
+    def kept_name(self) -> str:
+        """Of files, with the epsilon."""
+        return self.name + ("" if self.epsilon == NORMALIZE_EPS else f"-{self.epsilon:g}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +129,7 @@ def corpus_codebook(
         InputError: The corpus has fewer frames than centroids.
     """
     space = space or log_mel_space()
-    name = f"{space.name}-{num_centroids}"
+    name = f"{space.kept_name}-{num_centroids}"
     tensors = _kept(utterances, seed, name, lambda: _make(utterances, seed, num_centroids, space))
     kept = float(tensors.pop("kept_variance"))
     return Codebook(**tensors, kept_variance=kept)
@@ -134,7 +142,7 @@ def posterior_divergence(
     the loss of one answer for all frames."""
 
     def make() -> Tensors:
-        frames, _ = _frames(utterances, seed, space.values)
+        frames, _ = _frames(utterances, seed, space)
         x = (_float32(frames) - codebook.mean) / codebook.std
         each = (-torch.cdist(x, codebook.centroids).square() / tau).softmax(dim=-1).double()
         mean = each.mean(0)
@@ -142,7 +150,7 @@ def posterior_divergence(
             "divergence": (torch.xlogy(each, each).sum(1).mean() - torch.xlogy(mean, mean).sum())
         }
 
-    of = "" if space.name == "logmel" else f"{space.name}-"
+    of = "" if space.kept_name == "logmel" else f"{space.kept_name}-"
     name = f"posterior-{of}{len(codebook.centroids)}-{tau:g}"
     return float(_kept(utterances, seed, name, make)["divergence"])
 
@@ -153,7 +161,7 @@ def corpus_moments(
     """Returns (D,) mean, deviation and share of the frames that count, of any values of frames."""
 
     def make() -> Tensors:
-        found, counted = _frames(utterances, seed, space.values)
+        found, counted = _frames(utterances, seed, space)
         weight = np.broadcast_to(counted, found.shape).astype(np.float64)
         total = weight.sum(0).clip(min=1.0)
         mean = (found * weight).sum(0) / total
@@ -161,7 +169,7 @@ def corpus_moments(
         share = weight.mean(0)
         return {n: _float32(v) for n, v in (("mean", mean), ("std", std), ("share", share))}
 
-    kept = _kept(utterances, seed, space.name, make)
+    kept = _kept(utterances, seed, space.kept_name, make)
     return kept["mean"], kept["std"].clamp(min=1e-6), kept["share"]
 
 
@@ -175,7 +183,7 @@ def _kept(utterances: pd.DataFrame, seed: int, name: str, make: Callable[[], Ten
 
 
 def _make(utterances: pd.DataFrame, seed: int, num_centroids: int, space: Space) -> Tensors:
-    frames, _ = _frames(utterances, seed, space.values)
+    frames, _ = _frames(utterances, seed, space)
     mean, std = frames.mean(0), frames.std(0).clip(min=1e-6)
     frames = (frames - mean) / std
     if len(frames) < num_centroids:
@@ -206,7 +214,7 @@ def _make(utterances: pd.DataFrame, seed: int, num_centroids: int, space: Space)
 
 @torch.no_grad()
 def _frames(
-    utterances: pd.DataFrame, seed: int, values: FrameValues
+    utterances: pd.DataFrame, seed: int, space: Space
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Returns (N, D) frames of the sample, and (N, D) or (N, 1) which values count."""
     by_id = utterances.sort_values("id", kind="stable")
@@ -215,8 +223,8 @@ def _frames(
     counted: list[npt.NDArray[np.bool_]] = []
     num_frames = 0
     for row in order:
-        waveform = normalize_waveform(read_waveform(by_id.iloc[row]))
-        frames, counts = values(*pad_waveforms([waveform]))
+        waveform = normalize_waveform(read_waveform(by_id.iloc[row]), space.epsilon)
+        frames, counts = space.values(*pad_waveforms([waveform]))
         num = num_frames_of(len(waveform))
         found.append(frames[0, :num].double().numpy())
         counted.append(counts[0, :num].numpy())

@@ -7,6 +7,8 @@ over centroids (P). Not specified by the paper.
 Shapes: B batch, M masked frames, D values of a frame, k centroids.
 """
 
+from dataclasses import replace
+
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -102,13 +104,13 @@ def build(
     encoder: Encoder, settings: FramesSettings, seed: int, utterances: pd.DataFrame
 ) -> FramesObjective:
     """Returns the objective, see `ObjectiveKind`."""
-    dim = encoder.settings.model_dim
+    dim, epsilon = encoder.settings.model_dim, encoder.settings.normalize_epsilon
     if settings.space == "prosody":
         prosody = Prosody()
         space = Space(
             name="prosody", values=lambda waveforms, _: prosody_values(prosody, waveforms)
         )
-        mean, std, shares = corpus_moments(utterances, seed, space)
+        mean, std, shares = corpus_moments(utterances, seed, replace(space, epsilon=epsilon))
         head = Regression(_linear(dim, NUM_VALUES, seed), shares)
         return FramesObjective(encoder, ProsodyTargets(mean, std), head)
     frames: LogMel | EncoderStates = LogMel()
@@ -116,6 +118,7 @@ def build(
     if settings.space == "encoder":
         frames = states = EncoderStates(settings.encoder, settings.layer)
         space = space_of(f"encoder-{states.digest[:16]}-{settings.layer}", states)
+    space = replace(space, epsilon=epsilon)
     codebook = corpus_codebook(utterances, seed, settings.num_centroids, space)
     kept = 1.0 if settings.target == "value" else codebook.kept_variance
     targets = FrameTargets(frames, codebook, kept, shuffled=settings.shuffled)

@@ -13,7 +13,6 @@ from mfsn.data.dataset import SegmentData
 from mfsn.data.head_inputs import FaultSettings, InputSettings
 from mfsn.data.spectra import Spectra
 from mfsn.data.streams import StreamPair
-from pretrain.data.loader import normalize_waveform
 from tests.mfsn.corpora import corpus, encoder, speech
 
 CLASSES = ("angry", "calm")
@@ -81,7 +80,8 @@ def test_a_later_segment_has_the_frames_of_its_own_time(tmp_path: Path) -> None:
     mfcc = spectra.mfcc(spectra.emphasised(torch.from_numpy(waveform)))
     torch.testing.assert_close(batch.mfcc[1], mfcc[300:600])
     torch.testing.assert_close(batch.mfcc[2, :88], mfcc[600:688])
-    expected = torch.from_numpy(normalize_waveform(waveform[96_000:110_000]))
+    assert PAIR.sec is not None
+    expected = torch.from_numpy(PAIR.sec.prepare(waveform[96_000:110_000]))
     torch.testing.assert_close(batch.waveforms[2, :14_000], expected)
 
 
@@ -100,9 +100,9 @@ def test_a_segment_is_the_same_alone_and_in_any_batch(tmp_path: Path) -> None:
 def test_states_equal_those_of_the_encoder_itself(tmp_path: Path) -> None:
     data = make(tmp_path).fitted_on(rows(0, 1, 2, 3))
     batch = data.batch(data.segments_of(rows(3)))
-    waveform = torch.from_numpy(normalize_waveform(speech(0, 20_000)))[None]
     assert PAIR.tec is not None
     assert PAIR.sec is not None
+    waveform = torch.from_numpy(PAIR.sec.prepare(speech(0, 20_000)))[None]
     for states, source, layer in (
         (batch.tec, PAIR.tec, 4), (batch.sec[0], PAIR.sec, 1), (batch.sec[1], PAIR.sec, 2),
         (batch.sec[2], PAIR.sec, 4),
@@ -158,7 +158,8 @@ def test_front_padding_puts_speech_at_the_end_and_counts_everything(tmp_path: Pa
     fixed = make(tmp_path, live=True).fitted_on(rows(0, 1, 2, 3))
     data = make(tmp_path, live=True, front_padded_waveform=True).fitted_on(rows(0, 1, 2, 3))
     batch = data.batch(data.segments_of(rows(3)))
-    expected = normalize_waveform(np.pad(speech(0, 20_000), (28_000, 0)))
+    assert PAIR.sec is not None
+    expected = PAIR.sec.prepare(np.pad(speech(0, 20_000), (28_000, 0)))
     torch.testing.assert_close(batch.waveforms[0], torch.from_numpy(expected))
     assert batch.num_samples.tolist() == [48_000]
     assert batch.valid.sum() == 149
@@ -170,7 +171,8 @@ def test_emphasised_encoders_hear_the_emphasised_waveform(tmp_path: Path) -> Non
     batch = data.batch(data.segments_of(rows(3)))
     x = speech(0, 20_000)
     emphasised = np.concatenate([x[:1], x[1:] - np.float32(0.97) * x[:-1]])
-    expected = torch.from_numpy(normalize_waveform(emphasised))
+    assert PAIR.sec is not None
+    expected = torch.from_numpy(PAIR.sec.prepare(emphasised))
     torch.testing.assert_close(batch.waveforms[0, :20_000], expected, atol=1e-4, rtol=1e-4)
 
 

@@ -75,6 +75,7 @@ def test_a_cpu_without_lstms_in_bf16_says_so(monkeypatch: pytest.MonkeyPatch) ->
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("runs")
 def test_a_run_folder_has_the_precision_and_never_auto(searched: Path) -> None:
     run = read_run(searched)

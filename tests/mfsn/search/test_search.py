@@ -156,6 +156,7 @@ class InterruptingStreams(TrainedStreams):
         return super().forward(batch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "momentum"), [("joint", 0.9), ("bilevel", 0.0)])
 def test_a_search_stopped_and_resumed_equals_the_straight_one(
     method: str, momentum: float, tmp_path: Path
@@ -225,6 +226,7 @@ def test_alpha_moves_and_its_trajectory_is_complete(method: str) -> None:
     assert all(0.0 < row["entropy"] < log(8) for row in result.epochs)
 
 
+@pytest.mark.slow
 def test_alpha_learns_from_the_dev_half_only_under_bilevel() -> None:
     """Other dev data for alpha change the trajectory; for the joint method they do not."""
     fold = make_fold()
@@ -241,6 +243,7 @@ def test_alpha_learns_from_the_dev_half_only_under_bilevel() -> None:
     assert trajectories["bilevel"][0] != trajectories["bilevel"][1]
 
 
+@pytest.mark.slow
 def test_alpha_does_not_learn_from_the_training_part_under_bilevel() -> None:
     """With the weights all but fixed, other training data move alpha under `joint` only."""
     for method in METHODS:
@@ -300,6 +303,7 @@ def test_zero_wins_only_where_it_may() -> None:
         assert (result.genotype.operations == ("zero",)) is may
 
 
+@pytest.mark.slow
 def test_retraining_starts_from_initial_weights_and_streams() -> None:
     fold, streams = make_fold(), TrainedStreams()
     result = run("joint", fold=fold, streams=streams, after="retrain")

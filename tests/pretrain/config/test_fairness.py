@@ -60,3 +60,15 @@ def test_runs_on_log_mel_say_nothing_of_an_encoder_as_before_there_was_one(
     tiny_tree.put("frames.space", "encoder", "test")
     tiny_tree.put("frames.encoder", "runs/a", "test")
     assert resolve(tiny_tree).tree()["frames"]["layer"] == 3
+
+
+def test_the_epsilon_is_said_unless_it_is_that_of_runs_that_do_not_say_it(
+    tiny_tree: SettingsTree,
+) -> None:
+    tiny_tree.put("mode", "frames", "test")
+    said = resolve(tiny_tree)
+    assert said.tree()["encoder"]["normalize_epsilon"] == 1e-7
+    tiny_tree.put("encoder.normalize_epsilon", 1e-5, "test")
+    before = resolve(tiny_tree)
+    assert "normalize_epsilon" not in before.tree()["encoder"]
+    assert said.compared() != before.compared()

@@ -82,6 +82,20 @@ def test_normalisation_is_layer_norm_over_the_samples() -> None:
     np.testing.assert_allclose(normalize_waveform(waveform), expected.numpy(), atol=1e-5)
 
 
+def test_an_encoder_is_trained_on_what_it_is_said_to_hear(table: pd.DataFrame) -> None:
+    (shard, *_) = make_plan(table, DATA, seed=0).update(0)
+    loudness = []
+    for epsilon in (1e-7, 1.0):
+        batch = ShardReader(table, DATA, MaskSettings(), 0, epsilon)[shard]
+        length = int(batch.num_samples[0])
+        loudness.append(float(batch.waveforms[0, :length].var(correction=0)))
+    whole = read_waveform(table.iloc[shard.rows[0]])
+    start = int(batch.crop_starts[0])
+    variance = float(whole[start : start + length].var())
+    assert loudness[0] == pytest.approx(1.0, abs=1e-3)
+    assert loudness[1] == pytest.approx(variance / (1.0 + variance), rel=1e-4)
+
+
 def test_a_corpus_of_too_short_utterances_is_refused(table: pd.DataFrame) -> None:
     with pytest.raises(PlanError, match=r"`data\.min_seconds`"):
         usable_utterances(table, DataSettings(min_seconds=4.0))

@@ -52,6 +52,7 @@ def windows(num_samples: int, count: int) -> list[tuple[int, int]]:
     return [(0, 4000), (num_samples - 4000, num_samples), *((s, s + 4000) for s in starts)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "subtype"), FORMATS)
 def test_a_window_at_16_khz_is_the_same_to_the_bit(
     tmp_path: Path, kind: str, subtype: str, monkeypatch: pytest.MonkeyPatch
@@ -122,6 +123,7 @@ def long_recording(tmp_path: Path) -> pd.DataFrame:
 DATA = DataSettings(crop_seconds=2.0, shard_seconds=4.0, num_shards=1)
 
 
+@pytest.mark.slow
 def test_a_crop_of_a_long_recording_decodes_little_more_than_the_crop(
     long_recording: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def test_what_is_left_of_an_update_is_known_from_those_before(
     assert pace.finishing() == "finishing this update, about 1 s"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["quantized", "continuous"])
 def test_the_outlook_comes_first_and_changes_no_number(
     mode: str,

@@ -42,7 +42,7 @@ def test_raw_sound_of_any_rate_gives_the_frames_that_the_probe_sees(
     samples = sound(1.3, rate)
     soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
     table: pd.DataFrame = read_corpus(f"folder={tmp_path}")
-    waveforms, num_samples = read_batch(table, np.array([0]))
+    waveforms, num_samples = read_batch(table, np.array([0]), encoder.prepare)
     frozen = FrozenEncoder(encoder, name="probe")
     seen = frozen(waveforms, num_samples)
 

@@ -17,6 +17,7 @@ from pretrain.model.kinds.released import (
     is_released,
     load_released,
 )
+from pretrain.model.kinds.waveform_models import WaveformModel
 
 LENGTHS = (12_000, 6_400, 8_111)
 
@@ -61,6 +62,12 @@ def save_tiny(kind: str, folder: Path, **changes: Any) -> Path:
     return folder
 
 
+def loaded(folder: Path) -> WaveformModel:
+    encoder = load_released(folder)
+    assert isinstance(encoder, WaveformModel)
+    return encoder
+
+
 def make_waveforms() -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(1)
     waveforms = torch.zeros(len(LENGTHS), 12_160)
@@ -72,7 +79,7 @@ def make_waveforms() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("kind", list(MODELS))
 def test_a_padded_row_equals_the_row_alone(kind: str, tmp_path: Path) -> None:
     assert is_released(save_tiny(kind, tmp_path))
-    encoder = load_released(tmp_path)
+    encoder = loaded(tmp_path)
     waveforms, num_samples = make_waveforms()
     with torch.no_grad():
         together = encoder(waveforms, num_samples)
@@ -90,15 +97,15 @@ def test_a_padded_row_equals_the_row_alone(kind: str, tmp_path: Path) -> None:
 def test_weights_are_those_of_the_folder(tmp_path: Path) -> None:
     save_tiny("wav2vec2-ctc", tmp_path)
     saved = transformers.Wav2Vec2ForCTC.from_pretrained(tmp_path).wav2vec2.state_dict()
-    loaded = load_released(tmp_path).model.state_dict()
-    assert saved.keys() == loaded.keys()
-    assert all(torch.equal(saved[name], loaded[name]) for name in saved)
+    held = loaded(tmp_path).model.state_dict()
+    assert saved.keys() == held.keys()
+    assert all(torch.equal(saved[name], held[name]) for name in saved)
 
 
 def test_a_trained_encoder_draws_nothing_at_random_but_dropout(tmp_path: Path) -> None:
     save_tiny("wav2vec2-ctc", tmp_path, hidden_dropout=0.0, attention_dropout=0.0,
               activation_dropout=0.0, feat_proj_dropout=0.0, layerdrop=0.5)  # fmt: skip
-    encoder = load_released(tmp_path)
+    encoder = loaded(tmp_path)
     waveforms, num_samples = make_waveforms()
     evaluated = encoder(waveforms, num_samples).layers[-1]
     trained = encoder.train()(waveforms, num_samples).layers[-1]
@@ -182,23 +189,20 @@ def test_sound_is_normalised_as_the_model_wants_it(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     (tmp_path / "preprocessor_config.json").unlink()
     with pytest.warns(ReleasedWarning, match="the default of transformers"):
-        assert load_released(tmp_path).input_epsilon == 1e-7
-    extractor(sampling_rate=8_000).save_pretrained(tmp_path)
-    with pytest.raises(ReleasedError, match="must have `sampling_rate` 16000"):
+        assert loaded(tmp_path).input_epsilon == 1e-7
+    (tmp_path / "preprocessor_config.json").write_text('{"sampling_rate": 0}')
+    with pytest.raises(ReleasedError, match="must have a `sampling_rate` of 1000 to"):
         load_released(tmp_path)
-
-
-def test_another_frame_rate_is_refused(tmp_path: Path) -> None:
-    save_tiny("wav2vec2-ctc", tmp_path, conv_stride=(5, 2, 2, 2, 2, 2, 1))
-    with pytest.raises(ReleasedError, match="must have the strides"):
+    (tmp_path / "preprocessor_config.json").write_text('{"do_normalize": "yes"}')
+    with pytest.raises(ReleasedError, match="`do_normalize`"):
         load_released(tmp_path)
 
 
 def test_other_models_and_folders_are_refused(tmp_path: Path) -> None:
     assert not is_released(tmp_path)
-    (tmp_path / "config.json").write_text('{"model_type": "whisper"}')
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     assert is_released(tmp_path)
-    with pytest.raises(ReleasedError, match="but has 'whisper' instead"):
+    with pytest.raises(ReleasedError, match="but has 'bert' instead"):
         load_released(tmp_path)
 
 

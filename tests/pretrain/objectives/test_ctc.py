@@ -103,6 +103,7 @@ def test_the_head_depends_on_the_seed_and_not_on_the_encoder() -> None:
     assert torch.equal(one.head.linear.weight, other.head.linear.weight)
 
 
+@pytest.mark.slow
 def test_it_learns_to_write_three_utterances() -> None:
     texts = {"utterance-0": "A", "utterance-1": "B", "utterance-2": "A"}
     objective = CtcObjective(

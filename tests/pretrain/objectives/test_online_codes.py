@@ -79,6 +79,7 @@ def test_the_loss_is_the_mean_over_layers_of_the_cross_entropy_of_codes() -> Non
     assert output.num_targets == batch.mask.sum()
 
 
+@pytest.mark.slow
 def test_an_easy_batch_is_learned_and_words_follow_the_teacher_only_in_training() -> None:
     objective, batch = made(), make_batch()
     before = objective.codebooks.sums.clone()

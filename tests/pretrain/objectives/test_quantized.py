@@ -182,6 +182,7 @@ def test_the_encoder_is_the_same_to_the_bit_in_every_mode(
     assert weights_hash(build(SMALL, seed=0)) != weights_hash(build(SMALL, seed=1))
 
 
+@pytest.mark.slow
 def test_loss_and_gradients_repeat_exactly_with_two_threads() -> None:
     batch = make_batch()
     threads = torch.get_num_threads()

@@ -60,6 +60,7 @@ def test_the_best_constant_words_equal_the_best_of_all_short_answers() -> None:
     assert error_rates(references, [found] * 6).wer == pytest.approx(best)
 
 
+@pytest.mark.slow
 def test_many_words_need_little_memory() -> None:
     draws = np.random.default_rng(0)
     ranks = np.minimum(draws.zipf(1.3, size=(500, 25)), 3500)

@@ -83,6 +83,7 @@ def test_other_settings_in_the_same_folder_are_refused_by_key(
     assert "--resume auto" in said
 
 
+@pytest.mark.slow
 def test_a_run_that_left_out_its_updates_is_no_finished_one(
     noise_corpus: str,
     tmp_path: Path,
@@ -104,6 +105,7 @@ def test_a_run_that_left_out_its_updates_is_no_finished_one(
         assert not (run / "encoder.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_with_a_mode_alone_the_default_corpus_and_a_named_folder_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,6 +34,7 @@ def ends(error: BaseException, *, each_speaks: bool = False) -> int:
     return run_main(work, each_speaks=each_speaks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("error", "status"), ERRORS)
 def test_errors_for_users_are_one_sentence(
     error: Exception, status: int, capsys: pytest.CaptureFixture[str]

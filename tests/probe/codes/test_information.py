@@ -44,6 +44,7 @@ def test_a_known_amount_of_information_is_the_excess() -> None:
     assert found.blocks == pytest.approx([known] * 6, abs=0.05)
 
 
+@pytest.mark.slow
 def test_utterances_that_differ_for_no_reason_give_information_but_no_excess() -> None:
     """Every utterance dwells on a few centres of its own: frames are anything but independent."""
     found = []

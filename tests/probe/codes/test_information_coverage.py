@@ -42,6 +42,7 @@ def intervals(effect: float, num_speakers: int = 8) -> tuple[Values, Values]:
     return excess, half
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_mean_excess_and_are_conservative_without_information(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

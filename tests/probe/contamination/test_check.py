@@ -98,6 +98,7 @@ def encoder(folder: Path, table: pd.DataFrame | None, **record: object) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_copy_is_the_same_sound_and_nothing_else_is(change: str) -> None:
     waveforms = [speech(number) for number in range(NUM)]
@@ -118,6 +119,7 @@ def test_silence_and_recordings_shorter_than_a_window_match_nothing() -> None:
     assert FingerprintIndex(prints).matches(prints) == []
 
 
+@pytest.mark.slow
 def test_equal_cropped_and_coded_copies_in_a_pretraining_list_are_caught(
     probe_corpus: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

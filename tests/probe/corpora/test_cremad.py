@@ -35,6 +35,7 @@ def test_the_published_names_have_the_published_counts() -> None:
     assert len(PUBLISHED_SPEAKERS) == 91
 
 
+@pytest.mark.slow
 def test_all_7442_files_pass_in_silence(tmp_path: Path) -> None:
     write(tmp_path, sorted(PUBLISHED_NAMES))
     with warnings.catch_warnings():
@@ -88,6 +89,7 @@ def _ignoring(folder: Path, options: list[str]) -> None:
         list_cremad(folder, "cremad", options)
 
 
+@pytest.mark.slow
 def test_a_missing_file_is_named_with_actor_and_emotion(tmp_path: Path) -> None:
     write(tmp_path, sorted(PUBLISHED_NAMES - {"1008_TIE_HAP_XX"}))
     with pytest.raises(IncompleteCorpusError) as caught:

@@ -144,6 +144,7 @@ def test_the_download_folder_above_is_taken_too(tmp_path: Path) -> None:
     assert len(read(tmp_path)[0]) == 5
 
 
+@pytest.mark.slow
 def test_the_published_counts_pass_in_silence(tmp_path: Path) -> None:
     write(tmp_path, complete(), sound=False)
     with warnings.catch_warnings():
@@ -155,6 +156,7 @@ def test_the_published_counts_pass_in_silence(tmp_path: Path) -> None:
     assert counts == {"neutral": 1708, "happy": 1636, "angry": 1103, "sad": 1084}
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said_by_label_speaker_and_session(tmp_path: Path) -> None:
     write(tmp_path, complete(), sound=False)
     wav = tmp_path / "Session3" / "sentences" / "wav" / "Ses03F_impro01"
@@ -170,6 +172,7 @@ def test_what_is_missing_is_said_by_label_speaker_and_session(tmp_path: Path) ->
     assert f"iemocap:incomplete={tmp_path}" in told
 
 
+@pytest.mark.slow
 def test_a_changed_label_is_noticed(tmp_path: Path) -> None:
     utterances = complete()
     name, label, ratings = utterances[0]

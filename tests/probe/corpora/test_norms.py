@@ -66,6 +66,7 @@ def test_a_manifest_is_read_with_norms_instead_of_its_ratings(tmp_path: Path) ->
     assert table["id"].tolist() == rated["id"].tolist()
 
 
+@pytest.mark.slow
 def test_a_corpus_says_that_its_numbers_are_norms(tmp_path: Path) -> None:
     manifest = write_manifest(tmp_path, "gender", lambda number: "FM"[number // 4 % 2])
     plain = read_corpus(f"mine={manifest}", "speaker")

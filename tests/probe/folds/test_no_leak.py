@@ -69,6 +69,7 @@ def assert_no_leak(found: Divided, protocol: str) -> None:
         assert len(folds) == len(table) * folds["fold"].nunique()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", [*LEAVE_OUT, "official"])
 @settings(deadline=None, max_examples=40)
 @given(table=corpora())
@@ -87,6 +88,7 @@ def test_every_protocol_refuses_or_leaks_nothing(protocol: str, table: pd.DataFr
             assert row.part == was or (was, row.part) == ("train", "dev")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(corpora(), st.data())
 def test_folds_of_emobox_are_refused_or_leak_nothing(
@@ -129,6 +131,7 @@ def table_of(speakers: str, sessions: str) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", sorted(LEAVE_OUT))
 @settings(deadline=None, max_examples=25)
 @given(data=st.data())

@@ -26,6 +26,7 @@ speakers_of_corpora = st.lists(st.integers(0, 9), min_size=6, max_size=40).filte
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(speakers_of_corpora, st.sampled_from(["speaker", "session"]), st.randoms())
 def test_no_group_is_in_two_parts_of_a_fold(speakers: list[int], protocol: str, draw) -> None:  # type: ignore[no-untyped-def]

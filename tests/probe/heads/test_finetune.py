@@ -82,6 +82,7 @@ def fine_tuned(table: pd.DataFrame, settings: FinetuneSettings = SETTINGS) -> Ev
     return evaluate_finetuned(source_of(table), tasks(), make_parts(), settings)
 
 
+@pytest.mark.slow
 def test_it_learns_and_says_how_long_it_takes(
     table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,6 +95,7 @@ def test_it_learns_and_says_how_long_it_takes(
     assert len(result.selection) == 4
 
 
+@pytest.mark.slow
 def test_it_repeats_and_leaves_the_encoder_as_it_was(table: pd.DataFrame) -> None:
     settings = FinetuneSettings(batch_size=4, epochs=1, max_seconds=0.25)
     encoder = build_encoder(SIZES, seed=1).eval()

@@ -164,6 +164,7 @@ def test_an_utterance_has_the_same_outputs_in_any_company() -> None:
     torch.testing.assert_close(together[3:4], alone)
 
 
+@pytest.mark.slow
 def test_the_layer_that_knows_gets_the_weight() -> None:
     task = emotion()
     frames = made_up_frames(4 * (task.targets - 1))
@@ -216,5 +217,5 @@ def test_settings_of_another_head_and_impossible_ones_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             make_head(name, [text])
-    with pytest.raises(ValueError, match="`--head` must be one of linear, superb, finetune"):
+    with pytest.raises(ValueError, match="`--head` must be one of linear, svm, superb, finetune"):
         make_head("ridge")

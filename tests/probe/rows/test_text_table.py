@@ -39,6 +39,7 @@ def test_the_intervals_of_one_seed_are_those_of_the_report(tmp_path: Path) -> No
         assert found == pytest.approx((expected.low, expected.high))
 
 
+@pytest.mark.slow
 def test_the_table_has_every_row_once_with_seeds_and_limits(tmp_path: Path) -> None:
     names = ("quantized-g2v2", "continuous-k4")
     folder = finished(tmp_path / "p", names=names, seeds=(0, 1))

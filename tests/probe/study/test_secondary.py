@@ -42,6 +42,7 @@ def shares(found: pd.DataFrame) -> dict[str, float]:
     return {str(name): float(value) for name, value in (sums["part"] / sums["whole"]).items()}
 
 
+@pytest.mark.slow
 def test_states_that_hold_the_answer_tell_it_and_noise_does_not(tmp_path: Path) -> None:
     corpus = Secondary(spoken(tmp_path / "spoken"), tmp_path / "kept")
     prosody = Prosody()
@@ -90,6 +91,7 @@ def test_regression_is_that_of_least_squares() -> None:
     assert power == pytest.approx(np.square(y - y.mean()).sum())
 
 
+@pytest.mark.slow
 def test_results_are_kept_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = Secondary(spoken(tmp_path / "spoken"), tmp_path / "kept")
     first = corpus.of_log_mel()
@@ -99,6 +101,7 @@ def test_results_are_kept_and_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert corpus.describe()["speakers"] == SPEAKERS
 
 
+@pytest.mark.slow
 def test_too_few_speakers_and_recordings_that_were_heard_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"at least 8 speakers .* but has 3 instead"):
         Secondary(spoken(tmp_path / "few", speakers=3), tmp_path / "kept")

@@ -18,7 +18,8 @@ from pretrain.model.encoder_settings import EncoderSettings
 from pretrain.model.weights import save_encoder
 from pretrain.shared.json_files import hash_of
 from pretrain.shared.numbers_version import NUMBERS_VERSION
-from probe.features.baselines import CONSTANT, UNTRAINED
+from probe.features.baselines import CONSTANT, LOG_MEL, UNTRAINED, LogMelFeatures
+from probe.features.mfcc import MfccFeatures
 from probe.folds.divide import folds_hash
 from probe.heads.linear import Evaluation
 from probe.heads.settings import make_head
@@ -56,6 +57,7 @@ def cell(corpus: Corpus, tmp_path: Path) -> Cell:
     )
 
 
+@pytest.mark.slow
 def test_a_cell_comes_back_to_the_last_digit(cell: Cell, tmp_path: Path) -> None:
     setting = cell.setting
     made = evaluate_row(cell.run, setting.corpus, setting.head, tmp_path / "features", False)
@@ -137,6 +139,16 @@ def test_what_has_no_weights_is_one_cell_for_all_seeds(cell: Cell) -> None:
         replace(cell, run=EncoderRun(name=CONSTANT, group=BASELINE, seed=seed)) for seed in (0, 1)
     )
     assert first.path == second.path
+
+
+def test_cells_of_acoustic_baselines_are_told_apart_by_what_they_compute(cell: Cell) -> None:
+    mfcc, later = (
+        replace(cell, run=EncoderRun(name="mfcc", group=BASELINE, seed=seed)) for seed in (0, 1)
+    )
+    assert mfcc.path == later.path
+    assert mfcc.inputs["weights"] == [MfccFeatures.key]
+    log_mel = replace(cell, run=EncoderRun(name=LOG_MEL, group=BASELINE, seed=0))
+    assert log_mel.inputs["weights"] == [LogMelFeatures.key]
 
 
 def test_a_damaged_cell_is_named(cell: Cell) -> None:

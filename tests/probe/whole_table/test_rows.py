@@ -28,7 +28,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["untrained", "constant", "log-mel"])
+@pytest.mark.parametrize("name", ["untrained", "constant", "log-mel", "egemaps"])
 def test_no_row_is_called_as_a_baseline(name: str, place: Path) -> None:
     file = place / "rows" / "quantized-g2v2.toml"
     file.write_text(f'name = "{name}"\nmode = "quantized"\n')

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import t as student
 
 from probe.heads.shown import shown_in
-from reports.build import build
+from reports.assemble import build
 from reports.codes.bits import bits_per_frame
 from reports.codes.knowledge import half_width, knowledge
 from reports.codes.rate_curve import rate_figure
@@ -107,6 +107,7 @@ def codes_of(*folders: Path) -> Codes:
     return found
 
 
+@pytest.mark.slow
 def test_the_report_shows_codes_and_the_curve(tmp_path: Path) -> None:
     probe = make_probe(tmp_path / "probe", names=NAMES)
     codes = make_codes(tmp_path / "codes")
@@ -128,6 +129,7 @@ def test_the_report_shows_codes_and_the_curve(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "tables" / "codebooks-synthetic.csv").is_file()
 
 
+@pytest.mark.slow
 def test_measured_bits_need_the_same_weights_in_every_row(tmp_path: Path) -> None:
     (grid,) = grids(collect([str(make_probe(tmp_path / "probe", names=NAMES, seeds=(0, 1)))]).probe)
     both = codes_of(make_codes(tmp_path / "both", seeds=(0, 1)))
@@ -194,6 +196,7 @@ def test_the_notes_say_what_was_held_out_and_what_the_units_are(tmp_path: Path) 
     assert {line.cells["units"].text for line in part.information.lines} == {"3"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "words"), [("superb", "learned mixture of all layers"), ("finetune", "last layer")]
 )

@@ -3,11 +3,13 @@
 import warnings
 from pathlib import Path
 
+import pytest
 from matplotlib.figure import Figure
 
 from reports.figures.drawing import Drawing, save, spread_labels
 
 
+@pytest.mark.slow
 def test_the_label_of_a_curve_far_outside_stands_at_the_edge_of_the_axes(tmp_path: Path) -> None:
     labels = [(3.0, -40.0, "lowest", "#000000"), (3.0, -9.0, "low", "#000000"),
               (3.0, 0.05, "inside", "#000000"), (3.0, 7.0, "high", "#000000")]  # fmt: skip

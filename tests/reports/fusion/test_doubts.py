@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.collect import Collection, collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.fusion.evidence import evidence
@@ -65,6 +65,7 @@ def edit(folder: Path, change: Any) -> None:
     (folder / "run.json").write_text(json.dumps(record))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["protocol_folds", "num_folds"])
 def test_some_of_the_folds_are_called_so_wherever_numbers_stand(tmp_path: Path, how: str) -> None:
     folder = make_mfsn(tmp_path / "m", **SMALL)
@@ -94,6 +95,7 @@ def test_some_of_the_folds_are_called_so_wherever_numbers_stand(tmp_path: Path, 
     assert not any("folds were run" in sentence for sentence in sentences(grid, evidence(grid)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_networks_that_answer_one_class_raise_a_banner(tmp_path: Path) -> None:
     folder = make_mfsn(tmp_path / "m", **SMALL)
@@ -112,6 +114,7 @@ def test_networks_that_answer_one_class_raise_a_banner(tmp_path: Path) -> None:
     assert "with one class: TEC only (Co-attention) 2 of 10" in opening
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_a_probed_row_that_answers_one_class_raises_one_too(tmp_path: Path) -> None:
     folder = make_probe(tmp_path / "p", names=("quantized-g2v2", "continuous-k4"), seeds=(0, 1))
@@ -127,6 +130,7 @@ def test_a_probed_row_that_answers_one_class_raises_one_too(tmp_path: Path) -> N
     assert "constant answers" not in opening
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["given", "in its folder"])
 def test_a_collapse_of_an_encoder_is_carried_over(tmp_path: Path, where: str) -> None:
     hashes = {"final_weights": "c0ffee"}

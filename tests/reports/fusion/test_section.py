@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.figures.names import shorten, without_prefix
@@ -148,6 +148,7 @@ def test_networks_of_other_utterances_are_not_compared(tmp_path: Path) -> None:
     assert any("not compared with TEC alone" in sentence for sentence in sentences(grid, found))
 
 
+@pytest.mark.slow
 def test_optimistic_numbers_stand_in_their_own_column_and_in_no_sentence(tmp_path: Path) -> None:
     folder = make_mfsn(tmp_path / "m", optimistic=True, **SMALL)
     grid = one_grid(folder)
@@ -177,6 +178,7 @@ def test_a_run_that_selects_on_the_test_part_has_no_headline(tmp_path: Path) -> 
     assert line["optimistic_ua"] != ""
 
 
+@pytest.mark.slow
 def test_table_1_marks_every_row_with_its_selection_rule(tmp_path: Path) -> None:
     grid = one_grid(make_mfsn(tmp_path / "m", **SMALL))
     table = table_1([grid], {grid.slug: evidence(grid)}, {})
@@ -194,6 +196,7 @@ def test_table_1_marks_every_row_with_its_selection_rule(tmp_path: Path) -> None
     ] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_the_notes_of_a_run_stand_beside_its_numbers(tmp_path: Path) -> None:
     note = "alpha's rate was tuned on this very corpus."
@@ -237,6 +240,7 @@ def test_missing_and_damaged_folders_are_named(tmp_path: Path) -> None:
         assert words in said
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_mfsn_alone_makes_a_page_that_says_what_it_came_to(tmp_path: Path) -> None:
     make_mfsn(tmp_path / "m", exhaustive_folds=2, **SMALL)
@@ -262,6 +266,7 @@ def test_mfsn_alone_makes_a_page_that_says_what_it_came_to(tmp_path: Path) -> No
     assert {"table1-mfsn", "table5-synthetic-speaker", "exhaustive-synthetic-speaker"} <= names
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_mfsn_stands_beside_probes_and_fine_tuning(tmp_path: Path) -> None:
     make_pretrain(tmp_path / "p", "quantized-g2v2")
@@ -279,6 +284,7 @@ def test_mfsn_stands_beside_probes_and_fine_tuning(tmp_path: Path) -> None:
     assert "unknown kind" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_cells", [1, 2])
 def test_every_figure_is_drawn_with_long_names(tmp_path: Path, num_cells: int) -> None:
     make_mfsn(

@@ -49,6 +49,7 @@ def named(runs: tuple[PretrainRun, ...], name: str) -> Drawing:
     return next(drawing for drawing in training_figures(runs) if drawing.name == name)
 
 
+@pytest.mark.slow
 def test_the_bold_number_is_that_of_the_best_row_that_did_not_collapse(tmp_path: Path) -> None:
     (grid,) = grids(collect([str(make_probe(tmp_path / "p", names=THREE))]).probe)
     first = max(THREE, key=lambda name: grid.value(name, "ua") or 0)
@@ -76,6 +77,7 @@ def test_what_a_collapsed_run_explains_is_neither_drawn_nor_on_the_scale(tmp_pat
     assert all(np.max(line.get_ydata()) < 0.5 for line in axes.lines)
 
 
+@pytest.mark.slow
 def test_a_collapsed_loss_leaves_the_scale_of_the_others_alone(tmp_path: Path) -> None:
     runs = runs_with_a_collapse(tmp_path)
     healthy = tuple(run for run in runs if "g4v8" not in run.row.name)
@@ -94,6 +96,7 @@ def test_the_tuning_shows_nothing_as_explained_by_a_collapse(tmp_path: Path) -> 
     assert shown["quantized-g2v2"][0] != ""
 
 
+@pytest.mark.slow
 def test_no_sentence_takes_a_collapsed_row_for_the_first(tmp_path: Path) -> None:
     (grid,) = grids(collect([str(make_probe(tmp_path / "p", names=THREE))]).probe)
     first = max(THREE, key=lambda name: grid.value(name, "ua") or 0)
@@ -105,6 +108,7 @@ def test_no_sentence_takes_a_collapsed_row_for_the_first(tmp_path: Path) -> None
     assert warned[0].startswith("Left out of the numbers named here, because collapsed: quantized")
 
 
+@pytest.mark.slow
 def test_seeds_have_line_styles_and_updates_whole_numbers(tmp_path: Path) -> None:
     for seed in (0, 1):
         make_pretrain(tmp_path / f"r{seed}", TWO[0], seed=seed)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reports import build as building
-from reports.build import build
+from reports import assemble as building
+from reports.assemble import build
 from reports.figures.drawing import Drawing, SavedFigure
 from reports.read.contamination import MARK, heard_in, notes, with_marks
 from tests.reports.conftest import make_probe
@@ -49,6 +49,7 @@ def page_of(folder: Path, entries: list[dict[str, Any]], out: Path) -> str:
     return build([str(folder)], out, command="made by a test").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_a_contaminated_row_is_marked_and_told_of_above_its_table(tmp_path: Path) -> None:
     folder = make_probe(tmp_path / "probe", corpora=("emodb",), names=TWO)
@@ -66,6 +67,7 @@ def test_a_contaminated_row_is_marked_and_told_of_above_its_table(tmp_path: Path
     assert "G=2 V=2" in line
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_a_clean_check_is_told_without_alarm(tmp_path: Path) -> None:
     folder = make_probe(tmp_path / "probe", corpora=("emodb",), names=TWO)
@@ -75,6 +77,7 @@ def test_a_clean_check_is_told_without_alarm(tmp_path: Path) -> None:
     assert MARK not in page
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_drawing")
 def test_mfsn_tells_it_of_its_encoders(tmp_path: Path) -> None:
     folder = make_mfsn(tmp_path / "mfsn", seeds=(0,), per_speaker=8, corpus="emodb")

@@ -77,6 +77,7 @@ def test_rules_survive_run_json() -> None:
         assert rules_in({"mode": mode, "collapse_rules": said}) == rules
 
 
+@pytest.mark.slow
 def test_a_third_family_has_its_own_words_colour_and_questions(tmp_path: Path) -> None:
     names = ("quantized-g2v2", "continuous-k4", "loud")
     folder = make_probe(tmp_path / "p", names=names, changes={"loud": CHANGES})

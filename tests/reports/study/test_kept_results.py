@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.study.questions import Outcome, outcome, sentence, signed
 from reports.study.section import study_section
@@ -28,6 +28,7 @@ def found() -> Outcome:
     return asked(KEPT)
 
 
+@pytest.mark.slow
 def test_readme_says_what_came_out(found: Outcome) -> None:
     lines = re.findall(r"^\| (.+?) \| ([+-]\d[^|]*\]) \| (.+?) \|$", README, flags=re.MULTILINE)
     said = [(size, verdict.partition(" (")[0]) for _, size, verdict in lines]
@@ -39,6 +40,7 @@ def test_readme_says_what_came_out(found: Outcome) -> None:
     assert plain == [(size.replace("+", ""), verdict) for size, verdict in expected]
 
 
+@pytest.mark.slow
 def test_the_page_is_made_from_the_kept_files_alone(tmp_path: Path) -> None:
     page = build([str(KEPT)], tmp_path / "out", command="x").read_text(encoding="utf-8")
     assert sentence(asked(KEPT)) in page
@@ -56,6 +58,7 @@ def without_slope(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_without_a_slope_the_first_contrast_is_the_primary_question(tmp_path: Path) -> None:
     found = asked(without_slope(tmp_path))
     assert found.primary is found.findings[0]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.figures.overview import overview_figure
 from reports.read.scores import Grid, grids
@@ -29,6 +29,8 @@ from reports.uncertainty.intervals import (
 from reports.uncertainty.questions import questions
 from tests.reports.conftest import ROWS, make_probe
 from tests.reports.uncertainty.test_intervals import variance_split
+
+pytestmark = pytest.mark.slow
 
 TWO = ("quantized-g2v2", "continuous-k4")
 

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from pretrain.objectives.presentation import NOT_LEARNED
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.uncertainty.held_out import explained, held_out_rows, not_learned
 from tests.reports.conftest import MakeRuns, make_pretrain, write_csv
@@ -75,6 +75,7 @@ def test_a_row_must_explain_more_than_the_control_may_by_chance(tmp_path: Path) 
     assert found["quantized-g2v2"].limit == 0.01
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_was_explained_and_draws_no_verdict_from_the_others(
     make_runs: MakeRuns, tmp_path: Path
 ) -> None:

@@ -71,6 +71,20 @@ def test_a_relative_folder_and_one_under_links_are_read(
     assert table["path"].map(os.path.isabs).all()
 
 
+def test_a_manifest_may_lie_elsewhere_than_its_files(corpus: Path, tmp_path: Path) -> None:
+    lines = "path,speaker\na.wav,x\ndeep/c.ogg,y\n"
+    beside = read_corpus(f"mine={write_manifest(corpus, lines)}")
+    (tmp_path / "tables").mkdir()
+    away = write_manifest(tmp_path / "tables", lines)
+    table = read_corpus(f"mine[root={corpus}]={away}")
+    assert table.equals(beside)
+    above = write_manifest(tmp_path, lines)
+    with pytest.raises(TableError, match=rf"None of the 2 files .* it is in {corpus}\. Give --c"):
+        read_corpus(f"mine={above}")
+    with pytest.raises(TableError, match="must be the folder that paths are in"):
+        read_corpus(f"mine[root={tmp_path / 'none'}]={away}")
+
+
 def test_the_same_name_with_two_endings_gives_two_ids(tmp_path: Path) -> None:
     write(tmp_path / "x" / "a.wav", seed=0)
     write(tmp_path / "x" / "a.flac", seed=1)

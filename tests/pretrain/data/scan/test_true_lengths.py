@@ -196,6 +196,7 @@ def test_what_an_encoder_fills_an_mp3_file_with_is_no_sound(
     assert (facts.error, facts.frames) == ("", frames)
 
 
+@pytest.mark.slow
 def test_an_mp3_file_that_ends_before_its_guessed_length_is_read_whole(tmp_path: Path) -> None:
     place = tmp_path / "a.mp3"
     how = {"bitrate_mode": "CONSTANT", "compression_level": 0.9}

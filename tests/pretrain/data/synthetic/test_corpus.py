@@ -34,12 +34,14 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_synthetic_corpus(folder, hours=LONG, seed=0, part="probe")
 
 
+@pytest.mark.slow
 def test_two_makes_give_the_same_audio_and_manifest(long: Path, tmp_path: Path) -> None:
     again = make_synthetic_corpus(tmp_path / "again", hours=LONG, seed=0, part="probe")
     assert audio_hashes(again) == audio_hashes(long)
     assert (again / "manifest.csv").read_bytes() == (long / "manifest.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_smaller_corpus_is_a_prefix_of_a_larger_one(long: Path, tmp_path: Path) -> None:
     short = make_synthetic_corpus(tmp_path / "short", hours=SHORT, seed=0, part="probe")
     rows = manifest_of(short)
@@ -49,12 +51,14 @@ def test_a_smaller_corpus_is_a_prefix_of_a_larger_one(long: Path, tmp_path: Path
     assert all(theirs[path] == value for path, value in audio_hashes(short).items())
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_speech(long: Path, tmp_path: Path) -> None:
     other = make_synthetic_corpus(tmp_path / "other", hours=SHORT, seed=1, part="probe")
     assert not set(audio_hashes(other).values()) & set(audio_hashes(long).values())
     assert not set(manifest_of(other)["text"]) & set(manifest_of(long)["text"])
 
 
+@pytest.mark.slow
 def test_parts_share_neither_speaker_nor_sentence(long: Path, tmp_path: Path) -> None:
     folder = make_synthetic_corpus(tmp_path / "p", hours=0.011, seed=0, part="pretrain")
     rows, probe_rows = manifest_of(folder), manifest_of(long)
@@ -94,6 +98,7 @@ def test_a_folder_says_that_it_is_synthetic_and_what_can_be_reached(long: Path) 
     assert marker["oracle_ua"]["both"] > marker["oracle_ua"]["voice"] + 0.1
 
 
+@pytest.mark.slow
 def test_a_finished_corpus_is_left_alone_and_an_altered_one_refused(tmp_path: Path) -> None:
     def make(hours: float = 0.003) -> Path:
         return make_synthetic_corpus(tmp_path / "corpus", hours=hours, seed=0, part="probe")
@@ -151,6 +156,7 @@ def test_long_silence_is_trimmed_and_loudness_kept() -> None:
     assert np.abs(samples).max() == pytest.approx(8000, rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_command_makes_a_corpus_and_explains_wrong_arguments(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pretrain.data.synthetic"]
 

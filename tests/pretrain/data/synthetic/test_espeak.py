@@ -41,6 +41,7 @@ def test_high_activation_is_heard_as_louder_faster_and_higher(voice: str) -> Non
     assert 1.2 < median_pitch_hz(excited) / median_pitch_hz(calm) < 1.7
 
 
+@pytest.mark.slow
 def test_fresh_processes_repeat_each_other_and_the_beginning_does_not_depend_on_the_rest() -> None:
     requests = [to_request(text, rule_table(np.zeros(3))) for text in (TEXT, "Yes.", TEXT)]
     breathy = "en-gb-scotland+f2"

@@ -19,6 +19,7 @@ def test_words_alone_score_what_the_shares_say() -> None:
     assert oracle(SyntheticSettings()).words == pytest.approx((3 * 0.56 + 0.7) / 4, abs=0.02)
 
 
+@pytest.mark.slow
 def test_words_that_never_contradict_or_hide_tell_everything() -> None:
     scores = oracle(SyntheticSettings(contradicted_share=0.0, neutral_words_share=0.0))
     assert scores.words == scores.both == 1

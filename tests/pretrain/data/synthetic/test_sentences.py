@@ -15,6 +15,7 @@ def test_a_sentence_reads_as_english() -> None:
     assert last == "About the road, everybody is still at the desk now."
 
 
+@pytest.mark.slow
 def test_no_two_sentences_are_equal() -> None:
     texts = [sentence(emotion, i) for emotion in FEELING for i in range(0, NUM_SENTENCES, 7)]
     assert len(set(texts)) == len(texts)

@@ -114,6 +114,7 @@ def has_native_bf16() -> bool:
     return bool(flags & {"avx512_bf16", "amx_bf16", "avx_ne_convert"})
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_native_bf16(), reason="this CPU has no bf16 that could be switched off")
 def test_without_the_newer_instructions_fp32_is_chosen() -> None:
     """Of the three libraries' caps it is oneDNN's that slows bf16 down (one core of an AMD EPYC

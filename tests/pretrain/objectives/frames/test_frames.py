@@ -57,6 +57,7 @@ def test_more_centroids_than_frames_are_refused(table: pd.DataFrame) -> None:
         corpus_codebook(table, 0, 60_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [V, C, I, SHUFFLED, H, P, PROSODY])
 def test_a_row_learns_an_easy_batch_or_nothing_where_codes_are_drawn(
     table: pd.DataFrame, settings: FramesSettings
@@ -81,6 +82,7 @@ def test_rows_start_from_the_same_map_into_the_target_space(table: pd.DataFrame)
     assert all(torch.equal(weights[0], other) for other in weights[1:])
 
 
+@pytest.mark.slow
 def test_drawn_codes_say_nothing_of_the_frame_and_are_the_same_again(table: pd.DataFrame) -> None:
     objective = made(table, SHUFFLED)
     batch = make_batch([160_000] * 3, names=["a", "b", "c"])

@@ -89,6 +89,7 @@ def test_every_target_can_be_asked_of_states(
     assert output.metrics["explained"] < 1
 
 
+@pytest.mark.slow
 def test_another_teacher_has_another_codebook_and_another_hash(
     table: pd.DataFrame, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from tests.conftest import PROJECT
 from tests.pretrain.data.voices import voice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_a_corpus_is_read_keeps_what_was_read(
     tmp_path: Path, number: signal.Signals

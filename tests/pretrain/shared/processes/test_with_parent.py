@@ -29,6 +29,7 @@ time.sleep(100)
 """
 
 
+@pytest.mark.slow
 def test_a_child_of_a_killed_process_is_ended() -> None:
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     with subprocess.Popen(
@@ -55,6 +56,7 @@ def _is_running(process: int) -> bool:
     return state not in ("Z", "X")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["pretrain/run.py", "probe/table4.py", "mfsn/run.py"])
 def test_a_command_whose_starter_is_gone_already_ends_at_once(script: str, tmp_path: Path) -> None:
     code = (

@@ -115,6 +115,7 @@ def make_check(folder: Path, **changes: Any) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_check_joins_a_search_of_the_same_encoders_under_other_roles(tmp_path: Path) -> None:
     ablation = make_mfsn(tmp_path / "a", after="keep", **SMALL)
     same = make_check(tmp_path / "b", sec="sec")

@@ -20,6 +20,7 @@ from reports.read.contamination import alarms, heard_in, notes, with_marks
 from reports.read.fairness import Check, check_probes, check_rows
 from reports.read.health import findings, flags
 from reports.read.one_class import one_class
+from reports.read.published import read_published
 from reports.read.records import PretrainRun, row_words
 from reports.read.scores import Grid, grids
 from reports.section import make_section
@@ -32,13 +33,22 @@ from reports.uncertainty.evidence import evidence
 from reports.uncertainty.held_out import held_out_rows, not_learned
 
 
-def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] = ()) -> Path:
+def build(
+    runs: Sequence[str],
+    out: Path,
+    *,
+    command: str,
+    sweep: Sequence[str] = (),
+    published: Sequence[Path] = (),
+) -> Path:
     """Writes the whole report to `out` and returns the page's path.
 
     :param runs: Folders or globs of pre-training, probe and MFSN runs.
     :param sweep: Folders or globs of the equal tuning's pre-training runs, if it is to be shown.
+    :param published: Files of published numbers, beside those that come with the project.
     :raises ValueError: When there is nothing to report, or the comparison is unfair.
     """
+    elsewhere = read_published(published)
     collection = collect(runs, skip=out)
     checks = check_probes(collection.probe)
     found = grids(collection.probe)
@@ -82,6 +92,7 @@ def build(runs: Sequence[str], out: Path, *, command: str, sweep: Sequence[str] 
             pretrain=collection.pretrain,
             held_out=held_out,
             codes=codes,
+            published=elsewhere,
         )
         doubts = [*_constant_rows(grid), *alarms(heard)]
         sections.append(make_section(probed, doubts, lambda drawing: save(drawing, figures)))

@@ -1,0 +1,39 @@
+"""A report on encoders of others alone: no question of targets, none of the paper's numbers."""
+
+from pathlib import Path
+
+from reports.answer import answer
+from reports.collect import collect
+from reports.read.scores import grids
+from reports.tables.table4 import table_4
+from reports.uncertainty.evidence import evidence
+from tests.reports.conftest import make_probe
+
+NAMES = ("wavlm-base", "hubert-base")
+RELEASED = {"group": "released", "mode": "", "num_parameters": 94_381_936}
+
+
+def test_a_table_of_released_encoders_asks_nothing_of_targets(tmp_path: Path) -> None:
+    changes = {name: dict(RELEASED) for name in NAMES}
+    folder = make_probe(tmp_path / "p", names=NAMES, layers=("selected",), changes=changes)
+    (grid,) = grids(collect([str(folder)]).probe)
+    assert answer([(grid, evidence(grid), {})]) == (
+        "No comparison of targets on synthetic speech: only encoders of others and baselines were "
+        "probed."
+    )
+    table = table_4(grid, {})
+    assert not [column for column in table.columns if column.key.startswith("paper")]
+    assert "not run" not in {cell.flag for line in table.lines for cell in line.cells.values()}
+    weights = {line.cells["target"].text: line.cells.get("parameters") for line in table.lines}
+    assert weights["wavlm-base"] is not None
+    assert weights["wavlm-base"].text == "94.4"
+    assert weights["constant"] is None
+
+
+def test_beside_rows_of_ours_the_papers_numbers_stay(tmp_path: Path) -> None:
+    names = ("quantized-g2v2", NAMES[0])
+    folder = make_probe(tmp_path / "p", names=names, changes={NAMES[0]: dict(RELEASED)})
+    (grid,) = grids(collect([str(folder)]).probe)
+    table = table_4(grid, {})
+    assert [column for column in table.columns if column.key.startswith("paper")]
+    assert "not run" in {cell.flag for line in table.lines for cell in line.cells.values()}
