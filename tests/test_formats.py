@@ -6,6 +6,7 @@ import pytest
 
 import mfsn.experiment.results
 import mfsn.model.genotype
+import mfsn.study.study_columns
 import pretrain.data.scan.quarantine
 import pretrain.data.synthetic.corpus
 import pretrain.data.tables.utterances
@@ -25,6 +26,7 @@ KINDS = {
     "probe": probe.results.COLUMNS,
     "codes": probe.codes.results.COLUMNS,
     "mfsn": mfsn.experiment.results.COLUMNS,
+    "fusion-study": mfsn.study.study_columns.COLUMNS,
 }
 
 FORMATS = {
