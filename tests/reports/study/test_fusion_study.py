@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.build import build
+from reports.assemble import build
 from reports.collect import collect
 from reports.study.fusion_questions import FusionOutcome, fusion_outcome, fusion_sentence
 from reports.study.fusion_section import fusion_study_section

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from pretrain.data.synthetic.emotions import EMOTIONS
-from pretrain.data.synthetic.oracle import oracle, unweighted_accuracy, word_probabilities
+from pretrain.data.synthetic.oracle import (
+    on_contradicted,
+    oracle,
+    unweighted_accuracy,
+    word_probabilities,
+)
 from pretrain.data.synthetic.plan import SyntheticSettings, plan_part
 
 
@@ -41,3 +46,11 @@ def test_unweighted_accuracy_is_the_mean_recall() -> None:
     truth = np.array([0, 0, 0, 1])
     scores = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     assert unweighted_accuracy(truth, scores) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_who_hears_words_only_follows_them_and_who_hears_the_voice_does_not() -> None:
+    shares = on_contradicted(SyntheticSettings())
+    assert (shares["words"].right, shares["words"].follows_words) == (0.0, 1.0)
+    for listener in ("voice", "both"):
+        assert shares[listener].right > 0.9
+        assert shares[listener].follows_words < 0.05

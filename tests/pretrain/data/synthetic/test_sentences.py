@@ -6,6 +6,7 @@ from pretrain.data.synthetic.sentences import (
     SHAPE,
     sentence,
     sentences_of_speaker,
+    word_emotion,
 )
 
 
@@ -49,3 +50,11 @@ def test_fewer_sentences_are_the_beginning_of_more() -> None:
 def test_asking_for_more_sentences_than_there_are_is_refused() -> None:
     with pytest.raises(ValueError, match="`hours` must be smaller"):
         sentences_of_speaker("angry", place=0, num_places=26, count=NUM_SENTENCES, seed=0)
+
+
+def test_what_a_sentence_is_worded_for_can_be_read_off_it() -> None:
+    for emotion in FEELING:
+        numbers = range(0, NUM_SENTENCES, 97)
+        assert {word_emotion(sentence(emotion, number)) for number in numbers} == {emotion}
+    with pytest.raises(ValueError, match="no sentence of the synthetic corpus"):
+        word_emotion("The horse is angry at nothing and happy about it.".replace("is", "was"))

@@ -34,6 +34,17 @@ def test_runs_of_equal_settings_share_a_table_and_others_do_not(tmp_path: Path) 
     assert ("tec", "ua") in evidence(found[0]).differences
 
 
+def test_every_head_has_a_table_of_its_own_that_names_it(tmp_path: Path) -> None:
+    make_mfsn(tmp_path / "a", **SMALL)
+    named = {"head": {"pooling": "content"}, "fusion": {"num_cells": 1}, "fit": {"lr": 1e-3}}
+    make_mfsn(tmp_path / "b", settings=named, **SMALL)
+    notices: list[str] = []
+    found = mfsn_grids(collect([str(tmp_path / "*")]).mfsn, notices)
+    assert [grid.title.rpartition(", ")[2] for grid in found] == ["Co-attention", "content head"]
+    assert [grid.slug for grid in found] == ["synthetic-speaker", "synthetic-speaker-content"]
+    assert not any("are not compared" in notice for notice in notices)
+
+
 @pytest.mark.parametrize(
     ("variants", "encoder"),
     [(("mfsn",), "continuous-k1"), (("both",), "continuous-k1"), (("mfsn",), "quantized-g2v8")],
