@@ -130,7 +130,8 @@ def build(
         result.paper,
         *([result.sweep] if result.sweep else []),
         *known.tables,
-        *(table for study in [*studies, *fusion_studies] for table in study.tables),
+        *(table for study in studies for table in study.tables),
+        *(table for fused in fusion_studies for table in fused.tables),
         *(searched.tables if searched else []),
         *([result.recognition] if result.recognition else []),
     ):

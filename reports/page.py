@@ -75,8 +75,9 @@ class Page:
     @property
     def picture(self) -> SavedFigure | None:
         """The one that the page opens with."""
-        if studied := [*self.studies, *self.fusion_studies]:
-            return studied[0].figure
+        figures = [one.figure for one in self.studies]
+        if studied := [*figures, *(one.figure for one in self.fusion_studies)]:
+            return studied[0]
         searched = self.fusion.sections if self.fusion else ()
         groups = [part.figures for part in self.sections] + [part.structures for part in searched]
         return next((group[0] for group in [*groups, self.training] if group), None)
@@ -135,8 +136,9 @@ def render(page: Page) -> str:
 
 
 def _answer(page: Page) -> str:
-    if studied := [*page.studies, *page.fusion_studies]:
-        return " ".join(f"{one.run.study.question} {one.answer}" for one in studied)
+    said = [f"{one.run.study.question} {one.answer}" for one in page.studies]
+    if said := [*said, *(f"{x.run.study.question} {x.answer}" for x in page.fusion_studies)]:
+        return " ".join(said)
     if page.sections or not page.fusion:
         return _rows_answer(page)
     return ONLY_MFSN

@@ -63,10 +63,12 @@ class CoAttentionHead(nn.Module):
                 dropout=s.dropout,
             )
         self.streams = nn.ModuleList()
+        pooled_dim = 0
         for stream in range(num_streams):
             with seeded_weights(seed, f"mfsn stream {stream}"):
-                self.streams.append(POOLINGS[s.pooling](dim, num_frames, s))
-        pooled_dim = sum(pooling.out_features for pooling in self.streams)
+                pooling = POOLINGS[s.pooling](dim, num_frames, s)
+            self.streams.append(pooling)
+            pooled_dim += pooling.out_features
         with seeded_weights(seed, "mfsn classifier"):
             self.classifier = nn.Sequential(
                 nn.Dropout(s.dropout),

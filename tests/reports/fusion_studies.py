@@ -31,7 +31,7 @@ def make_fusion_study(folder: Path, skill: Mapping[str, float], **changes: Any) 
     that are not named, half as many where the words contradict the voice."""
     folder.mkdir(parents=True)
     study = read_registered(PROJECT / "configs" / "study" / "fusion.toml", FusionStudy)
-    lines = []
+    lines: list[tuple[Any, ...]] = []
     for head in HEADS:
         for network in NETWORKS:
             share = skill.get(f"{head} {network}", 0.5)
@@ -52,7 +52,7 @@ def make_fusion_study(folder: Path, skill: Mapping[str, float], **changes: Any) 
             [("TEC states", "words"), ("TEC states", "emotion"), ("last layer", "emotion")]
         )
     ]
-    tables = {
+    tables: dict[str, list[tuple[Any, ...]]] = {
         "counts": lines,
         "trace": trace,
         "structures": [("content", 0, "a", 1, "sum", 0.5, 0.5)],

@@ -41,6 +41,8 @@ def test_ua_and_shares_are_those_of_the_counts(tmp_path: Path) -> None:
     scores = found.scores["content mfsn"]
     assert scores.ua.value == pytest.approx(by_seed.mean(), abs=2e-3)
     against = own[own["contradicted"] == 1]
+    assert scores.right is not None
+    assert scores.follows_words is not None
     assert scores.right.value == pytest.approx(
         against["right"].sum() / against["utterances"].sum(), abs=2e-3
     )
