@@ -36,4 +36,5 @@ class ContentAttention(nn.Module):
         lowest = torch.finfo(scores_BTS.dtype).min
         weights_BTS = scores_BTS.masked_fill(~valid[:, :, None], lowest).softmax(dim=1)
         values_BTS = F.relu(self.value(inputs_BTD)).masked_fill(~valid[:, :, None], 0.0)
-        return (weights_BTS * values_BTS).sum(dim=1)
+        pooled_BS: Tensor = (weights_BTS * values_BTS).sum(dim=1)
+        return pooled_BS
