@@ -30,7 +30,8 @@ def found() -> Outcome:
 
 @pytest.mark.slow
 def test_readme_says_what_came_out(found: Outcome) -> None:
-    lines = re.findall(r"^\| (.+?) \| ([+-]\d[^|]*\]) \| (.+?) \|$", README, flags=re.MULTILINE)
+    own = README.partition("**Table 4**")[0]
+    lines = re.findall(r"^\| (.+?) \| ([+-]\d[^|]*\]) \| (.+?) \|$", own, flags=re.MULTILINE)
     said = [(size, verdict.partition(" (")[0]) for _, size, verdict in lines]
     expected = []
     for one in found.findings:
