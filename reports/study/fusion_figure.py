@@ -60,7 +60,7 @@ def _draw(figure: Figure, *, found: FusionOutcome) -> None:
             f"hears {listener}", (1.0, POINTS * ua), xycoords=("axes fraction", "data"),
             ha="right", va="bottom", fontsize=9, color="#666666",
         )  # fmt: skip
-    words = [name.replace(", ", ",\n").replace(" alone", "\nalone") for name in NETWORKS.values()]
+    words = [name.replace(" ", "\n") for name in NETWORKS.values()]
     right.set_xticks(range(len(NETWORKS)), words, fontsize=8)
     right.set_ylabel("UA, %")
-    right.legend(loc="lower left", fontsize=9)
+    right.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(heads), fontsize=9)
