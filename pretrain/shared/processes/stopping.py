@@ -59,8 +59,8 @@ def stopped_afterwards() -> Iterator[None]:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
-        for number in came[:1]:
-            signal.raise_signal(number)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def for_child(environment: Mapping[str, str]) -> dict[str, str]:
