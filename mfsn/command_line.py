@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mfsn.roles import CONTINUOUS, QUANTIZED, SEC, SEC_CONTENT, TEC, TEC_CONTENT
 from pretrain.data.tables.columns import add_columns_argument
-from pretrain.shared.command_line import MOST_JOBS
+from pretrain.shared.command_line import MOST_JOBS, Parser
 from pretrain.shared.paths import PROJECT
 from probe.corpora.registry import corpus_help
 from probe.folds.protocols import SplitError, parse_protocol
@@ -157,7 +157,7 @@ class FusionRequest:
 
 def parse(arguments: Sequence[str]) -> FusionRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="mfsn/run.py",
         description=DESCRIPTION,
         epilog=EPILOG,

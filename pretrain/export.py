@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pretrain.shared.command_line import DONE, run_main
+from pretrain.shared.command_line import DONE, Parser, run_main
 
 EPILOG = """\
 `transformers.AutoModel.from_pretrained(DIR)` then gives the encoder, and its feature extractor the
@@ -33,7 +33,7 @@ class ExportRequest:
 
 def parse(arguments: Sequence[str]) -> ExportRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pretrain/export.py",
         description=__doc__,
         epilog=EPILOG,

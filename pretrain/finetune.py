@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from pretrain.config.command_line import SettingsRequest, add_settings_arguments
-from pretrain.shared.command_line import DONE, STOPPED, is_first_process, run_main
+from pretrain.shared.command_line import DONE, STOPPED, Parser, is_first_process, run_main
 
 EPILOG = """\
 The corpus needs transcripts (in a manifest, a column `text`). What is decoded at the end is its
@@ -41,7 +41,7 @@ class FinetuneRequest(SettingsRequest):
 
 def parse(arguments: Sequence[str]) -> FinetuneRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pretrain/finetune.py",
         description=__doc__,
         epilog=EPILOG,

@@ -16,7 +16,7 @@ from pretrain.config.command_line import (
     SettingsRequest,
     add_settings_arguments,
 )
-from pretrain.shared.command_line import DONE, STOPPED, is_first_process, run_main
+from pretrain.shared.command_line import DONE, STOPPED, Parser, is_first_process, run_main
 from pretrain.shared.durations import in_words
 
 
@@ -36,7 +36,7 @@ class GridRequest(SettingsRequest):
 
 def parse(arguments: Sequence[str]) -> GridRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pretrain/grid.py",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -16,7 +16,7 @@ from pretrain.config.command_line import (
     add_settings_arguments,
 )
 from pretrain.objectives import OBJECTIVES
-from pretrain.shared.command_line import DONE, STOPPED, run_main
+from pretrain.shared.command_line import DONE, STOPPED, Parser, run_main
 
 EPILOG = """\
 Settings are merged in this order: configs/default.toml (or the first --config), further --config
@@ -40,7 +40,7 @@ class PretrainRequest(SettingsRequest):
 
 def parse(arguments: Sequence[str]) -> PretrainRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pretrain/run.py",
         description=__doc__,
         epilog=EPILOG,

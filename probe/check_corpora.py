@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pretrain.data.readers.registry import SYNTHETIC, spec_forms, summary_of
 from pretrain.data.tables.columns import add_columns_argument
-from pretrain.shared.command_line import run_main
+from pretrain.shared.command_line import Parser, run_main
 from pretrain.shared.errors import InputError
 from probe.command_line import CorporaRequest
 from probe.corpora.registry import READERS
@@ -34,7 +34,7 @@ class CheckRequest(CorporaRequest):
 
 def parse_arguments(arguments: Sequence[str]) -> CheckRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="probe/check_corpora.py",
         description="Reads emotion corpora and prints what they hold: counts against the published "
         "ones, hours, lengths, labels per class, speaker and session, ratings, duplicates by audio "

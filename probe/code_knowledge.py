@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pretrain.data.tables.columns import add_columns_argument
-from pretrain.shared.command_line import run_main
+from pretrain.shared.command_line import Parser, run_main
 from probe.command_line import CorporaRequest
 from probe.corpora.registry import corpus_help
 
@@ -39,7 +39,7 @@ class CodesRequest(CorporaRequest):
 
 def parse_arguments(arguments: Sequence[str]) -> CodesRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="probe/code_knowledge.py",
         description="Measures what the codes of quantized rows tell of emotion, speaker and "
         "characters, how evenly they are used and how many bits a frame takes.",

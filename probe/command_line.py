@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pretrain.data.tables.columns import add_columns_argument
+from pretrain.shared.command_line import Parser
 from probe.corpora.registry import corpus_help
 from probe.features.acoustic import acoustic_in_words, known_baselines
 from probe.features.pooling import HEADS_ON_POOLED, MEAN, POOLINGS, pooling_override
@@ -136,7 +137,7 @@ def add_precision(parser: argparse._ActionsContainer) -> None:
 
 def parse_arguments(arguments: Sequence[str]) -> ProbeRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="probe/run.py",
         description="Fits heads on frozen (or, with --head finetune, on fine-tuned) encoders and "
         "tests them on speakers (or sessions) that they have not heard, beside the constant "

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pretrain.shared.command_line import run_main
+from pretrain.shared.command_line import Parser, run_main
 from pretrain.shared.errors import InputError
 
 EPILOG = """\
@@ -21,7 +21,7 @@ its runs and the report again. DIR/tables has CSV, Markdown and LaTeX, DIR/figur
 
 def parser() -> argparse.ArgumentParser:
     """Returns the command line."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="reports/run.py",
         description="Writes the tables, figures and page that compare probed encoders.",
         epilog=EPILOG,

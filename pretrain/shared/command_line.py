@@ -6,10 +6,13 @@
 130 stopped by Ctrl-C or SIGTERM: a sentence says how to go on
 """
 
+import argparse
+import difflib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from pretrain.shared.errors import CommandLineError, is_for_users
 from pretrain.shared.processes.stopping import end_with_parent, stopped_by
@@ -20,6 +23,29 @@ DONE, WRONG_INPUT, WRONG_COMMAND_LINE, STOPPED = 0, 1, 2, 130
 
 MOST_JOBS = 1024
 """Of processes on one machine."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line that names an option which it does not know, and what was meant, before one
+    that is missing: `--encodr X` lacks `--encoder`, too."""
+
+    _given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._given = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        known = list(self._option_string_actions)
+        for word in self._given:
+            option = word.partition("=")[0]
+            if option.startswith("--") and not any(one.startswith(option) for one in known):
+                near = difflib.get_close_matches(option, known, n=1)
+                message = f"there is no option {option}"
+                message += f"; did you mean {near[0]}?" if near else ""
+                break
+        super().error(message)
+
 
 GOES_ON = "the same command continues where it was."
 

@@ -21,6 +21,7 @@ from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.shared.errors import InputError
 from pretrain.shared.numbers_version import kept_as
+from pretrain.shared.processes.stopping import stopped_afterwards
 
 SETS = {
     "egemaps": ("eGeMAPSv02", 88),
@@ -73,7 +74,7 @@ class OpensmileFunctionals:
 
     def _functionals(self, waveform: Waveform) -> Waveform:
         """(S,) -> (D,)"""
-        with warnings.catch_warnings():
+        with stopped_afterwards(), warnings.catch_warnings():
             # Of short utterances, which the probe counts in a note of its own.
             warnings.filterwarnings("ignore", category=UserWarning)
             found = self._smile(waveform, SAMPLE_RATE_HZ)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pretrain.config.command_line import PRETRAINING_CORPUS
 from pretrain.data.tables.columns import add_columns_argument
-from pretrain.shared.command_line import MOST_JOBS
+from pretrain.shared.command_line import MOST_JOBS, Parser
 from pretrain.shared.errors import CommandLineError
 from pretrain.shared.paths import PROJECT
 from probe.study.study_file import Study, read_study, register
@@ -45,7 +45,7 @@ class StudyRequest:
 
 def parse(arguments: Sequence[str]) -> StudyRequest:
     """Parses the command line; raises SystemExit with a message for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="probe/table4.py --study FILE",
         description=DESCRIPTION,
         epilog="All else is said by the study's file.",

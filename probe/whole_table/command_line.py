@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pretrain.config.command_line import PRETRAINING_CORPUS
 from pretrain.data.tables.columns import add_columns_argument
-from pretrain.shared.command_line import MOST_JOBS
+from pretrain.shared.command_line import MOST_JOBS, Parser
 from pretrain.shared.errors import CommandLineError
 from pretrain.shared.paths import PROJECT
 from probe.command_line import (
@@ -90,7 +90,7 @@ class Table4Request(EncodingRequest):
 
 def parse(arguments: Sequence[str]) -> Table4Request:
     """Parses the command line; raises SystemExit with a message for wrong input."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="probe/table4.py",
         description=DESCRIPTION,
         epilog=EPILOG,

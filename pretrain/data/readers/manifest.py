@@ -89,17 +89,20 @@ def _read(manifest: Path) -> pd.DataFrame:
 
 
 def _check_root(files: list[str], root: Path) -> None:
-    """Refuses a table none of whose files is there, but in a folder below."""
-    if any(map(os.path.lexists, find_files(files).paths)):
+    """Refuses a table none of whose files is there, and says where they are if that is below."""
+    found = find_files(files)
+    # What is known of single names, and a single slip, the scan says better.
+    if found.hints or len(files) == 1 or any(map(os.path.lexists, found.paths)):
         return
     folders = (Path(place) for place, *_ in islice(os.walk(root), MOST_FOLDERS))
     below = (one for one in folders if (one / os.path.relpath(files[0], root)).is_file())
-    if (folder := next(below, None)) is not None:
-        raise TableError(
-            f"None of the {len(files)} files that the manifest names is there, the first is "
-            f"{files[0]}; but it is in {folder}. Give --columns {ROOT}={folder}, with "
-            "what else it says."
-        )
+    folder = next(below, None)
+    raise TableError(
+        f"None of the {len(files)} files that the manifest names is there, the first is {files[0]}"
+        + (f"; but it is in {folder}" if folder else "")
+        + f". Where they are not in the manifest's own folder, give --columns "
+        f"{ROOT}={folder or 'FOLDER'}, with what else it says."
+    )
 
 
 def _check_texts(listing: pd.DataFrame, manifest: Path) -> None:

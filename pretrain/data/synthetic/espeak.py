@@ -12,6 +12,7 @@ on stdout, for each request, the number of samples (uint32) and the samples (int
 
 import ctypes
 import json
+import signal
 import struct
 import subprocess
 import sys
@@ -121,6 +122,8 @@ class Synthesizer:
 
 def main() -> None:
     """Speaks what standard input asks for, in the process of its own."""
+    # Ctrl-C stops whoever asked. In `collect` its exception would be lost, and samples with it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     work = json.load(sys.stdin)
     synthesizer = Synthesizer(work["voice"])
     for request in work["requests"]:

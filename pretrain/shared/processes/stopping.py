@@ -39,6 +39,30 @@ def stopped_by(*numbers: int) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def stopped_afterwards() -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM wait until the end: for libraries that call back from C, where
+    what their callbacks raise is lost, and with it a part of the result. Changes nothing in a
+    thread of its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [(number, signal.signal(number, remember)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 def for_child(environment: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment in which this process starts one that calls `end_with_parent`."""
     return {**environment, PARENT: str(os.getpid())}

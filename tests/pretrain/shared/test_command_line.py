@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pretrain import grid, run
+from pretrain.shared.command_line import Parser
 from tests.conftest import TINY
 
 
@@ -129,3 +130,23 @@ def test_a_folder_of_rows_without_rows_is_refused(
     )
     assert status == 1
     assert "must be a folder of TOML files" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--encodr", "runs/a"], "there is no option --encodr; did you mean --encoder?"),
+        (["--encoder", "runs/a", "--colour=red"], "there is no option --colour"),
+        (["--enc", "runs/a"], "the following arguments are required: --corpus"),
+    ],
+)
+def test_an_option_that_nobody_knows_is_named_before_one_that_is_missing(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = Parser(prog="probe/run.py")
+    parser.add_argument("--encoder")
+    parser.add_argument("--corpus", required=True)
+    with pytest.raises(SystemExit) as end:
+        parser.parse_args(arguments)
+    assert end.value.code == 2
+    assert f"probe/run.py: error: {said}" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """Baselines without learning: what they compute, hear and keep, and how they are asked for."""
 
+import signal
+import threading
 from importlib import metadata
 from pathlib import Path
 
@@ -41,6 +43,21 @@ def test_mfcc_are_torchaudios_and_padding_changes_none_of_their_statistics() -> 
     (own,) = MFCC(16_000, 20, log_mels=True, melkwargs=sizes)(short[None])
     np.testing.assert_allclose(found[1, 0, :20], own.mean(1), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found[1, 0, 40:60], own.std(1, correction=0), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_not_lost_in_opensmile_and_neither_is_what_it_computes() -> None:
+    """Python's exceptions are swallowed in openSMILE's callbacks, with all that it would return."""
+    pytest.importorskip("opensmile")
+    source = OpensmileFunctionals("egemaps")
+    long = np.tile(sound(0, 16_000), 60)
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        source._functionals(long)
+    timer.join()
+    again = source(torch.from_numpy(long)[None], torch.tensor([len(long)]))
+    assert again.isfinite().all()
 
 
 @pytest.mark.parametrize(("name", "size"), [("egemaps", 88), ("compare", 6373), ("is09", 384)])

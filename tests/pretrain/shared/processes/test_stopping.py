@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from pretrain.shared.processes.stopping import stopped_by
+from pretrain.shared.processes.stopping import stopped_afterwards, stopped_by
 from tests.conftest import PROJECT
 from tests.pretrain.data.voices import voice
 
@@ -93,3 +93,22 @@ def test_a_thread_of_its_own_leaves_signals_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGTERM)]
+
+
+def test_a_signal_that_must_wait_comes_afterwards_and_ignored_ones_never() -> None:
+    reached = []
+
+    def work() -> None:
+        with stopped_by(signal.SIGTERM), stopped_afterwards():
+            signal.raise_signal(signal.SIGTERM)
+            reached.append("the end")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert reached == ["the end"]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stopped_afterwards():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
