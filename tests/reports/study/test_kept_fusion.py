@@ -19,6 +19,8 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 TRACED = ("TEC states", "SEC states", "both states", "text at the head", "pooled", "last layer")
 """Places whose words and emotion README gives, of MFSN with either head."""
 
+SEC_GIVEN, TEC_GIVEN = "SEC states + true words", "TEC states + true words"
+
 
 @pytest.fixture(scope="module")
 def found() -> FusionOutcome:
@@ -56,6 +58,20 @@ def lines_of(found: FusionOutcome) -> Iterator[str]:
             for knows in ("words", "emotion")
         ]
         yield f"| {place} | {' | '.join(numbers)} |"
+
+
+def beside_true_words(found: FusionOutcome) -> str:
+    trace = found.run.trace
+    own = trace[(trace["knows"] == "emotion") & (trace["network"] == "mfsn")]
+    means = own.groupby("place")["ua"].mean()
+    return (
+        f"with the true words beside them SEC's states tell {POINTS * means[SEC_GIVEN]:.1f}, and "
+        f"TEC's {POINTS * means[TEC_GIVEN]:.1f}"
+    )
+
+
+def test_readme_says_what_words_that_are_read_would_bring(found: FusionOutcome) -> None:
+    assert beside_true_words(found) in " ".join(README.split())
 
 
 def test_readme_says_what_came_out(found: FusionOutcome) -> None:
