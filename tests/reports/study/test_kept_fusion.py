@@ -74,6 +74,13 @@ def test_readme_says_what_words_that_are_read_would_bring(found: FusionOutcome) 
     assert beside_true_words(found) in " ".join(README.split())
 
 
+def test_readme_says_how_undecided_the_searches_stayed(found: FusionOutcome) -> None:
+    alpha = found.run.alpha
+    last = alpha[alpha["epoch"] == alpha["epoch"].max()]["entropy"]
+    said = f"(entropy {last.min():.2f} to {last.max():.2f} of 2.08 nats)"
+    assert said in " ".join(README.split()), said
+
+
 def test_readme_says_what_came_out(found: FusionOutcome) -> None:
     for line in lines_of(found):
         assert line in README, line
