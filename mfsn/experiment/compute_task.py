@@ -173,6 +173,24 @@ def save_network(folder: Path, network: nn.Module, streams: nn.Module, bins: Bin
         save_file(copies, beside)
 
 
+def saved_network(
+    task: FusionTask, experiment: Experiment, folder: Path
+) -> tuple[nn.Module, VariantOnFold]:
+    """Returns the network that a task has left in `folder`, and its fold.
+
+    Raises:
+        FusionRunError: The file is missing, damaged, or of another network.
+    """
+    variant = experiment.variants[task.variant]
+    file = folder / "genotype.json"
+    genotype = Genotype.load(file) if file.is_file() else None
+    network = experiment.networks.make(variant, task.seed, genotype)
+    streams = experiment.streams_of(variant)
+    bins = load_network(folder, network, streams)
+    fold = VariantOnFold(task, experiment, streams=streams, bins=bins)
+    return network.to(experiment.device), fold
+
+
 def load_network(folder: Path, network: nn.Module, streams: nn.Module) -> BinRange:
     """Puts the saved weights into the modules and returns the normalisation. Raises
     `FusionRunError`: the file is missing, damaged, or of another network."""

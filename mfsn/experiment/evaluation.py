@@ -9,9 +9,9 @@ import pandas as pd
 
 from mfsn.command_line import FusionRequest
 from mfsn.data.corpus import EmotionCorpus, as_whole, read_emotion_corpus
-from mfsn.experiment.compute_task import load_network
+from mfsn.experiment.compute_task import saved_network
 from mfsn.experiment.encoders import describe_encoder, doubts
-from mfsn.experiment.experiment import Experiment, VariantOnFold
+from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.prepare import (
     Place,
     describe,
@@ -29,7 +29,6 @@ from mfsn.experiment.results import (
 )
 from mfsn.experiment.run_folder import FusionRunFolder
 from mfsn.experiment.tasks import FusionTask, list_tasks
-from mfsn.model.genotype import Genotype
 from mfsn.model.variants import make_variant
 from mfsn.search.settings import settings_of
 from pretrain.data.tables.utterances import table_hash
@@ -120,14 +119,8 @@ def evaluate_saved(task: FusionTask, experiment: Experiment) -> TaskOutput:
     assert experiment.trained is not None
     started = time.monotonic()
     source = dataclasses.replace(task, out=experiment.trained)
-    variant = experiment.variants[task.variant]
-    genotype_file = source.folder / "genotype.json"
-    genotype = Genotype.load(genotype_file) if genotype_file.is_file() else None
-    network = experiment.networks.make(variant, task.seed, genotype)
-    streams = experiment.streams_of(variant)
-    bins = load_network(source.folder, network, streams)
-    fold = VariantOnFold(task, experiment, streams=streams, bins=bins)
-    output = fold.outcome(network.to(experiment.device))
+    network, fold = saved_network(task, experiment, source.folder)
+    output = fold.outcome(network)
     output.result["seconds"] = round(time.monotonic() - started, 2)
     return output
 

@@ -2,33 +2,25 @@
 project. Written after every seed."""
 
 import contextlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 from mfsn.command_line import FusionRequest
-from mfsn.experiment.compute_task import load_network
-from mfsn.experiment.experiment import Experiment, VariantOnFold
+from mfsn.experiment.compute_task import saved_network
+from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.prepare import Place, prepare
 from mfsn.experiment.results import DEV, CompleteRecord, read_run, read_table
 from mfsn.experiment.tasks import FusionTask
-from mfsn.model.genotype import Genotype
 from mfsn.study.study_columns import COLUMNS, FORMAT, KIND
 from mfsn.study.study_file import FusionStudy
 from mfsn.study.trace import EMOTION, WORDS, trace
 from pretrain.data.synthetic.sentences import word_emotion
-from pretrain.engine.provenance import command_line, git_state, package_versions
-from pretrain.shared.atomic_files import replaced_folder
-from pretrain.shared.json_files import FILES, digests_of
-from pretrain.shared.run_record import RUN_FILE
-from probe.results import write_csv
-from probe.study.study_file import REGISTERED
+from probe.study.study_folder import keep_study
 
 
 def write_study(folder: Path, study: FusionStudy, runs: Mapping[str, FusionRequest]) -> None:
@@ -49,13 +41,10 @@ def write_study(folder: Path, study: FusionStudy, runs: Mapping[str, FusionReque
         ),
     }
     first = next(iter(records.values()))
-    record: dict[str, Any] = {
+    said = {
         "kind": KIND,
         "format": FORMAT,
-        "status": "finished",
         "name": study.name,
-        "study": study.model_dump(mode="json"),
-        "hashes": {"study": study.hash},
         "seeds": first["seeds"],
         "oracle": first.get("oracle") or {},
         "corpus": {
@@ -69,18 +58,9 @@ def write_study(folder: Path, study: FusionStudy, runs: Mapping[str, FusionReque
         "warnings": first.get("warnings") or [],
         "seconds": {head: one["seconds"] for head, one in records.items()},
         "settings": first["settings"],
-        "command": command_line(),
-        "packages": package_versions(),
-        "git": git_state(),
     }
-    registered = (folder / REGISTERED).read_text(encoding="utf-8")
-    with replaced_folder(folder) as beside:
-        for name, frame in frames.items():
-            write_csv(beside / f"{name}.csv", frame[list(COLUMNS[name])])
-        (beside / REGISTERED).write_text(registered, encoding="utf-8")
-        record[FILES] = digests_of(beside, [f"{name}.csv" for name in frames])
-        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-        (beside / RUN_FILE).write_text(text + "\n", encoding="utf-8")
+    kept = {name: frame[list(COLUMNS[name])] for name, frame in frames.items()}
+    keep_study(folder, study, kept, said)
 
 
 KEPT_OF_ENCODERS = ("name", "mode", "finetuned", "cer", "constant_cer", "hashes", "health")
@@ -142,15 +122,9 @@ def _trace(folder: Path, head: str, request: FusionRequest) -> list[dict[str, ob
 
 def traced(task: FusionTask, experiment: Experiment) -> list[dict[str, object]]:
     """Traces one saved network."""
-    variant = experiment.variants[task.variant]
-    file = task.folder / "genotype.json"
-    genotype = Genotype.load(file) if file.is_file() else None
-    network = experiment.networks.make(variant, task.seed, genotype)
-    streams = experiment.streams_of(variant)
-    bins = load_network(task.folder, network, streams)
-    fold = VariantOnFold(task, experiment, streams=streams, bins=bins)
+    network, fold = saved_network(task, experiment, task.folder)
     table, classes = experiment.corpus.table, list(experiment.corpus.classes)
     labels = {EMOTION: np.array([classes.index(name) for name in table["emotion"]])}
     if experiment.corpus.described["synthetic"]:
         labels[WORDS] = np.array([classes.index(word_emotion(text)) for text in table["text"]])
-    return trace(fold, network.to(experiment.device), labels)
+    return trace(fold, network, labels)

@@ -37,7 +37,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         known = list(self._option_string_actions)
-        for word in self._given:
+        # Options of a subcommand are that one's: it has said which are left over.
+        _, says_which, left = message.partition("unrecognized arguments: ")
+        given = left.split() if says_which else () if self._subparsers else self._given
+        for word in given:
             option = word.partition("=")[0]
             if option.startswith("--") and not any(one.startswith(option) for one in known):
                 near = difflib.get_close_matches(option, known, n=1)

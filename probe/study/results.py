@@ -5,7 +5,6 @@ held-out speech by speaker: everything that intervals and tests need. Written af
 seed.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pretrain.data.tables.delimited import read_csv
-from pretrain.engine.provenance import command_line, git_state, package_versions
 from pretrain.engine.read_outs.held_out import FILE, NUMBERS
 from pretrain.engine.run_in_folder import TARGETS_FILE
-from pretrain.shared.atomic_files import replaced_folder
-from pretrain.shared.json_files import FILES, Schema, digests_of
+from pretrain.shared.json_files import Schema
 from pretrain.shared.kept_tensors import TensorFile
-from pretrain.shared.run_record import RUN_FILE, read_record
-from probe.results import write_csv
+from pretrain.shared.run_record import read_record
 from probe.study.secondary import Secondary
-from probe.study.study_file import REGISTERED, UNTRAINED, Study
+from probe.study.study_file import UNTRAINED, Study
+from probe.study.study_folder import keep_study
 
 if TYPE_CHECKING:
     from probe.whole_table.plan import CellJob, TablePlan
@@ -93,31 +90,19 @@ def write_study(
     if secondary:
         frames["secondary"] = _secondary(plans, secondary)
     first = rows[0].settings
-    run: dict[str, Any] = {
+    said = {
         "kind": KIND,
         "format": FORMAT,
-        "status": "finished",
         "name": study.name,
-        "study": study.model_dump(mode="json"),
-        "hashes": {"study": study.hash},
         "seeds": sorted({row.seed for row in rows}),
         "corpora": _corpora(plans[0]),
         "pretrained_on": _pretrained_on(rows[0]),
         "secondary": secondary.describe() if secondary else None,
         "settings": {**first.compared()},
-        "command": command_line(),
-        "packages": package_versions(),
-        "git": git_state(),
     }
-    registered = (folder / REGISTERED).read_text(encoding="utf-8")
-    with replaced_folder(folder) as beside:
-        for name, frame in frames.items():
-            # Baselines without seeds are in every plan.
-            write_csv(beside / f"{name}.csv", frame[list(COLUMNS[name])].drop_duplicates())
-        (beside / REGISTERED).write_text(registered, encoding="utf-8")
-        run[FILES] = digests_of(beside, [f"{name}.csv" for name in frames])
-        text = json.dumps(run, indent=2, ensure_ascii=False, allow_nan=False)
-        (beside / RUN_FILE).write_text(text + "\n", encoding="utf-8")
+    # Baselines without seeds are in every plan.
+    kept = {name: frame[list(COLUMNS[name])].drop_duplicates() for name, frame in frames.items()}
+    keep_study(folder, study, kept, said)
 
 
 def _seed_of(job: "CellJob") -> int:

@@ -14,6 +14,7 @@ from pretrain.shared.errors import InputError
 from pretrain.shared.json_files import changed_files
 from probe.study.study_file import registered_of
 from reports.read.csv_tables import read_table
+from reports.study.read import ua_of
 from reports.uncertainty.crossed import influence_values
 from reports.uncertainty.speaker_sums import Array
 
@@ -54,7 +55,7 @@ class FusionStudyRun:
     def ua(self, name: str) -> Array:
         """Returns (S, C) influence values on UA of a network."""
         sums = [self._cube(name, column, by="emotion") for column in ("utterances", "right")]
-        return influence_values(np.concatenate(sums, axis=2), _ua)[1]
+        return influence_values(np.concatenate(sums, axis=2), ua_of)[1]
 
     def share(self, name: str, column: str, contradicted: int) -> Array:
         """Returns (S, C) influence values on the share of utterances counted in `column`, of those
@@ -73,13 +74,6 @@ class FusionStudyRun:
             index=["seed", "speaker"], columns=by, values=column, aggfunc="sum", fill_value=0
         )
         return table.to_numpy(float).reshape(len(self.seeds), -1, table.shape[1])
-
-
-def _ua(sums: Array) -> Array:
-    number, right = np.split(sums, 2, axis=-1)
-    present = number > 0
-    recall: Array = (right / np.where(present, number, 1.0)).sum(-1) / present.sum(-1)
-    return recall
 
 
 def _ratio(sums: Array) -> Array:

@@ -80,7 +80,7 @@ class StudyRun:
             ]
             shape = (len(wanted), -1, cube[0].shape[1])
             sums = np.concatenate([one.to_numpy(float).reshape(shape) for one in cube], axis=2)
-            parts.append(influence_values(sums, _ua)[1])
+            parts.append(influence_values(sums, ua_of)[1])
         values = np.concatenate(parts, axis=1)
         return np.broadcast_to(values, (max(len(seeds), 1), values.shape[1]))
 
@@ -89,7 +89,8 @@ class StudyRun:
         return float(self.rows["kept_variance"][self.rows["row"] == name].mean())
 
 
-def _ua(sums: Array) -> Array:
+def ua_of(sums: Array) -> Array:
+    """(..., 2 C) utterances and right answers of C classes -> (...) UA over the classes there."""
     number, right = np.split(sums, 2, axis=-1)
     present = number > 0
     recall: Array = (right / np.where(present, number, 1.0)).sum(-1) / present.sum(-1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mfsn.experiment.results import COLUMNS, NOT_NEEDED, NUMBERS
+from mfsn.experiment.results import COLUMNS, NOT_NEEDED, NUMBERS, WORDS
 from pretrain.shared.json_files import JsonError
 from pretrain.shared.run_record import RunRecord, find_record, has_record, read_record
 from reports.fusion.read.collect import NEEDED
@@ -36,7 +36,8 @@ def test_numbers_that_former_versions_wrote_as_nan_are_read_where_that_is_wanted
 
 
 def test_what_reports_need_of_mfsn_is_what_it_writes() -> None:
-    assert set(NEEDED) - {"utterances"} == set(COLUMNS)
+    assert set(NEEDED) - {"utterances", "words"} == set(COLUMNS)
+    assert tuple(NEEDED["words"]) == WORDS
     for name, optional in NOT_NEEDED.items():
         assert set(optional) < set(COLUMNS[name])
         assert set(NEEDED[name]) == set(COLUMNS[name]) - set(optional)
