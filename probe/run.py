@@ -52,7 +52,7 @@ def run(request: ProbeRequest) -> None:
     )
     if can_reuse(request.out, inputs):
         print(text_tables(read_results(request.out)))
-        print(f"\nAlready there, from the same encoders and corpora: {request.out.resolve()}")
+        print("\nAlready there, from the same encoders and corpora.")
         return
     check_weights(with_baselines(runs, *asked))
     say_precision(choice, encoder)
@@ -71,6 +71,10 @@ def run(request: ProbeRequest) -> None:
     write_results(request.out, results)
     # Read back: the table is that of the files.
     print(text_tables(read_results(request.out)))
+
+
+def _run_and_say(request: ProbeRequest) -> None:
+    run(request)
     print(f"\nResults: {request.out.resolve()}")
     print(f"A page: python reports/run.py --runs {request.out} --out {request.out}-report")
 
@@ -78,7 +82,7 @@ def run(request: ProbeRequest) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
     return run_main(
-        lambda: run(parse_arguments(arguments)),
+        lambda: _run_and_say(parse_arguments(arguments)),
         goes_on="features computed so far are kept, and the same command goes on.",
     )
 

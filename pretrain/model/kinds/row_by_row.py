@@ -5,7 +5,7 @@ Shapes: B batch, S samples, T frames, D model dim, L layers.
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -14,7 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pretrain.model.encode import EncoderOutput, SoundEncoder
-from pretrain.model.kinds.released import PREPROCESSOR_FILE, LoadedModel, ReleasedWarning
+from pretrain.model.kinds.released import (
+    PREPROCESSOR_FILE,
+    LoadedModel,
+    ReleasedError,
+    ReleasedWarning,
+)
 
 RECORDED = "recorded"
 """How sound is heard that is not changed before the encoder gets it."""
@@ -76,6 +81,17 @@ class ReleasedModel(SoundEncoder):
 
     def beside_weights(self) -> object:
         return [type(self).__name__, *self._said]
+
+
+def check_bands(loaded: LoadedModel, values: Mapping[str, tuple[int, int]]) -> None:
+    """Raises `ReleasedError` where preprocessor_config.json does not fit the model; `values` are
+    key -> (what it has, what the model needs)."""
+    for key, (found, wanted) in values.items():
+        if found != wanted:
+            raise ReleasedError(
+                f"`{loaded.folder / PREPROCESSOR_FILE}` must have `{key}` {wanted}, as the model "
+                f"needs, but has {found} instead. Copy it again."
+            )
 
 
 def in_fp32_on_cpus(tensor: Tensor) -> AbstractContextManager[Any]:

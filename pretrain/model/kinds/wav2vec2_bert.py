@@ -1,7 +1,6 @@
 """Wav2Vec2-BERT (w2v-BERT 2.0), which hears mel bands: 80 of every 10 ms, two frames at a time.
 
-Its folders are read with the feature extractor of SeamlessM4T: the one that transformers finds by
-itself gives waveforms, which the model cannot take.
+Its folders are read with the feature extractor of SeamlessM4T, whatever their files say.
 
 Shapes: S samples, T frames, D model dim, L layers.
 """
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.model.kinds.released import LoadedModel
-from pretrain.model.kinds.row_by_row import RECORDED, ReleasedModel, in_fp32_on_cpus
+from pretrain.model.kinds.row_by_row import RECORDED, ReleasedModel, check_bands, in_fp32_on_cpus
 
 WINDOW_SAMPLES, HOP_SAMPLES = 400, 160
 """Of SeamlessM4T's mel bands, 25 and 10 ms."""
@@ -30,8 +29,17 @@ class Wav2Vec2Bert(ReleasedModel):
         super().__init__(loaded)
         import transformers
 
-        extractor: Any = transformers.SeamlessM4TFeatureExtractor
-        self._extractor = extractor(**(loaded.preprocessor or {}))
+        made: Any = transformers.SeamlessM4TFeatureExtractor
+        self._extractor = made(**(loaded.preprocessor or {}))
+        bands = self._extractor.num_mel_bins
+        wanted = int(self.model.config.feature_projection_input_dim)
+        check_bands(
+            loaded,
+            {
+                "sampling_rate": (self._extractor.sampling_rate, SAMPLE_RATE_HZ),
+                "num_mel_bins * stride": (bands * self._extractor.stride, wanted),
+            },
+        )
         self.samples_per_frame = HOP_SAMPLES * self._extractor.stride
 
     def states(self, waveform: Tensor) -> Sequence[Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.frames import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from pretrain.model.kinds.released import LoadedModel, ReleasedError
-from pretrain.model.kinds.row_by_row import RECORDED, ReleasedModel, in_fp32_on_cpus
+from pretrain.model.kinds.row_by_row import RECORDED, ReleasedModel, check_bands, in_fp32_on_cpus
 
 MARGIN_FRAMES = 50
 """One second: the least context of a frame on either side, but at the ends of the utterance."""
@@ -39,11 +39,17 @@ class WhisperEncoder(ReleasedModel):
                 f"`{loaded.folder}` must have `max_source_positions` of whole seconds, 50 frames "
                 f"each, three or more, but has {self._window} instead. Choose another encoder."
             )
-        said = loaded.preprocessor or {}
-        extractor: Any = transformers.WhisperFeatureExtractor
-        self._extractor = extractor(
-            feature_size=int(said.get("feature_size", config.num_mel_bins)),
-            chunk_length=self._window * SAMPLES_PER_FRAME // SAMPLE_RATE_HZ,
+        said = {"feature_size": config.num_mel_bins, **(loaded.preprocessor or {})}
+        said["chunk_length"] = self._window * SAMPLES_PER_FRAME // SAMPLE_RATE_HZ
+        made: Any = transformers.WhisperFeatureExtractor
+        self._extractor = made(**said)
+        check_bands(
+            loaded,
+            {
+                "sampling_rate": (self._extractor.sampling_rate, SAMPLE_RATE_HZ),
+                "hop_length": (self._extractor.hop_length, SAMPLES_PER_FRAME // 2),
+                "feature_size": (self._extractor.feature_size, config.num_mel_bins),
+            },
         )
 
     def states(self, waveform: Tensor) -> Sequence[Tensor]:

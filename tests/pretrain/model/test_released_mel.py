@@ -1,5 +1,6 @@
 """Released encoders that hear mel bands, other rates or strides: the states of transformers."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,56 @@ def test_a_missing_file_is_told_with_what_is_heard(tmp_path: Path) -> None:
         (found,) = layers_of(tmp_path, (9_999,))
     for layer, other in zip(found, expected, strict=True):
         torch.testing.assert_close(layer, other, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "said"),
+    [
+        ("bert", "sampling_rate", 8_000, "`sampling_rate` 16000"),
+        ("bert", "stride", 4, r"`num_mel_bins \* stride` 160"),
+        ("whisper", "sampling_rate", 8_000, "`sampling_rate` 16000"),
+        ("whisper", "feature_size", 40, "`feature_size` 80"),
+        ("whisper", "hop_length", 80, "`hop_length` 160"),
+    ],
+)
+def test_a_file_that_does_not_fit_the_model_is_refused_by_its_key(
+    kind: str, key: str, value: int, said: str, tmp_path: Path
+) -> None:
+    (save_bert if kind == "bert" else save_whisper)(tmp_path)
+    file = tmp_path / "preprocessor_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), key: value}))
+    with pytest.raises(
+        ReleasedError, match=rf"preprocessor_config\.json` must have {said}, as the"
+    ):
+        load_released(tmp_path)
+
+
+def test_whisper_hears_bands_as_its_file_says(tmp_path: Path) -> None:
+    encoder = save_whisper(tmp_path)
+    library: Any = transformers
+    extractor = library.WhisperFeatureExtractor(chunk_length=SECONDS, n_fft=480)
+    extractor.save_pretrained(tmp_path)
+    (layers,) = layers_of(tmp_path, (9_999,))
+    inputs = extractor(sound(9_999), sampling_rate=16_000, return_tensors="pt")
+    with torch.no_grad():
+        states = encoder(inputs["input_features"], output_hidden_states=True).hidden_states
+    for layer, expected in zip(layers, states, strict=True):
+        torch.testing.assert_close(layer, expected[0, : len(layer)], atol=1e-5, rtol=1e-5)
+
+
+def test_weights_in_several_files_are_read_as_one(tmp_path: Path) -> None:
+    model = save_bert(tmp_path / "one")
+    expected = layers_of(tmp_path / "one", (9_999,))[0]
+    save_bert(tmp_path / "many")
+    (tmp_path / "many" / "model.safetensors").unlink()
+    model.save_pretrained(tmp_path / "many", max_shard_size="20KB")
+    shards = sorted((tmp_path / "many").glob("model-*.safetensors"))
+    assert len(shards) > 1
+    for layer, other in zip(expected, layers_of(tmp_path / "many", (9_999,))[0], strict=True):
+        torch.testing.assert_close(layer, other, rtol=0, atol=0)
+    shards[0].unlink()
+    with pytest.raises(ReleasedError, match=shards[0].name):
+        load_released(tmp_path / "many")
 
 
 def test_a_decoder_may_be_missing_and_a_layer_of_the_encoder_not(tmp_path: Path) -> None:
