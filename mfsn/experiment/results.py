@@ -90,6 +90,13 @@ UTTERANCES = ("id", "speaker", "session", "audio_hash")
 WORDS = ("id", "word_emotion")
 """Columns of words.csv, which runs on the synthetic corpus have: what the words express."""
 
+
+def contradicts(word_emotion: "pd.Series[str]", emotion: "pd.Series[str]") -> "pd.Series[bool]":
+    """Tells where words express another emotion than the label: not where they are neutral, or
+    where what they express is not known ("")."""
+    return ~word_emotion.isin(["", "neutral"]) & (word_emotion != emotion)
+
+
 OF_TASKS = ("predictions", "epochs", "alpha", "levels", "structures", "exhaustive")
 """Tables that are joined from the tasks' own."""
 

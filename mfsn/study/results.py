@@ -14,7 +14,7 @@ from mfsn.command_line import FusionRequest
 from mfsn.experiment.compute_task import saved_network
 from mfsn.experiment.experiment import Experiment
 from mfsn.experiment.prepare import Place, prepare
-from mfsn.experiment.results import DEV, CompleteRecord, read_run, read_table
+from mfsn.experiment.results import DEV, CompleteRecord, contradicts, read_run, read_table
 from mfsn.experiment.tasks import FusionTask
 from mfsn.study.study_columns import COLUMNS, FORMAT, KIND
 from mfsn.study.study_file import FusionStudy
@@ -73,12 +73,11 @@ def _counts(head: str, run: Path) -> pd.DataFrame:
     words = run / "words.csv"
     said = read_table(words).set_index("id")["word_emotion"] if words.is_file() else pd.Series()
     word = tested["id"].map(said).fillna("").astype(str)
-    against = ~word.isin(["", "neutral"]) & (word != tested["target"])
     counted = (
         tested.assign(
             right=(tested["target"] == tested["prediction"]).astype(int),
             follows_words=((word == tested["prediction"]) & (word != "")).astype(int),
-            contradicted=against.astype(int),
+            contradicted=contradicts(word, tested["target"]).astype(int),
         )
         .groupby(["variant", "seed", "speaker", "target", "contradicted"])
         .agg(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mfsn.experiment.results import contradicts
 from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.table5 import COLOURS, GREY
 from reports.table_data import Cell, Column, Line, Table
@@ -29,8 +30,7 @@ def with_words(grid: MfsnGrid, variant: str) -> pd.DataFrame:
     if words.empty or own.empty:
         return pd.DataFrame()
     frame = own.merge(words.drop_duplicates("id"), on="id", how="inner", validate="many_to_one")
-    said = frame["word_emotion"]
-    return frame.assign(contradicted=(said != frame["target"]) & (said != "neutral"))
+    return frame.assign(contradicted=contradicts(frame["word_emotion"], frame["target"]))
 
 
 def contradicted_table(grid: MfsnGrid, flags: Mapping[str, str]) -> Table | None:

@@ -1,11 +1,13 @@
 """A study as one picture: its contrasts with intervals, and UA over what targets keep."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from mfsn.study.study_file import FusionStudy
+from probe.study.study_file import Study
 from reports.figures.drawing import Drawing
 from reports.palette import GREYS, LINES
 from reports.study.questions import POINTS, Outcome
@@ -21,17 +23,34 @@ BESIDE = 0.02
 def study_figure(found: Outcome) -> Drawing:
     """Returns the picture that the page opens with."""
     study = found.run.study
+    right = "UA over the share of the frames' variance that the target keeps"
+    right += "; squares: rows beside the slope." if study.primary else "."
+    return study_drawing(
+        study, str(found.run.folder), right, partial(_draw, found=found),
+        height=max(3.6, 1.4 + 0.45 * len(found.findings)),
+    )  # fmt: skip
+
+
+def study_drawing(
+    study: Study | FusionStudy,
+    folder: str,
+    right: str,
+    draw: Callable[[Figure], None],
+    *,
+    height: float,
+) -> Drawing:
+    """Returns a study's picture: its questions by `draw_contrasts` at the left, and what the
+    caption says in `right`."""
     return Drawing(
         name=f"study-{study.name}",
         title=f"Registered study: {study.name}",
         caption="Left: every registered question with its 95 % interval over speakers and seeds "
         f"(orange: differs; green: equal within {study.decision.equivalence_margin:g} points, the "
-        "shaded width; grey: undecided). Right: UA over the share of the frames' variance that the "
-        "target keeps" + ("; squares: rows beside the slope." if study.primary else "."),
-        runs=(str(found.run.folder),),
+        f"shaded width; grey: undecided). Right: {right}",
+        runs=(folder,),
         width=12.0,
-        height=max(3.6, 1.4 + 0.45 * len(found.findings)),
-        draw=partial(_draw, found=found),
+        height=height,
+        draw=draw,
     )
 
 

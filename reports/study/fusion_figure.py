@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from reports.figures.drawing import Drawing
 from reports.fusion.table5 import COLOURS as NETWORK_COLOURS
-from reports.study.figure import draw_contrasts
+from reports.study.figure import draw_contrasts, study_drawing
 from reports.study.fusion_questions import FusionOutcome
 from reports.study.fusion_tables import NETWORKS, head_words
 from reports.study.questions import POINTS
@@ -18,19 +18,14 @@ MARKERS = ("o", "s", "^")
 
 def fusion_figure(found: FusionOutcome) -> Drawing:
     """Returns the picture."""
-    study = found.run.study
-    return Drawing(
-        name=f"study-{study.name}",
-        title=f"Registered study: {study.name}",
-        caption="Left: every registered question with its 95 % interval over speakers and seeds "
-        f"(orange: differs; green: equal within {study.decision.equivalence_margin:g} points, the "
-        "shaded width; grey: undecided). Right: UA of every network, by head; lines: the best "
-        "listeners who hear the words, the voice, or both.",
-        runs=(str(found.run.folder),),
-        width=12.0,
-        height=max(3.8, 1.4 + 0.45 * len(found.findings)),
-        draw=partial(_draw, found=found),
+    right = (
+        "UA of every network, by head; lines: the best listeners who hear the words, the voice, or "
+        "both."
     )
+    return study_drawing(
+        found.run.study, str(found.run.folder), right, partial(_draw, found=found),
+        height=max(3.8, 1.4 + 0.45 * len(found.findings)),
+    )  # fmt: skip
 
 
 def _draw(figure: Figure, *, found: FusionOutcome) -> None:

@@ -90,6 +90,8 @@ def _read(manifest: Path) -> pd.DataFrame:
 
 def _check_root(files: list[str], root: Path) -> None:
     """Refuses a table none of whose files is there, and says where they are if that is below."""
+    if any(map(os.path.lexists, files)):  # as nearly always at the first
+        return
     found = find_files(files)
     # What is known of single names, and a single slip, the scan says better.
     if found.hints or len(files) == 1 or any(map(os.path.lexists, found.paths)):

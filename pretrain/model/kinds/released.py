@@ -168,9 +168,9 @@ def load_released(folder: Path | str) -> SoundEncoder:
     module, _, name = architecture.encoder.partition(":")
     try:
         encoder: SoundEncoder = getattr(import_module(module), name)(loaded)
+    except ReleasedError:
+        raise
     except _OF_TRANSFORMERS as error:
-        if isinstance(error, ReleasedError):
-            raise
         raise ReleasedError(f"`{folder}` cannot be used: {error}. Copy it again.") from error
     return encoder
 

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pretrain.data.audio.waveforms import Waveform
 from pretrain.model.encode import EncoderOutput, SoundEncoder
 from pretrain.model.kinds.released import (
     PREPROCESSOR_FILE,
@@ -26,7 +27,8 @@ RECORDED = "recorded"
 
 
 class ReleasedModel(SoundEncoder):
-    """A model of `transformers` that answers as our `Encoder` does, one utterance at a time."""
+    """A model of `transformers` that answers as our `Encoder` does, one utterance at a time; sound
+    is heard as it was recorded."""
 
     heard_by_default = "as 80 mel bands"
     """How it hears sound where its folder does not say, for a warning."""
@@ -78,6 +80,12 @@ class ReleasedModel(SoundEncoder):
             layers=[torch.where(valid[:, :, None], layer, 0.0) for layer in layers],
             num_frames=num_frames,
         )
+
+    def prepare(self, waveform: Waveform) -> Waveform:
+        return waveform
+
+    def heard_as(self) -> str:
+        return RECORDED
 
     def beside_weights(self) -> object:
         return [type(self).__name__, *self._said]

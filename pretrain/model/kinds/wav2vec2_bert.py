@@ -8,22 +8,21 @@ Shapes: S samples, T frames, D model dim, L layers.
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.frames import SAMPLE_RATE_HZ
 from pretrain.model.kinds.released import LoadedModel
-from pretrain.model.kinds.row_by_row import RECORDED, ReleasedModel, check_bands, in_fp32_on_cpus
+from pretrain.model.kinds.row_by_row import ReleasedModel, check_bands, in_fp32_on_cpus
 
 WINDOW_SAMPLES, HOP_SAMPLES = 400, 160
 """Of SeamlessM4T's mel bands, 25 and 10 ms."""
 
 
 class Wav2Vec2Bert(ReleasedModel):
-    """One utterance at a time: its convolutions see what padding leaves in the masked frames."""
+    """One utterance at a time: its convolutions see what padding leaves in the masked frames. Each
+    band is normalised over the utterance."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         super().__init__(loaded)
@@ -44,7 +43,7 @@ class Wav2Vec2Bert(ReleasedModel):
 
     def states(self, waveform: Tensor) -> Sequence[Tensor]:
         heard = F.pad(waveform, (0, max(0, self._shortest - len(waveform)))).cpu().numpy()
-        inputs = self._extractor(np.asarray(heard), sampling_rate=SAMPLE_RATE_HZ)
+        inputs = self._extractor(heard, sampling_rate=SAMPLE_RATE_HZ)
         features = torch.as_tensor(inputs["input_features"][0], device=waveform.device)[None]
         with in_fp32_on_cpus(waveform):
             # Of an odd number of mel frames, the last is half padding and no frame.
@@ -52,12 +51,6 @@ class Wav2Vec2Bert(ReleasedModel):
             output = self.model(features[:, :count].float(), output_hidden_states=True)
         states: tuple[Tensor, ...] = output.hidden_states
         return states
-
-    def prepare(self, waveform: Waveform) -> Waveform:
-        return waveform  # its bands are normalised instead, each over the utterance
-
-    def heard_as(self) -> str:
-        return RECORDED
 
     def num_frames(self, num_samples: Tensor) -> Tensor:
         bands = (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES + 1

@@ -22,7 +22,7 @@ from pretrain.model.kinds.released import (
     LoadedModel,
     ReleasedError,
 )
-from pretrain.model.kinds.row_by_row import RECORDED, ReleasedModel, fitted, in_fp32_on_cpus
+from pretrain.model.kinds.row_by_row import ReleasedModel, fitted, in_fp32_on_cpus
 from pretrain.model.transformers_format import PRETRAINING, RELEASED_EPSILON
 from pretrain.shared.json_files import JsonError, Schema, made_of
 
@@ -81,7 +81,7 @@ class WaveformModel(ReleasedModel):
 
     def heard_as(self) -> str:
         if self.input_epsilon is None or self.rate_hz != SAMPLE_RATE_HZ:
-            return RECORDED
+            return super().heard_as()
         return f"normalised-{self.input_epsilon:g}"
 
     def num_frames(self, num_samples: Tensor) -> Tensor:

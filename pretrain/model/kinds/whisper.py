@@ -12,17 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pretrain.data.audio.waveforms import Waveform
 from pretrain.data.frames import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from pretrain.model.kinds.released import LoadedModel, ReleasedError
-from pretrain.model.kinds.row_by_row import RECORDED, ReleasedModel, check_bands, in_fp32_on_cpus
+from pretrain.model.kinds.row_by_row import ReleasedModel, check_bands, in_fp32_on_cpus
 
 MARGIN_FRAMES = 50
 """One second: the least context of a frame on either side, but at the ends of the utterance."""
 
 
 class WhisperEncoder(ReleasedModel):
-    """One utterance at a time, in windows of the length that the model was made for."""
+    """One utterance at a time, in windows of the length that the model was made for. Its bands are
+    scaled by the loudest one."""
 
     samples_per_frame = SAMPLES_PER_FRAME  # mel bands of 10 ms, and a stride of 2
 
@@ -59,12 +59,6 @@ class WhisperEncoder(ReleasedModel):
             for start, taken in windows(num_frames, self._window)
         ]
         return [torch.cat(states, dim=1) for states in zip(*pieces, strict=True)]
-
-    def prepare(self, waveform: Waveform) -> Waveform:
-        return waveform  # its bands are scaled by the loudest one instead
-
-    def heard_as(self) -> str:
-        return RECORDED
 
     def num_frames(self, num_samples: Tensor) -> Tensor:
         return -(-num_samples // SAMPLES_PER_FRAME)

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -22,21 +22,14 @@ SECONDS_BETWEEN_LOOKS = 0.5
 def stopped_by(*numbers: int) -> Iterator[None]:
     """Inside, the first of these signals raises KeyboardInterrupt; later ones, which come while
     what is at work is left in order, are passed over. Changes nothing in a thread of its own."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         for other in numbers:
             signal.signal(other, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = [(number, signal.signal(number, interrupt)) for number in numbers]
-    try:
+    with _answered_by(interrupt, numbers):
         yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -44,23 +37,33 @@ def stopped_afterwards() -> Iterator[None]:
     """Inside, Ctrl-C and SIGTERM wait until the end: for libraries that call back from C, where
     what their callbacks raise is lost, and with it a part of the result. Changes nothing in a
     thread of its own."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[int] = []
 
     def remember(number: int, frame: FrameType | None) -> None:
         came.append(number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [(number, signal.signal(number, remember)) for number in numbers]
+    try:
+        with _answered_by(remember, (signal.SIGINT, signal.SIGTERM)):
+            yield
+    finally:
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextmanager
+def _answered_by(
+    handler: Callable[[int, FrameType | None], None], numbers: Sequence[int]
+) -> Iterator[None]:
+    """Inside, `handler` gets these signals; only a process's main thread can say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [(number, signal.signal(number, handler)) for number in numbers]
     try:
         yield
     finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
+        for number, earlier in before:
+            signal.signal(number, earlier)
 
 
 def for_child(environment: Mapping[str, str]) -> dict[str, str]:
