@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reports.beside_sound import beside_sound
 from reports.read.health import COLLAPSED, NOT_LEARNED, is_flagged
 from reports.read.records import families, row_words
 from reports.read.scores import Grid, corpus_words
@@ -35,7 +36,7 @@ class Answer:
 
 
 def answer(tables: Sequence[tuple[Grid, Evidence, Mapping[str, str]]]) -> str:
-    """Returns one sentence on every two families of targets.
+    """Returns one sentence on every two families of targets, or on encoders of others.
 
     :param tables: Each with its tests, and row name -> words of warning.
     """
@@ -67,8 +68,8 @@ def _answers(grid: Grid, found: Evidence, flags: Mapping[str, str], place: str) 
         if only:
             yield Answer(verdict="Not asked", reason=only[0], place=place)
         else:
-            reason = "only encoders of others and baselines were probed"
-            yield Answer(verdict="No comparison of targets", reason=reason, place=place)
+            verdict, reason = beside_sound(grid, found)
+            yield Answer(verdict=verdict, reason=reason, place=place)
     for first, second in compared:
         where = f"{place} ({first} against {second})" if len(compared) > 1 else place
         if pairs := found.of(METRIC, FAMILIES, (first, second)):

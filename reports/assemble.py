@@ -100,6 +100,7 @@ def build(
         save(drawing, figures)
         for drawing in (*training_figures(drawn), *held_out_figures(collection.pretrain))
     ]
+    of_targets = collection.pretrain or any(grid.has_own_rows for grid in found)
     result = page.Page(
         collection=replace(collection, notices=tuple(dict.fromkeys(notices))),
         sections=sections,
@@ -110,7 +111,7 @@ def build(
         recognition=(recognition_table(collection.finetune) if collection.finetune else None),
         training=training,
         runs=run_table(collection.pretrain),
-        paper=paper_table(),
+        paper=paper_table() if of_targets else None,
         sweep=sweep_table(collect(sweep).pretrain) if sweep else None,
         checks=_once(
             [
@@ -127,8 +128,7 @@ def build(
     for table in (
         *(table for section in sections for table in section.tables),
         result.runs,
-        result.paper,
-        *([result.sweep] if result.sweep else []),
+        *(table for table in (result.paper, result.sweep) if table),
         *known.tables,
         *(table for study in studies for table in study.tables),
         *(table for fused in fusion_studies for table in fused.tables),

@@ -30,6 +30,8 @@ TEMPLATE = "template.html.jinja"
 MOST_OPENED = 2
 """Tables that are not folded."""
 
+TARGETS = "Quantized or continuous targets for speech emotion?"
+
 ONLY_MFSN = (
     "Not answered here: no quantized and continuous encoders were probed side by side, only MFSN "
     "was run."
@@ -57,7 +59,9 @@ class Page:
 
     training: Sequence[SavedFigure]
     runs: Table
-    paper: Table
+    paper: Table | None
+    """The paper's own numbers, where there is something to hold beside them."""
+
     sweep: Table | None
     """The equal tuning, where it was given."""
 
@@ -71,6 +75,19 @@ class Page:
 
     script: Path
     """Gives all of them."""
+
+    @property
+    def of_others(self) -> bool:
+        """Whether it shows encoders of others and baselines alone, so that nothing is asked of
+        targets and no training is known."""
+        asked = (self.collection.pretrain, self.studies, self.fusion_studies, self.fusion)
+        own = any(section.grid.has_own_rows for section in self.sections)
+        return bool(self.sections) and not own and not any(asked)
+
+    @property
+    def title(self) -> str:
+        """What the page is about."""
+        return "Speech encoders on emotion" if self.of_others else TARGETS
 
     @property
     def picture(self) -> SavedFigure | None:

@@ -8,6 +8,7 @@ from reports.read.scores import CCC, MSE, Grid, corpus_words, protocol_words
 from reports.uncertainty.certainty import METRIC_WORDS, reach
 from reports.uncertainty.evidence import Evidence
 from reports.uncertainty.verdicts import verdicts
+from reports.words import joined
 
 
 def design(pretrain: Sequence[PretrainRun], grids: Sequence[Grid]) -> str:
@@ -28,7 +29,8 @@ def design(pretrain: Sequence[PretrainRun], grids: Sequence[Grid]) -> str:
         for grid in grids
     ]
     if places:
-        words.append("then frozen and probed on " + " and ".join(places))
+        frozen = "then frozen" if runs else "frozen"
+        words.append(f"{frozen} and probed on {joined(places)}")
     text = ", ".join(words) + "."
     return text[0].upper() + text[1:]
 
@@ -43,6 +45,8 @@ def _encoders(rows: Sequence[Row]) -> str:
     for group in NOT_CONTROLLED:
         if number := sum(row.group == group for row in names.values()):
             counts.append(f"{number} {group}")
+    if counts == [f"{len(names)} released"]:
+        return _count(len(names), "released speech encoder")
     kinds = f" ({', '.join(counts)})" if counts else ""
     return f"{_count(len(names), 'speech encoder')}{kinds}"
 

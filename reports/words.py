@@ -1,5 +1,7 @@
 """Words and numbers that all parts of the report write alike."""
 
+from collections.abc import Sequence
+
 from reports.read.scores import ATTRIBUTES
 
 TITLES = {
@@ -39,3 +41,8 @@ def percent(value: object) -> str:
 def p_words(p_value: float) -> str:
     """Returns a p-value, not more exact than it is."""
     return "< .001" if p_value < 0.001 else f"{p_value:.3f}".removeprefix("0")
+
+
+def joined(words: Sequence[str], last: str = "and") -> str:
+    """Returns words as a sentence lists them: "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"

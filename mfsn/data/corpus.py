@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pretrain.data.scan.quarantine import note_of_unusable
 from pretrain.data.tables.utterances import table_hash
 from pretrain.shared.errors import InputError
 from probe.corpora.targets import EMOTION, Task, find_tasks
@@ -101,7 +102,7 @@ def as_whole(table: pd.DataFrame, spec: str, folds: Sequence[str]) -> EmotionCor
             "classes": list(task.classes),
             "num_folds": 1,
             "overlap": vars(Overlap(speakers=0, sessions=0, audio=0, sentences=0)),
-            "notes": [*notes, *_note_on(task)],
+            "notes": [*note_of_unusable(name), *notes, *_note_on(task)],
         },
     )
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pretrain.data.audio.waveforms import check_whole
 from pretrain.data.readers.registry import SYNTHETIC
+from pretrain.data.scan.quarantine import note_of_unusable
 from pretrain.data.tables.utterances import table_hash
 from pretrain.engine.provenance import git_state, package_versions
 from pretrain.shared.errors import CommandLineError, InputError
@@ -42,7 +43,7 @@ def read_corpus(spec: str, protocol: str, *, with_attributes: bool = True) -> Co
     except ValueError as error:
         raise InputError(f"Corpus {name} ({spec}): {error}") from error
     parts = parts_of(table, folds)
-    notes = [*divided.notes, *missing_classes(tasks, parts)]
+    notes = [*note_of_unusable(name), *divided.notes, *missing_classes(tasks, parts)]
     ratings = any(task.name in DIMENSIONS for task in tasks)
     norms = NORMS in split_options(spec)[1]
     if norms:

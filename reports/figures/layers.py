@@ -40,8 +40,8 @@ def layer_figure(grid: Grid) -> Drawing | None:
         name=f"layers-{grid.slug}",
         title=f"Probe by layer: {grid.title}",
         caption="Test score of a probe on each layer alone; layer 0 is the input of the first "
-        "Transformer block. Grey: baselines without pre-training. The layer of Table 4 was "
-        "chosen on the dev part: the highest point here is an optimistic reading."
+        "Transformer block. Grey: baselines without pre-training. The layer that is "
+        "reported was chosen on the dev part: the highest point here is an optimistic reading."
         + _words(grid, metrics),
         runs=grid.folders,
         width=11.5 if columns == 2 else 8.5,
@@ -60,7 +60,7 @@ def _words(grid: Grid, metrics: Sequence[str]) -> str:
     if not folds:
         return ""
     return (
-        " Speaker and gender have folds of their own and are no part of Table 4 ("
+        " Speaker and gender have folds of their own and are no part of the tables of scores ("
         + "; ".join(folds)
         + f"); thin dotted line: {CHANCE}."
     )

@@ -37,13 +37,17 @@ def overview_figure(grid: Grid, found: Evidence, flags: Mapping[str, str]) -> Dr
         if found.intervals
         else ""
     )
+    stems = (
+        "; of rows that were trained here, on a stem from the mean to the untrained encoder, so "
+        "that the stem is what pre-training added or took"
+        if grid.has_own_rows
+        else ""
+    )
     return Drawing(
         name=f"overview-{grid.slug}",
         title=f"Scores at a glance: {grid.title}",
-        caption="Higher is better in every panel. Points: one per seed; of rows that were trained "
-        "here, on a stem from the mean to the untrained encoder, so that the stem is what "
-        "pre-training added or took. "
-        f"{whiskers}Vertical lines: the baselines.",
+        caption=f"Higher is better in every panel. Points: one per seed{stems}. {whiskers}"
+        "Vertical lines: the baselines.",
         runs=grid.folders,
         width=12.0,
         height=1.6 + 0.42 * len(names),

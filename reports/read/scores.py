@@ -73,6 +73,17 @@ class Grid:
         return list(dict.fromkeys(row.name for row in self.rows))
 
     @property
+    def has_own_rows(self) -> bool:
+        """Whether rows that were pre-trained here stand in it, which only their target tells
+        apart: without them it is no table of targets."""
+        return any(row.group == "row" for row in self.rows)
+
+    @property
+    def table_words(self) -> str:
+        """What its table of scores is called."""
+        return "Table 4" if self.has_own_rows else "Scores"
+
+    @property
     def has_dimensions(self) -> bool:
         return bool(self.scores["metric"].isin(MSE + CCC).any())
 

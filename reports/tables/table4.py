@@ -7,6 +7,7 @@ from pretrain.objectives.presentation import Presentation
 from reports.palette import colours
 from reports.read.health import COLLAPSED, is_flagged
 from reports.read.paper import CONSTANT, PAPER, SAVEE, TABLE_4, PaperRow, paper_row, setups_for
+from reports.read.records import row_words
 from reports.read.scores import ATTRIBUTES, CCC, MSE, Grid
 from reports.table_data import Cell, Column, Line, Table
 from reports.uncertainty.held_out import Explained
@@ -29,21 +30,24 @@ def table_4(
     """
     ours = [metric for metric in MSE + CCC + PERCENT if (grid.scores["metric"] == metric).any()]
     setups: tuple[str, ...] = ()
-    if any(row.group == "row" for row in grid.rows):
+    if grid.has_own_rows:
         setups = setups_for(grid.protocol, with_dimensions=grid.has_dimensions)
     columns = [
         Column(key="target", title="target", text=True),
         Column(key="setting", title="setting", text=True),
         Column(key="centres", title="centres"),
     ]
+    if not grid.has_own_rows:
+        columns = [Column(key="encoder", title="encoder", text=True)]
     sizes = any(row.group == "released" and row.num_parameters for row in grid.rows)
     if sizes:
         columns.append(Column(key="parameters", title="M weights"))
     for metric in ours:
         kind = "MSE" if metric in MSE else "CCC" if metric in CCC else "classes, %"
-        columns.append(Column(key=metric, title=TITLES[metric], group=f"ours: {kind}"))
+        group = f"ours: {kind}" if setups else kind
+        columns.append(Column(key=metric, title=TITLES[metric], group=group))
     learned = {name: one for name, one in (held_out or {}).items() if name in grid.names}
-    columns.append(Column(key="seeds", title="seeds", group="ours"))
+    columns.append(Column(key="seeds", title="seeds", group="ours" if setups else ""))
     if learned:
         columns.append(Column(key="explained", title="explained", group="ours: held-out speech"))
     for setup in setups:
@@ -63,6 +67,8 @@ def table_4(
             **_paper_cells(setups, paper_row(row.mode, row.setting), name),
             "seeds": Cell(text=str(grid.seeds(name) or "none")),
         }
+        if not grid.has_own_rows:
+            cells["encoder"] = Cell(text=row_words(row), flag=flags.get(name, ""))
         if sizes and row.num_parameters:
             cells["parameters"] = Cell(text=f"{row.num_parameters / 1e6:.3g}")
         if one := learned.get(name):
@@ -84,10 +90,10 @@ def table_4(
     lines.sort(key=lambda line: list(PARTS.values()).index(line.part))
     return Table(
         name=f"table4-{grid.slug}",
-        title=f"Table 4 on {grid.title}",
+        title=f"{grid.table_words} on {grid.title}",
         columns=columns,
         lines=lines,
-        notes=[*_notes(grid, setups, constants, flags), *_learned_notes(learned)],
+        notes=[*_notes(grid, setups, constants, flags, best), *_learned_notes(learned)],
     )
 
 
@@ -168,7 +174,7 @@ def layer_tables(grid: Grid) -> list[Table]:
                 lines=lines,
                 notes=[
                     "Layer 0 is the input of the first Transformer block. These are test scores:"
-                    " the layer of Table 4 was chosen on the dev part, not here.",
+                    " the layer that is reported was chosen on the dev part, not here.",
                     *_attribute_notes(grid, metric),
                 ],
             )
@@ -181,7 +187,11 @@ def _attribute_notes(grid: Grid, metric: str) -> list[str]:
     if metric not in ATTRIBUTES:
         return []
     chance = grid.chance(metric)
-    notes = ["No part of Table 4: " + str(grid.attributes.get(metric, {}).get("folds", "")) + "."]
+    notes = [
+        "No part of the tables of scores: "
+        + str(grid.attributes.get(metric, {}).get("folds", ""))
+        + "."
+    ]
     return notes if chance is None else [*notes, f"Any one answer gets {100 * chance:.1f} %."]
 
 
@@ -259,17 +269,15 @@ def _notes(
     setups: Sequence[str],
     constants: Mapping[str, float | None],
     flags: Mapping[str, str],
+    best: Mapping[str, str],
 ) -> list[str]:
-    notes = [
-        f"Ours: {grid.title}"
-        + (f"; {grid.description}" if grid.description else "")
-        + ". "
-        + (
+    notes = [f"{grid.description[0].upper()}{grid.description[1:]}."] if grid.description else []
+    if setups:
+        tested = f"{grid.title}{f'; {grid.description}' if grid.description else ''}."
+        paper = (
             f"Paper: {' and '.join(setups)}, another corpus: compare the pattern, not the level."
-            if setups
-            else "The paper's numbers are of rows that were pre-trained here; there are none."
         )
-    ]
+        notes = [f"Ours: {tested} {paper}"]
     notes += grid.notes[:MOST_NOTES]
     if (left := len(grid.notes) - MOST_NOTES) > 0:
         notes.append(f"{left} more notes on the corpus are in run.json.")
@@ -292,15 +300,16 @@ def _notes(
             )
     if any(grid.seeds(name) > 1 for name in grid.names):
         notes.append("Values are means over seeds.")
-    notes.append(
-        "Bold: the first of the controlled rows by its number alone. Whether it differs from "
-        "another row is for the tests below to say."
-        + (
-            " A collapsed row is never bold."
-            if any(is_flagged(flags, name, COLLAPSED) for name in grid.names)
-            else ""
+    if best:
+        notes.append(
+            "Bold: the first of the controlled rows by its number alone. Whether it differs from "
+            "another row is for the tests below to say."
+            + (
+                " A collapsed row is never bold."
+                if any(is_flagged(flags, name, COLLAPSED) for name in grid.names)
+                else ""
+            )
         )
-    )
     return notes
 
 

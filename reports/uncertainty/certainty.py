@@ -53,7 +53,7 @@ def interval_table(grid: Grid, found: Evidence) -> Table | None:
         lines.append(Line(part=PARTS[grid.row(name).group], cells=cells, colour=palette[name]))
     return Table(
         name=f"intervals-{grid.slug}",
-        title=f"Table 4 with 95 % intervals on {grid.title}",
+        title=f"{grid.table_words} with 95 % intervals on {grid.title}",
         columns=columns,
         lines=lines,
         notes=[

@@ -9,7 +9,7 @@ from reports.uncertainty.certainty import METRIC_WORDS, signed
 from reports.uncertainty.evidence import TESTED, Difference, Evidence
 from reports.uncertainty.intervals import BETTER, CANNOT_BE_DECIDED, NO_DIFFERENCE, WORSE
 from reports.uncertainty.questions import AGAINST_LOG_MEL, AGAINST_UNTRAINED, FAMILIES, family_pairs
-from reports.words import PERCENT, number, p_words
+from reports.words import PERCENT, joined, number, p_words
 
 _AGAINST = {
     AGAINST_UNTRAINED: "the untrained encoder",
@@ -39,7 +39,7 @@ def _metrics(metrics: Sequence[str]) -> str:
     """Names metrics of one kind: "UA", "MSE of valence and arousal"."""
     first, *others = (METRIC_WORDS[metric] for metric in metrics)
     words = [first, *(word.removeprefix(_MSE) for word in others)]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return joined(words)
 
 
 def _of_metric(grid: Grid, found: Evidence, metric: str, flags: Mapping[str, str]) -> list[str]:

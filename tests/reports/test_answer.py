@@ -146,7 +146,7 @@ def test_rows_without_a_known_origin_are_counted_as_such(tmp_path: Path) -> None
     folder = make_probe(tmp_path / "p", names=TWO, changes={TWO[1]: {"hashes": {}, "seed": None}})
     runs = collect([str(folder)])
     text = design(runs.pretrain, grids(runs.probe))
-    assert text.startswith("Two speech encoders (1 with quantized targets, 1 uncontrolled), then")
+    assert text.startswith("Two speech encoders (1 with quantized targets, 1 uncontrolled), frozen")
     assert "0 updates" not in text
 
 

@@ -65,7 +65,7 @@ def test_they_have_a_table_by_layer_with_folds_and_chance(tmp_path: Path) -> Non
     line = next(x for x in table.lines if x.cells["row"].text == "continuous-k1")
     assert line.cells["layer_2"].text == f"{100 * value:.1f}"
     assert table.notes[-2:] == [
-        "No part of Table 4: 5 folds over utterances.",
+        "No part of the tables of scores: 5 folds over utterances.",
         "Any one answer gets 12.5 %.",
     ]
     assert "UA of the gender, %" in tables

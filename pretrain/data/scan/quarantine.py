@@ -118,6 +118,15 @@ def unusable_of(source: str) -> pd.DataFrame:
     return lines.loc[lines["source"] == source]
 
 
+def note_of_unusable(source: str) -> list[str]:
+    """Returns a sentence on how many utterances of a corpus were left out as unusable, and where
+    their list is; nothing where there were none."""
+    if not (number := len(unusable_of(source))):
+        return []
+    what = "utterance is unusable and" if number == 1 else "utterances are unusable and"
+    return [f"{number} {what} left out; {list_of(source)} has the reasons."]
+
+
 def _write(place: Path, rows: pd.DataFrame, *, source: str) -> None:
     try:
         others = read_csv(place, encoding_errors="surrogateescape").loc[:, COLUMNS]

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from pretrain.data.readers.read import read_corpus
-from pretrain.data.scan.quarantine import CorpusWarning, QuarantineError
+from pretrain.data.scan.quarantine import CorpusWarning, QuarantineError, note_of_unusable
 from pretrain.data.tables.delimited import read_csv
 
 
@@ -162,3 +162,17 @@ def test_a_healthy_corpus_writes_an_empty_list_and_keeps_other_corpora_in_it(
 def test_a_share_outside_0_to_1_is_refused(corpus: Path) -> None:
     with pytest.raises(ValueError, match="`max_bad_share` must be between 0 and 1, but is 5"):
         read_corpus(f"folder={corpus}", max_bad_share=5)
+
+
+def test_what_was_left_out_is_said_until_it_is_mended(corpus: Path) -> None:
+    (corpus / "bad.wav").write_bytes(b"")
+    with pytest.warns(CorpusWarning):
+        table = read_corpus(f"folder={corpus}")
+    source = str(table["source"].iloc[0])
+    (note,) = note_of_unusable(source)
+    assert note.startswith("1 utterance is unusable and left out; ")
+    place = Path(note.removesuffix(" has the reasons.").rpartition("; ")[2])
+    assert list(read_csv(place)["path"]) == [str(corpus / "bad.wav")]
+    (corpus / "bad.wav").unlink()
+    read_corpus(f"folder={corpus}")
+    assert note_of_unusable(source) == []
