@@ -1,10 +1,10 @@
 """A study of fusion as it was registered: which heads, on what, and what is asked. No torch."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from mfsn.roles import CONTINUOUS, QUANTIZED, TEC
+from mfsn.roles import CONTINUOUS, QUANTIZED, TEC, Head
 from probe.study.study_file import Contrast, Decision, Name, Part, RegisteredFile, Seeds
 
 NETWORKS = (TEC, QUANTIZED, CONTINUOUS, "both", "mfsn")
@@ -14,7 +14,7 @@ NETWORKS = (TEC, QUANTIZED, CONTINUOUS, "both", "mfsn")
 class Networks(Part):
     """What is trained: every network of the ablation with each of these heads."""
 
-    heads: Annotated[list[Literal["coattention", "content", "max_mean"]], Field(min_length=1)]
+    heads: Annotated[list[Head], Field(min_length=1)]
     """Poolings of the head."""
 
     seeds: Seeds

@@ -43,7 +43,8 @@ def said(grid: Grid, verdicts: Mapping[tuple[str, str], str]) -> str:
             metric="ua",
             comparison=Comparison(
                 difference=0.1, low=0.0, high=0.2, p_value=0.1, p_speakers=0.1, smallest_p=0.01,
-                adjusted_p=0.1, effect_size=1.0, verdict=verdict, num_speakers=8, num_seeds=0, lower_is_better=False,
+                adjusted_p=0.1, effect_size=1.0, verdict=verdict, num_speakers=8, num_seeds=0,
+                lower_is_better=False,
             ),
         )
         for (first, second), verdict in verdicts.items()

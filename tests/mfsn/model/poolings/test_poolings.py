@@ -13,6 +13,7 @@ from mfsn.model.network import SingleStream
 from mfsn.model.poolings import POOLINGS
 from mfsn.model.poolings.content import ContentAttention
 from mfsn.model.poolings.max_mean import MaxMean
+from mfsn.model.poolings.windows import Windows
 from tests.mfsn.batches import DIM, HEAD, NUM_CLASSES, make_batch, row, with_beyond
 
 TWO = replace(HEAD, stream_dim=2)
@@ -56,6 +57,40 @@ def test_content_weighs_each_value_by_its_own_key() -> None:
     torch.testing.assert_close(alone, torch.tensor([[3.0, 5.0]]))
 
 
+def test_windows_are_maximum_and_mean_of_neighbours_together() -> None:
+    pooling = Windows(2, 3, replace(TWO, window_frames=3))
+    assert pooling.convolution.bias is not None
+    with torch.no_grad():
+        pooling.convolution.bias.zero_()
+        # the first value adds a frame's first number to the one before, the second value takes the
+        # second number of the frame behind
+        pooling.convolution.weight.zero_()
+        pooling.convolution.weight[0, 0, :2] = 1.0
+        pooling.convolution.weight[1, 1, 2] = 1.0
+    everything = pooling(NOTHING, STATES, valid(True, True, True))
+    torch.testing.assert_close(everything, torch.tensor([[10.0, 5.0, 15 / 3, 5 / 3]]))
+    shorter = pooling(NOTHING, STATES, valid(True, True, False))
+    torch.testing.assert_close(shorter, torch.tensor([[4.0, 5.0, 5 / 2, 5 / 2]]))
+
+
+def test_windows_tell_an_order_that_frames_do_not() -> None:
+    one_way = valid(True, True, True)
+    for pooling, tells in (("max_mean", False), ("windows", True)):
+        module = POOLINGS[pooling](2, 3, replace(TWO, stream_dim=8, window_frames=3))
+        got, turned = (module(NOTHING, x, one_way) for x in (STATES, STATES.flip(1)))
+        assert torch.allclose(got, turned) is not tells
+
+
+def test_windows_of_one_frame_are_max_mean() -> None:
+    windows, frames = Windows(2, 3, replace(TWO, window_frames=1)), MaxMean(2, 3, TWO)
+    assert windows.convolution.bias is not None
+    with torch.no_grad():
+        frames.linear.weight.copy_(windows.convolution.weight[:, :, 0])
+        frames.linear.bias.copy_(windows.convolution.bias)
+    shown = NOTHING, STATES, valid(True, True, False)
+    torch.testing.assert_close(windows(*shown), frames(*shown))
+
+
 @pytest.mark.parametrize("pooling", ["content", "max_mean"])
 def test_the_place_of_a_frame_does_not_count(pooling: str) -> None:
     module = POOLINGS[pooling](2, 3, TWO)
@@ -96,4 +131,7 @@ def test_every_weight_of_the_head_is_trained(pooling: Any) -> None:
 
 def test_only_a_pooling_that_is_not_the_papers_is_written_down() -> None:
     assert "pooling" not in HeadSettings().tree()
+    assert "window_frames" not in HeadSettings().tree()
+    assert "window_frames" not in HeadSettings(pooling="content").tree()
     assert HeadSettings(pooling="content").tree()["pooling"] == "content"
+    assert HeadSettings(pooling="windows").tree()["window_frames"] == 9
