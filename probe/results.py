@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,42 @@ def check_out_folder(folder: Path, *, option: str = "--out") -> None:
             f"{folder} exists and holds something else than results of the probe: choose another "
             f"{option}."
         ) from error
+
+
+def check_nothing_lost(folder: Path, inputs: Mapping[str, Any], *, option: str = "--out") -> None:
+    """Raises `ResultsError` if results of these `inputs` would take the place of others that they
+    do not compute again: of another row, baseline, corpus, protocol or head. The same ones are
+    computed again when weights or labels have changed."""
+    there = inputs_in(folder)
+    if not there:
+        return
+    lost = [
+        f"the {key} {_in_words(there[key])}"
+        for key in ("protocol", "head")
+        if there.get(key, inputs[key]) != inputs[key]
+    ]
+    for key, what in (("rows", "row"), ("acoustic", "baseline"), ("corpora", "corpus")):
+        kept = _names(inputs.get(key))
+        lost += [f"the {what} {name}" for name in _names(there.get(key)) if name not in kept]
+    if lost:
+        raise ResultsError(
+            f"{folder} holds results that this command would replace without computing them again: "
+            f"{', '.join(lost)}. Give another {option}, or delete the folder."
+        )
+
+
+def _names(listed: Sequence[Sequence[Any]] | None) -> list[str]:
+    """Names of rows, with seeds, of baselines or of corpora, as `inputs` list them."""
+    seeded = [(one[0], one[2] if len(one) > 3 else None) for one in listed or ()]
+    return list(dict.fromkeys(x if seed is None else f"{x} (seed {seed})" for x, seed in seeded))
+
+
+def _in_words(value: Any) -> str:
+    """A protocol by its name; a head by its name and settings."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    settings = ", ".join(f"{k}={v}" for k, v in (value.get("settings") or {}).items())
+    return f"{value.get('name')}{f' ({settings})' if settings else ''}"
 
 
 def can_reuse(folder: Path, inputs: dict[str, Any]) -> bool:

@@ -11,7 +11,14 @@ def run(request: ProbeRequest) -> None:
     """Probes and writes the results folder."""
     from pretrain.model.kinds.places import encoder_place
     from probe.heads.settings import make_head
-    from probe.results import can_reuse, check_out_folder, inputs_in, read_results, write_results
+    from probe.results import (
+        can_reuse,
+        check_nothing_lost,
+        check_out_folder,
+        inputs_in,
+        read_results,
+        write_results,
+    )  # fmt: skip
     from probe.rows.baselines import keys_of, with_baselines
     from probe.rows.comparable import make_table, read_encoder_run
 
@@ -54,6 +61,7 @@ def run(request: ProbeRequest) -> None:
         print(text_tables(read_results(request.out)))
         print("\nAlready there, from the same encoders and corpora.")
         return
+    check_nothing_lost(request.out, inputs)
     check_weights(with_baselines(runs, *asked))
     say_precision(choice, encoder)
     keep_freed_memory()  # a quarter of the time of features goes into faulting it in again

@@ -2,11 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from probe.results import ProbeResults, ResultsError, can_reuse, read_results, write_results
+from probe.results import (
+    ProbeResults,
+    ResultsError,
+    can_reuse,
+    check_nothing_lost,
+    read_results,
+    write_results,
+)
 
 KEY = {"row": "a,b", "seed": 0, "corpus": "emodb", "protocol": "speaker", "head": "linear"}
 
@@ -88,3 +96,42 @@ def test_a_table_that_was_changed_is_noticed_and_made_again(name: str, tmp_path:
     assert not can_reuse(folder, inputs)
     with pytest.raises(ResultsError, match=rf"{name}\.csv is gone or was changed"):
         read_results(folder)
+
+
+INPUTS: dict[str, Any] = {
+    "rows": [["a", "row", 0, {"final_weights": "1"}], ["a", "row", 1, {"final_weights": "2"}]],
+    "acoustic": [["mfcc", "mfcc-1"]],
+    "corpora": [["emodb", "table", "folds"]],
+    "protocol": "speaker",
+    "head": {"name": "linear", "settings": {"pooling": "mean"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("rows", INPUTS["rows"][:1], "the row a (seed 1)"),
+        ("acoustic", [], "the baseline mfcc"),
+        ("corpora", [["ravdess", "table", "folds"]], "the corpus emodb"),
+        ("protocol", "session", "the protocol speaker"),
+        ("head", {"name": "linear", "settings": {}}, "the head linear (pooling=mean)"),
+    ],
+)
+def test_what_would_not_be_computed_again_is_not_replaced(
+    key: str, value: object, named: str, tmp_path: Path
+) -> None:
+    made = results()
+    made.run["inputs"] = INPUTS
+    write_results(tmp_path / "out", made)
+    with pytest.raises(ResultsError, match="Give another --out") as caught:
+        check_nothing_lost(tmp_path / "out", {**INPUTS, key: value})
+    assert named in str(caught.value)
+
+
+def test_more_rows_and_other_weights_are_computed_in_the_same_folder(tmp_path: Path) -> None:
+    made = results()
+    made.run["inputs"] = INPUTS
+    write_results(tmp_path / "out", made)
+    more = [["a", "row", 0, {"final_weights": "3"}], INPUTS["rows"][1], ["b", "released", 0, {}]]
+    check_nothing_lost(tmp_path / "out", {**INPUTS, "rows": more})
+    check_nothing_lost(tmp_path / "nowhere", INPUTS)
