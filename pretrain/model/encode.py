@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from pretrain.data.audio.waveforms import Waveform, to_16k_mono
+from pretrain.data.audio.waveforms import MAX_WHOLE_SECONDS, Waveform, to_16k_mono
 from pretrain.data.frames import (
     RECEPTIVE_FIELD_SAMPLES,
     SAMPLE_RATE_HZ,
@@ -114,7 +114,8 @@ class SoundEncoder(nn.Module, ABC):
             the first block, then the output of each. For a list of utterances, a list of that.
 
         Raises:
-            SoundError: It is no sound of one channel, not finite, or shorter than one frame.
+            SoundError: It is no sound of one channel, not finite, shorter than one frame, or longer
+                than 120 s.
         """
         if isinstance(sound, list | tuple):
             return [self._frames_of(one, sample_rate_hz) for one in sound]
@@ -138,6 +139,11 @@ class SoundEncoder(nn.Module, ABC):
 
 def _at_16k(sound: object, sample_rate_hz: int) -> Waveform:
     samples = _checked(sound, sample_rate_hz)
+    if len(samples) > MAX_WHOLE_SECONDS * sample_rate_hz:
+        raise SoundError(
+            f"An utterance must be at most {MAX_WHOLE_SECONDS:g} s long, since an encoder takes it "
+            f"as a whole, but is {len(samples) / sample_rate_hz:.0f} s long instead. Cut it."
+        )
     at_16k = to_16k_mono(samples[:, None], sample_rate_hz)
     if len(at_16k) < RECEPTIVE_FIELD_SAMPLES:
         raise SoundError(

@@ -51,7 +51,8 @@ class LoadedEncoder:
             `num_layers` + 1 times (T, `dim`) float32, valid frames only; of a list, a list of that.
 
         Raises:
-            ValueError: It is no sound of one channel, not finite, or shorter than one frame.
+            ValueError: It is no sound of one channel, not finite, shorter than one frame, or longer
+                than 120 s.
         """
         module = self._frozen.module
         if isinstance(waveform, list | tuple):

@@ -54,7 +54,8 @@ def known_baselines(names: Iterable[str]) -> list[str]:
     for name in wanted:
         if name not in ACOUSTIC:
             raise CommandLineError(
-                f"`--baseline` must be one of {', '.join(ACOUSTIC)}, but is {name!r} instead."
+                f"`--baseline` must be one of {', '.join(ACOUSTIC)}, but is {name!r} instead; "
+                "constant, log-mel and untrained stand in every table without being asked for."
             )
     return wanted
 

@@ -105,8 +105,8 @@ def _official_folds(table: pd.DataFrame) -> pd.DataFrame:
             f"Protocol `{OFFICIAL}` needs the split of every utterance, but "
             f"{int((parts == '').sum())} of {len(table)} tell no part (the first is "
             f"{first['id']!r} with split {first['split']!r}). Fill the column `split` of the "
-            f"manifest with a name that begins with one of these words ({words}), or choose "
-            "another protocol."
+            f"manifest with a name that begins with one of these words ({words}), name the column "
+            "that tells it (--columns split=COLUMN), or choose another protocol."
         )
     if lacking := [part for part in ("train", "test") if part not in set(parts)]:
         raise SplitError(
@@ -158,7 +158,7 @@ def _column_for_dev(joined: pd.DataFrame, fold: str) -> str:
     raise SplitError(
         f"Fold {fold} has no dev part, and none can be taken from its training part: that needs "
         "two speakers or two sessions, and the name of every utterance's. Fill the column "
-        "`speaker` of the manifest."
+        "`speaker` of the manifest, or name the column that tells it (--columns speaker=COLUMN)."
     )
 
 

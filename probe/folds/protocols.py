@@ -107,7 +107,8 @@ def make_folds(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
         raise SplitError(
             f"Protocol `{protocol}` needs the {protocol} of every utterance, but {missing} of "
             f"{len(table)} have none (the first is {table['id'][column == ''].iloc[0]!r}). Fill "
-            f"the column `{protocol}` of the manifest or choose another protocol."
+            f"the column `{protocol}` of the manifest, name the column that tells it (--columns "
+            f"{protocol}=COLUMN), or choose another protocol."
         )
     groups = sorted(column.unique())
     if len(groups) < MIN_GROUPS:

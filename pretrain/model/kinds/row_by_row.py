@@ -7,6 +7,8 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,12 +38,7 @@ class ReleasedModel(SoundEncoder):
     def __init__(self, loaded: LoadedModel) -> None:
         super().__init__()
         if loaded.preprocessor is None:
-            warnings.warn(
-                f"{loaded.folder} has no {PREPROCESSOR_FILE}: sound is heard "
-                f"{self.heard_by_default}, the default of transformers.",
-                ReleasedWarning,
-                stacklevel=2,
-            )
+            _say_default(loaded.folder, self.heard_by_default)
         self.model: Any = loaded.model
         config: Any = loaded.model.config
         self.dim, self.num_layers = int(config.hidden_size), int(config.num_hidden_layers)
@@ -112,3 +109,14 @@ def in_fp32_on_cpus(tensor: Tensor) -> AbstractContextManager[Any]:
 def fitted(states: Tensor, width: int) -> Tensor:
     """(B, T, D) -> (B, width, D), cut or zero-padded."""
     return F.pad(states[:, :width], (0, 0, 0, max(0, width - states.shape[1])))
+
+
+@cache
+def _say_default(folder: Path, heard: str) -> None:
+    """Warns once a process: a folder is loaded to be checked, and again to be heard."""
+    warnings.warn(
+        f"{folder} has no {PREPROCESSOR_FILE}: sound is heard {heard}, the default of "
+        "transformers.",
+        ReleasedWarning,
+        stacklevel=3,
+    )

@@ -88,6 +88,7 @@ def test_an_encoder_in_training_is_encoded_without_dropout_and_left_in_training(
         (np.zeros(16_000, dtype=np.int16), 16_000, "floating-point numbers, but are int16"),
         (torch.zeros(16_000, dtype=torch.int16), 16_000, "Divide 16-bit samples by 32768"),
         (np.zeros((16_000, 2)), 16_000, r"one channel, but has \(16000, 2\)"),
+        (np.zeros(8_000 * 121), 8_000, r"at most 120 s long, .* 121 s long instead. Cut it"),
         (np.zeros(0), 16_000, "at least 0.025 s long"),
         (np.zeros(1_000), 44_100, "but is 0.0226757 s long instead"),
         (np.full(16_000, np.nan), 16_000, "must be finite"),
