@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from reports.assemble import build
@@ -78,6 +79,20 @@ def test_readme_says_how_undecided_the_searches_stayed(found: FusionOutcome) -> 
     alpha = found.run.alpha
     last = alpha[alpha["epoch"] == alpha["epoch"].max()]["entropy"]
     said = f"(entropy {last.min():.2f} to {last.max():.2f} of 2.08 nats)"
+    assert said in " ".join(README.split()), said
+
+
+def test_readme_says_where_the_found_structures_stand_among_all() -> None:
+    table = pd.read_csv(KEPT / "exhaustive.csv")
+    assert set(table["size"]) == {24}
+    *ranks, last = table["rank"]
+    means = table[["ua", "mean", "dev_best_ua", "best_ua"]].mean()
+    said = (
+        f"on unheard speakers the found ones rank {', '.join(map(str, ranks))} and {last} (by chance "
+        f"12.5 on average), UA {means['ua']:.1f} where all have {means['mean']:.1f} on average, those "
+        f"that the dev part would choose {means['dev_best_ua']:.1f}, and the best ones "
+        f"{means['best_ua']:.1f}."
+    )
     assert said in " ".join(README.split()), said
 
 
