@@ -6,7 +6,8 @@ classes. Frames count by maximum and mean, an utterance by the mean over its seg
 ridge classification, fitted on the fold's training part; its strength is chosen on the dev part. It
 is asked for what the words express and for the emotion, which is the voice's. Both encoders' states
 together say whether one adds to the other; states beside the true words, whether words that are
-read without a fault would.
+read without a fault would; windows of TEC's frames (`mfsn/study/window_probe.py`), what single
+frames cannot tell.
 
 Not specified by the paper. Shapes: B segments, U utterances, T frames, D dimensions, F features.
 """
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from mfsn.data.fold_data import IntArray, SegmentBatch, in_batches
 from mfsn.experiment.experiment import VariantOnFold
 from mfsn.model.coattention import CoAttentionHead
+from mfsn.study.window_probe import window_ua
 from probe.metrics import ua
 
 TEC_STATES, SEC_STATES = "TEC states", "SEC states"
@@ -38,6 +40,9 @@ EMOTION, WORDS = "emotion", "words"
 
 GIVEN = "{} + true words"
 """States with what the words express beside them."""
+
+IN_WINDOWS = "TEC states in windows"
+"""By a trained probe; of TEC alone, since it is the same in every network."""
 
 STRENGTHS = (1.0, 10.0, 100.0, 1e3, 1e4)
 """Of the ridge, on standardised features."""
@@ -62,6 +67,10 @@ def trace(
         inputs = [one[place] for one in read]
         for knows in labels:
             ask(place, knows, inputs)
+        if place == TEC_STATES and not fold.variant.sec:
+            for knows, of_rows in labels.items():
+                told = window_ua(fold, lambda batch: batch.tec, of_rows)
+                lines.append({"place": IN_WINDOWS, "knows": knows, "ua": told})
         if place in (TEC_STATES, SEC_STATES) and WORDS in labels:
             said = [np.eye(answer.max() + 1)[answer] for answer in answers[WORDS]]
             beside = [np.hstack(pair) for pair in zip(inputs, said, strict=True)]

@@ -129,7 +129,8 @@ def trace_table(found: FusionOutcome) -> Table | None:
             f"over the folds, seed {seeds}. 25 % is chance.",
             "States count by maximum and mean over frames; text and speech at the head are what "
             "fusion hands on; both states: side by side; true words: what the words express, given "
-            "beside the states, so that words read without a fault could be used.",
+            "beside the states, so that words read without a fault could be used; in windows: a "
+            "small network with the pooling of the window head, trained for that alone.",
         ],
     )
 

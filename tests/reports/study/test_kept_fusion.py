@@ -88,10 +88,10 @@ def test_readme_says_where_the_found_structures_stand_among_all() -> None:
     *ranks, last = table["rank"]
     means = table[["ua", "mean", "dev_best_ua", "best_ua"]].mean()
     said = (
-        f"on unheard speakers the found ones rank {', '.join(map(str, ranks))} and {last} (by chance "
-        f"12.5 on average), UA {means['ua']:.1f} where all have {means['mean']:.1f} on average, those "
-        f"that the dev part would choose {means['dev_best_ua']:.1f}, and the best ones "
-        f"{means['best_ua']:.1f}."
+        f"on unheard speakers the found ones rank {', '.join(map(str, ranks))} and {last} (by "
+        f"chance 12.5 on average), UA {means['ua']:.1f} where all have {means['mean']:.1f} on "
+        f"average, those that the dev part would choose {means['dev_best_ua']:.1f}, and the best "
+        f"ones {means['best_ua']:.1f}."
     )
     assert said in " ".join(README.split()), said
 
