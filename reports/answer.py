@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.beside_sound import beside_sound
 from reports.read.health import COLLAPSED, NOT_LEARNED, is_flagged
 from reports.read.records import families, row_words
 from reports.read.scores import Grid, corpus_words
+from reports.uncertainty.beside_sound import beside_sound
 from reports.uncertainty.certainty import signed
 from reports.uncertainty.evidence import Difference, Evidence
 from reports.uncertainty.intervals import BETTER, CANNOT_BE_DECIDED, WORSE

@@ -81,7 +81,7 @@ def precision_of_cells(folder: Path) -> Precision | None:
 
 
 def _widths(encoder: EncoderSettings | None) -> Widths:
-    return COMMON if encoder is None else Widths.of(encoder, BATCH_SECONDS)
+    return COMMON if encoder is None else Widths.of(encoder, BATCH_SECONDS, trains=False)
 
 
 def _path() -> str:

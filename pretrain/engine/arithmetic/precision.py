@@ -7,7 +7,7 @@ fp16 is not considered: it is slow on CPUs, and needs its loss scaled.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Final, Literal
 
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pretrain.data.frames import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from pretrain.engine.arithmetic.whole_passes import passes_ratio
 from pretrain.model.encoder_settings import EncoderSettings
 
 Precision = Literal["bf16", "fp32"]
@@ -30,6 +31,9 @@ ASKED = "as asked for"
 MARGIN = 1.5
 """How many times as fast as what is used otherwise a way of multiplying must be, so that near ties
 do not flip between runs: bf16 as fp32, and MKL's fp32 ("highest") as oneDNN's ("medium")."""
+
+MARGIN_OF_PASSES = 1.2
+"""The same of whole passes of an encoder, where nothing else can take away from it."""
 
 WIDE_MARGIN = 3.0
 """What is kept although another way is so many times as fast is warned of."""
@@ -63,11 +67,15 @@ class Widths:
     frames: int
     """Rows of a product: the frames of a shard."""
 
+    whole: tuple[EncoderSettings, float, bool] | None = None
+    """Encoder of ours, seconds of audio that are shown to it at a time, and whether it is trained;
+    None where only the products are known."""
+
     @classmethod
-    def of(cls, encoder: EncoderSettings, seconds: float) -> "Widths":
+    def of(cls, encoder: EncoderSettings, seconds: float, *, trains: bool = True) -> "Widths":
         """Returns those of an encoder that is shown so many seconds of audio at a time."""
         frames = max(1, round(seconds * SAMPLE_RATE_HZ / SAMPLES_PER_FRAME))
-        return cls(encoder.model_dim, encoder.ffn_dim, frames)
+        return cls(encoder.model_dim, encoder.ffn_dim, frames, (encoder, seconds, trains))
 
 
 COMMON = Widths(512, 2048, 1024)
@@ -76,7 +84,7 @@ COMMON = Widths(512, 2048, 1024)
 
 @dataclass(frozen=True)
 class Rates:
-    """Speeds of this machine's matrix products, in GFLOP/s."""
+    """Speeds of this machine's matrix products, in GFLOP/s, and of an encoder."""
 
     highest: float
     """fp32 with `float32_matmul_precision` "highest"."""
@@ -85,6 +93,10 @@ class Rates:
     """fp32 with "medium"; None where that is not exact."""
 
     bf16: float
+
+    passes: float | None = None
+    """How many times as fast as in fp32 an encoder runs in bf16 as a whole; None where it is not
+    known, or its products gain nothing."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +134,25 @@ def choose_precision(device: torch.device, widths: Widths, *, path: str | None =
         return Choice(FP32, f"bf16 is not tried on {device.type}")
     rates = measure(widths)
     ratio = bf16_ratio(rates, path or faster_path(rates))
-    times = f"{ratio:.3g} times" if ratio >= 1.0 else f"{ratio:.2g} times"
-    if ratio >= MARGIN:
-        return Choice(BF16, f"its products run at {times} the speed of fp32 here")
-    return Choice(FP32, f"bf16 products run at {times} its speed here")
+    if ratio < MARGIN:
+        return Choice(FP32, f"bf16 products run at {_times(ratio)} its speed here")
+    if rates.passes is None:
+        return Choice(BF16, f"its products run at {_times(ratio)} the speed of fp32 here")
+    if rates.passes < MARGIN_OF_PASSES:
+        return Choice(
+            FP32,
+            f"bf16 products run at {_times(ratio)} its speed here, but the encoder as a whole at "
+            f"{_times(rates.passes)}",
+        )
+    return Choice(
+        BF16,
+        f"its products run at {_times(ratio)} the speed of fp32 here, the encoder as a whole at "
+        f"{_times(rates.passes)}",
+    )
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.3g} times" if ratio >= 1.0 else f"{ratio:.2g} times"
 
 
 def bf16_ratio(rates: Rates, path: str) -> float:
@@ -143,7 +170,7 @@ def why_slow(
         return ""
     if device.type == "cpu":
         rates = measure(widths)
-        ratio = bf16_ratio(rates, path or faster_path(rates))
+        ratio = rates.passes or bf16_ratio(rates, path or faster_path(rates))
         if 1 / WIDE_MARGIN < ratio < WIDE_MARGIN:
             return ""
     return f"{choice.precision} would be faster by far: {choice.reason}"
@@ -155,7 +182,8 @@ def measure(widths: Widths) -> Rates:
 
     By one thread and in its CPU time, so that other processes do not matter: with several threads,
     which wait for each other, ratios on a busy machine came out wrong by a factor of 20, whereas
-    all threads together gain from bf16 what one does. Takes under half a second.
+    all threads together gain from bf16 what one does. Takes under half a second, and some seconds
+    of a wide encoder whose products are faster in bf16, since it is then run as a whole.
     """
     ways = {"highest": torch.float32, "medium": torch.float32, BF16: torch.bfloat16}
     path, num_threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
@@ -165,10 +193,16 @@ def measure(widths: Widths) -> Rates:
             if not is_exact("medium"):
                 del ways["medium"]
             rates = _time_products(ways, widths)
+        found = Rates(rates["highest"], rates.get("medium"), rates[BF16])
+        faster = faster_path(found)
+        if widths.whole is not None and bf16_ratio(found, faster) >= MARGIN:
+            torch.set_float32_matmul_precision(faster)
+            encoder, seconds, trains = widths.whole
+            found = replace(found, passes=passes_ratio(encoder, seconds, trains=trains))
     finally:
         torch.set_num_threads(num_threads)
         torch.set_float32_matmul_precision(path)
-    return Rates(rates["highest"], rates.get("medium"), rates[BF16])
+    return found
 
 
 def _time_products(ways: dict[str, torch.dtype], widths: Widths) -> dict[str, float]:

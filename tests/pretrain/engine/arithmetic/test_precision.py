@@ -12,6 +12,7 @@ import torch
 from pretrain.engine.arithmetic import precision
 from pretrain.engine.arithmetic import processor_tuning as machine
 from pretrain.engine.arithmetic.precision import Rates, Widths, choose_precision, faster_path
+from pretrain.model.encoder_settings import EncoderSettings
 from tests.conftest import PROJECT
 
 CPU = torch.device("cpu")
@@ -28,6 +29,17 @@ WIDTHS = Widths(128, 512, 350)
         (Rates(100.0, 200.0, 290.0), "precision: fp32 (bf16 products run at 1.45 times"),
         (Rates(100.0, None, 290.0), "precision: bf16 (its products run at 2.9 times"),
         (Rates(200.0, 100.0, 290.0), "precision: fp32 (bf16 products run at 1.45 times"),
+        # An encoder as a whole decides over its products.
+        (
+            Rates(100.0, 100.0, 300.0, passes=0.64),
+            "precision: fp32 (bf16 products run at 3 times its speed here, but the encoder as a "
+            "whole at 0.64 times)",
+        ),
+        (
+            Rates(100.0, 100.0, 300.0, passes=1.2),
+            "precision: bf16 (its products run at 3 times the speed of fp32 here, the encoder as a "
+            "whole at 1.2 times)",
+        ),
     ],
 )
 def test_bf16_is_taken_where_it_is_half_as_fast_again(
@@ -104,6 +116,36 @@ def test_measuring_leaves_everything_as_it_was() -> None:
     assert min(rates.highest, rates.bf16) > 0.0
     assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == before
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("trains", [True, False])
+def test_an_encoder_is_run_as_a_whole_where_its_products_gain(
+    trains: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast = {"highest": 100.0, "medium": 100.0, "bf16": 300.0}
+    monkeypatch.setattr(precision, "_time_products", lambda ways, widths: fast)
+    state, path = torch.get_rng_state(), torch.get_float32_matmul_precision()
+    encoder = EncoderSettings(conv_dim=8, model_dim=16, ffn_dim=32, num_layers=1, num_heads=2)
+    rates = precision.measure(Widths.of(encoder, 0.5, trains=trains))
+    assert rates.passes is not None
+    assert rates.passes > 0.0
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_float32_matmul_precision() == path
+    assert torch.is_grad_enabled()
+
+
+def test_an_encoder_is_not_run_where_its_products_lose(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = {"highest": 100.0, "medium": 100.0, "bf16": 1.0}
+    monkeypatch.setattr(precision, "_time_products", lambda ways, widths: slow)
+    monkeypatch.setattr(precision, "passes_ratio", Mock(side_effect=AssertionError))
+    assert precision.measure(Widths.of(EncoderSettings(), 8.0)).passes is None
+
+
+def test_what_is_far_slower_as_a_whole_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    for passes, warned in ((0.2, True), (0.64, False)):
+        rates = Rates(100.0, 100.0, 500.0, passes=passes)
+        monkeypatch.setattr(precision, "measure", lambda widths, rates=rates: rates)
+        assert bool(precision.why_slow("bf16", CPU, WIDTHS)) is warned
 
 
 def has_native_bf16() -> bool:
