@@ -25,6 +25,9 @@ UPDATES = $(if $(filter small,$(SIZE)),--set training.updates=$(1))
 TABLE4 = $(RUN) probe/table4.py --runs $(2) --config configs/size/$(SIZE).toml --corpus $(PROBE) --protocol session $(NARROW) $(call UPDATES,$(1)) --jobs $(JOBS)
 STUDY := $(if $(filter small,$(SIZE)),$(DEMO)/study)
 
+# A process a core; tests that share a fixture of their file stay in one of them.
+TESTS := OMP_NUM_THREADS=1 $(RUN) -m pytest -n logical --maxprocesses 8 --dist loadfile
+
 # At this width a second thread mostly waits for the first.
 ifeq ($(SIZE),tiny)
 export OMP_NUM_THREADS ?= 1
@@ -49,16 +52,16 @@ demo-table4: $(VENV)/installed
 	@$(RUN) reports/run.py --runs '$(DEMO)-table4/rows/*-seed0' '$(DEMO)-table4/probe/session-linear' --out $(DEMO)-table4/report
 
 test: $(VENV)/installed
-	$(RUN) -m pytest
+	$(TESTS)
 
 test-fast: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n auto -m 'not slow and not real_speech'
+	$(TESTS) -m 'not slow and not real_speech'
 
 check: $(VENV)/installed
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
-	$(RUN) -m pytest
+	$(TESTS)
 
 clean-demo:
 	rm -rf $(DEMO) $(DEMO)-table4

@@ -127,7 +127,10 @@ def value_of(words: list[str], option: str) -> str:
 
 def test_ci_calls_what_the_readme_names() -> None:
     assert "make check" in (PROJECT / ".ci" / "run").read_text()
-    assert re.search(r"^check:.*\n(\t.*\n)*\t.*pytest", (PROJECT / "Makefile").read_text(), re.M)
+    makefile = (PROJECT / "Makefile").read_text()
+    assert re.search(r"^TESTS := .*pytest", makefile, re.M)
+    for target in ("check", "test"):
+        assert re.search(rf"^{target}:.*\n(\t.*\n)*\t\$\(TESTS\)\n", makefile, re.M)
 
 
 def test_folders_files_and_pictures_that_are_named_exist() -> None:
