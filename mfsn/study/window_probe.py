@@ -26,8 +26,8 @@ BATCH_SIZE = 32
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.1
 SETTINGS = HeadSettings(pooling="windows", stream_dim=64, dropout=0.3)
-"""On speakers of the synthetic corpus' pre-training part words were told with a UA of 77 % (80 % after
-15 epochs at a third of this rate; 59 % by windows of one frame)."""
+"""On speakers of the synthetic corpus' pre-training part words were told with a UA of 77 % (80 %
+after 15 epochs at a third of this rate; 59 % by windows of one frame)."""
 
 SEED = 0
 
