@@ -1,4 +1,4 @@
-"""The study of fusion that is kept with the project: README says what its files say."""
+"""The studies of fusion that are kept with the project: README says what their files say."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,19 +14,35 @@ from reports.study.questions import POINTS, signed
 from reports.uncertainty.planned import EQUAL, Finding
 from tests.conftest import PROJECT
 
-KEPT = PROJECT / "reports" / "results" / "fusion"
+RESULTS = PROJECT / "reports" / "results"
+FIRST, SECOND = "fusion", "fusion-words"
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 TRACED = ("TEC states", "SEC states", "both states", "text at the head", "pooled", "last layer")
 """Places whose words and emotion README gives, of MFSN with either head."""
 
+WINDOWS = "TEC states in windows"
 SEC_GIVEN, TEC_GIVEN = "SEC states + true words", "TEC states + true words"
 
 
-@pytest.fixture(scope="module")
-def found() -> FusionOutcome:
-    (run,) = collect([str(KEPT)]).fusion_studies
+def outcome(name: str) -> FusionOutcome:
+    (run,) = collect([str(RESULTS / name)]).fusion_studies
     return fusion_outcome(run)
+
+
+@pytest.fixture(scope="module")
+def first() -> FusionOutcome:
+    return outcome(FIRST)
+
+
+@pytest.fixture(scope="module")
+def second() -> FusionOutcome:
+    return outcome(SECOND)
+
+
+@pytest.fixture(scope="module", params=[FIRST, SECOND])
+def found(request: pytest.FixtureRequest) -> FusionOutcome:
+    return outcome(request.param)
 
 
 def percent(one: Finding | None) -> str:
@@ -46,6 +62,8 @@ def lines_of(found: FusionOutcome) -> Iterator[str]:
             against = (scores.right.value, scores.follows_words.value)
             cells.append(" / ".join(f"{POINTS * share:.1f}" for share in against))
         yield f"| {' | '.join(cells)} |"
+    if found.run.study.name == FIRST:
+        return
     for one in found.findings:
         verdict = f"equal within {POINTS * one.margin:.1f}" if one.verdict == EQUAL else one.verdict
         size = f"{signed(one.value)} [{signed(one.low)}, {signed(one.high)}]"
@@ -61,29 +79,64 @@ def lines_of(found: FusionOutcome) -> Iterator[str]:
         yield f"| {place} | {' | '.join(numbers)} |"
 
 
-def beside_true_words(found: FusionOutcome) -> str:
-    trace = found.run.trace
-    own = trace[(trace["knows"] == "emotion") & (trace["network"] == "mfsn")]
-    means = own.groupby("place")["ua"].mean()
-    return (
-        f"with the true words beside them SEC's states tell {POINTS * means[SEC_GIVEN]:.1f}, and "
-        f"TEC's {POINTS * means[TEC_GIVEN]:.1f}"
+def mean_ua(found: FusionOutcome, network: str) -> "pd.Series[float]":
+    """UA in points by place and what is known, of both heads and all folds together."""
+    own = found.run.trace[found.run.trace["network"] == network]
+    means: pd.Series[float] = POINTS * own.groupby(["place", "knows"])["ua"].mean()
+    return means
+
+
+def in_readme(said: str) -> bool:
+    return said in " ".join(README.split())
+
+
+def test_readme_says_that_the_first_study_decided_nothing(first: FusionOutcome) -> None:
+    assert {one.verdict for one in first.findings} == {"undecided"}
+    assert in_readme(f"All {len(first.findings)} questions stayed undecided")
+
+
+def test_readme_says_what_fusion_may_add_at_most(second: FusionOutcome) -> None:
+    primary = second.findings[0]
+    assert primary.name == "windows mfsn - windows tec"
+    assert in_readme(f"nothing to text alone (at most {POINTS * primary.high:.1f} points)")
+    margins = [POINTS * one.margin for one in second.findings[1:4]]
+    assert [one.verdict for one in second.findings[1:4]] == [EQUAL] * 3
+    assert max(margins) < 3.0
+    assert margins[2] < 2.0
+
+
+def test_readme_says_what_words_that_are_read_would_bring(second: FusionOutcome) -> None:
+    means = mean_ua(second, "mfsn")
+    said = (
+        f"with the true words beside them its states tell {means[SEC_GIVEN, 'emotion']:.1f}, "
+        f"TEC's {means[TEC_GIVEN, 'emotion']:.1f}"
     )
+    assert in_readme(said), said
 
 
-def test_readme_says_what_words_that_are_read_would_bring(found: FusionOutcome) -> None:
-    assert beside_true_words(found) in " ".join(README.split())
+def test_readme_says_what_windows_tell(second: FusionOutcome) -> None:
+    means = mean_ua(second, "tec")
+    said = (
+        f"windows of nine of its frames tell the words with a UA of "
+        f"{means[WINDOWS, 'words']:.1f}, single frames with {means['TEC states', 'words']:.1f}"
+    )
+    assert in_readme(said), said
+    emotion = [f"{means[place, 'emotion']:.1f}" for place in (WINDOWS, "TEC states", TEC_GIVEN)]
+    said = "and the emotion with {}, {}, and {} with the true words beside them".format(*emotion)
+    assert in_readme(said), said
 
 
-def test_readme_says_how_undecided_the_searches_stayed(found: FusionOutcome) -> None:
-    alpha = found.run.alpha
+def test_readme_says_how_undecided_the_searches_stayed(
+    first: FusionOutcome, second: FusionOutcome
+) -> None:
+    alpha = pd.concat([first.run.alpha, second.run.alpha])
     last = alpha[alpha["epoch"] == alpha["epoch"].max()]["entropy"]
     said = f"(entropy {last.min():.2f} to {last.max():.2f} of 2.08 nats)"
-    assert said in " ".join(README.split()), said
+    assert in_readme(said), said
 
 
 def test_readme_says_where_the_found_structures_stand_among_all() -> None:
-    table = pd.read_csv(KEPT / "exhaustive.csv")
+    table = pd.read_csv(RESULTS / FIRST / "exhaustive.csv")
     assert set(table["size"]) == {24}
     *ranks, last = table["rank"]
     means = table[["ua", "mean", "dev_best_ua", "best_ua"]].mean()
@@ -93,7 +146,7 @@ def test_readme_says_where_the_found_structures_stand_among_all() -> None:
         f"average, those that the dev part would choose {means['dev_best_ua']:.1f}, and the best "
         f"ones {means['best_ua']:.1f}."
     )
-    assert said in " ".join(README.split()), said
+    assert in_readme(said), said
 
 
 def test_readme_says_what_came_out(found: FusionOutcome) -> None:
@@ -101,14 +154,23 @@ def test_readme_says_what_came_out(found: FusionOutcome) -> None:
         assert line in README, line
 
 
+def test_readme_says_how_well_tec_reads(found: FusionOutcome) -> None:
+    tec = found.run.record["encoders"]["tec"]
+    said = (
+        f"CER of {POINTS * tec['cer']:.1f} % (best constant {POINTS * tec['constant_cer']:.1f} %)"
+    )
+    assert in_readme(said), said
+
+
 def test_the_page_is_made_from_the_kept_files_alone(found: FusionOutcome, tmp_path: Path) -> None:
-    page = build([str(KEPT)], tmp_path / "out", command="x").read_text(encoding="utf-8")
+    name = found.run.study.name
+    page = build([str(RESULTS / name)], tmp_path / "out", command="x").read_text(encoding="utf-8")
     assert fusion_sentence(found).partition(":")[0] in page
-    assert (tmp_path / "out" / "figures" / "study-fusion.png").is_file()
+    assert (tmp_path / "out" / "figures" / f"study-{name}.png").is_file()
 
 
 def test_it_is_the_study_that_is_registered(found: FusionOutcome) -> None:
-    (run,) = collect([str(KEPT)]).fusion_studies
-    registered = (PROJECT / "configs" / "study" / "fusion.toml").read_text(encoding="utf-8")
-    assert (KEPT / "study.toml").read_text(encoding="utf-8") == registered
-    assert run.record["hashes"]["study"] == found.run.study.hash
+    name = found.run.study.name
+    registered = (PROJECT / "configs" / "study" / f"{name}.toml").read_text(encoding="utf-8")
+    assert (RESULTS / name / "study.toml").read_text(encoding="utf-8") == registered
+    assert found.run.record["hashes"]["study"] == found.run.study.hash
