@@ -1,6 +1,7 @@
 """A probe small enough to be run for every extension: two made-up folders and the command."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def write_row(folder: Path) -> Path:
 
 
 def probed(place: Path, encoders: Sequence[Path | str], *options: str) -> ProbeResults:
-    """Runs the probe's command on noise with two emotions; its folder is `place / "probe"`."""
+    """Runs the probe's command on noise with two emotions; its folder is `place / "probe"`, without
+    what was there."""
+    shutil.rmtree(place / "probe", ignore_errors=True)
     (place / "audio").mkdir(exist_ok=True)
     manifest = write_manifest(place / "audio", "text", lambda number: "")
     arguments = ["--encoder", *map(str, encoders), "--corpus", f"mine={manifest}"]
