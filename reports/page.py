@@ -31,6 +31,9 @@ MOST_OPENED = 2
 """Tables that are not folded."""
 
 TARGETS = "Quantized or continuous targets for speech emotion?"
+OTHERS = "Speech encoders on emotion"
+FUSION = "Emotion from text and speech"
+"""Titles of pages."""
 
 ONLY_MFSN = (
     "Not answered here: no quantized and continuous encoders were probed side by side, only MFSN "
@@ -77,17 +80,17 @@ class Page:
     """Gives all of them."""
 
     @property
-    def of_others(self) -> bool:
-        """Whether it shows encoders of others and baselines alone, so that nothing is asked of
-        targets and no training is known."""
-        asked = (self.collection.pretrain, self.studies, self.fusion_studies, self.fusion)
+    def of_targets(self) -> bool:
+        """Whether something on it is asked of targets: not where there are encoders of others and
+        baselines alone, or a study of fusion alone, of which no training is known either."""
+        asked = (self.collection.pretrain, self.studies, self.fusion)
         own = any(section.grid.has_own_rows for section in self.sections)
-        return bool(self.sections) and not own and not any(asked)
+        return own or any(asked) or not (self.sections or self.fusion_studies)
 
     @property
     def title(self) -> str:
         """What the page is about."""
-        return "Speech encoders on emotion" if self.of_others else TARGETS
+        return TARGETS if self.of_targets else OTHERS if self.sections else FUSION
 
     @property
     def picture(self) -> SavedFigure | None:

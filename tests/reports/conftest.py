@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from probe import metrics
+from reports import assemble
+from reports.figures.drawing import Drawing, SavedFigure
 
 LAYERS = ["0", "1", "2", "3", "4"]
 FOUR = ("angry", "happy", "neutral", "sad")
@@ -298,3 +300,17 @@ def make_runs(tmp_path: Path) -> MakeRuns:
         return [str(tmp_path / "runs" / "*")]
 
     return make
+
+
+def stub(drawing: Drawing, folder: Path) -> SavedFigure:
+    """Stands for a drawing that nobody has drawn."""
+    folder.mkdir(parents=True, exist_ok=True)
+    svg = folder / f"{drawing.name}.svg"
+    svg.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    return SavedFigure(drawing=drawing, png=svg.with_suffix(".png"), svg=svg)
+
+
+@pytest.fixture
+def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replaces pictures by a stub where a test is about words: drawing is slow."""
+    monkeypatch.setattr(assemble, "save", stub)

@@ -8,12 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import assemble as building
 from reports.again import commands, left_out, script
 from reports.answer import NOTHING_PROBED, answer
 from reports.assemble import build
 from reports.collect import collect
-from reports.figures.drawing import Drawing, SavedFigure
 from reports.read.health import COLLAPSED, NOT_LEARNED
 from reports.read.scores import Grid, grids
 from reports.summary import design
@@ -23,19 +21,6 @@ from tests.reports.mfsn_folders import make_mfsn
 from tests.reports.uncertainty.test_evidence import answer as answers
 
 TWO = ("quantized-g2v2", "continuous-k4")
-
-
-@pytest.fixture
-def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replaces pictures by a stub where a test is about words: drawing is slow."""
-
-    def stub(drawing: Drawing, folder: Path) -> SavedFigure:
-        folder.mkdir(parents=True, exist_ok=True)
-        svg = folder / f"{drawing.name}.svg"
-        svg.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-        return SavedFigure(drawing=drawing, png=svg.with_suffix(".png"), svg=svg)
-
-    monkeypatch.setattr(building, "save", stub)
 
 
 def one_grid(folder: Path) -> Grid:

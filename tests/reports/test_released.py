@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from reports.answer import answer
+from reports.assemble import build
 from reports.collect import collect
 from reports.read.scores import grids
 from reports.tables.table4 import table_4
@@ -37,3 +40,19 @@ def test_beside_rows_of_ours_the_papers_numbers_stay(tmp_path: Path) -> None:
     table = table_4(grid, {})
     assert [column for column in table.columns if column.key.startswith("paper")]
     assert "not run" in {cell.flag for line in table.lines for cell in line.cells.values()}
+
+
+@pytest.mark.usefixtures("no_drawing")
+def test_a_page_of_released_encoders_has_no_parts_on_targets_and_training(tmp_path: Path) -> None:
+    changes = {name: dict(RELEASED) for name in NAMES}
+    folder = make_probe(tmp_path / "p", names=NAMES, layers=("selected",), changes=changes)
+    page = build([str(folder)], tmp_path / "out", command="x").read_text(encoding="utf-8")
+    assert "<h1>Speech encoders on emotion</h1>" in page
+    for part in ("Health of the runs", "Pre-training</h2>", "The paper</h2>", "target</th>"):
+        assert part not in page, part
+    assert not list((tmp_path / "out" / "tables").glob("paper-*"))
+    ours = make_probe(tmp_path / "q", names=("quantized-g2v2", *NAMES), changes=changes)
+    page = build([str(ours)], tmp_path / "out2", command="x").read_text(encoding="utf-8")
+    assert "<h1>Quantized or continuous targets for speech emotion?</h1>" in page
+    for part in ("Health of the runs", "The paper</h2>", "target</th>"):
+        assert part in page, part

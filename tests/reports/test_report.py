@@ -10,11 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import assemble as building
 from reports.assemble import build
 from reports.collect import collect
 from reports.figures.confusion import confusion
-from reports.figures.drawing import Drawing, SavedFigure
 from reports.palette import colours
 from reports.read.health import findings
 from reports.read.scores import grids
@@ -38,19 +36,6 @@ class Addresses(HTMLParser):
         self.loads += [
             value or "" for key, value in attrs if key in ("src", "href", "srcset", "data")
         ]
-
-
-@pytest.fixture
-def no_drawing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Replaces pictures by a stub where a test is about words: drawing is slow."""
-
-    def stub(drawing: Drawing, folder: Path) -> SavedFigure:
-        folder.mkdir(parents=True, exist_ok=True)
-        svg = folder / f"{drawing.name}.svg"
-        svg.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-        return SavedFigure(drawing=drawing, png=svg.with_suffix(".png"), svg=svg)
-
-    monkeypatch.setattr(building, "save", stub)
 
 
 def read(page: str) -> Addresses:

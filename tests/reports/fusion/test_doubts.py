@@ -7,34 +7,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import assemble as building
 from reports.assemble import build
 from reports.collect import Collection, collect
-from reports.figures.drawing import Drawing, SavedFigure
 from reports.fusion.evidence import evidence
 from reports.fusion.read.comparable_runs import MfsnGrid
 from reports.fusion.read.encoder_health import doubts
 from reports.fusion.read.grouping import mfsn_grids
 from reports.fusion.section import Fusion, fusion
 from reports.fusion.sentences import sentences
-from tests.reports.conftest import make_pretrain, make_probe
+from tests.reports.conftest import make_pretrain, make_probe, stub
 from tests.reports.mfsn_folders import make_mfsn
 from tests.reports.read.test_collapse import collapse
 
 SMALL: dict[str, Any] = {"per_speaker": 12, "seeds": (0,)}
-
-
-@pytest.fixture
-def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replaces pictures by a stub where a test is about words: drawing is slow."""
-    monkeypatch.setattr(building, "save", stub)
-
-
-def stub(drawing: Drawing, folder: Path) -> SavedFigure:
-    folder.mkdir(parents=True, exist_ok=True)
-    svg = folder / f"{drawing.name}.svg"
-    svg.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    return SavedFigure(drawing=drawing, png=svg.with_suffix(".png"), svg=svg)
 
 
 def shown(folder: Path, *others: Path) -> tuple[MfsnGrid, Fusion]:

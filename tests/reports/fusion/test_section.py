@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import assemble as building
 from reports.assemble import build
 from reports.collect import collect
 from reports.figures.drawing import Drawing, SavedFigure
@@ -33,19 +32,6 @@ SMALL: dict[str, Any] = {"per_speaker": 16, "seeds": (0, 1)}
 EQUAL = {"mfsn": 0.5, "tec": 0.5, "sec-quantized": 0.5, "sec-continuous": 0.5, "both": 0.5}
 
 Stub = Callable[[Drawing, Path], SavedFigure]
-
-
-@pytest.fixture
-def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replaces pictures by a stub where a test is about words: drawing is slow."""
-
-    def stub(drawing: Drawing, folder: Path) -> SavedFigure:
-        folder.mkdir(parents=True, exist_ok=True)
-        svg = folder / f"{drawing.name}.svg"
-        svg.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-        return SavedFigure(drawing=drawing, png=svg.with_suffix(".png"), svg=svg)
-
-    monkeypatch.setattr(building, "save", stub)
 
 
 def one_grid(*folders: Path) -> MfsnGrid:

@@ -167,6 +167,8 @@ def test_the_page_is_made_from_the_kept_files_alone(found: FusionOutcome, tmp_pa
     name = found.run.study.name
     page = build([str(RESULTS / name)], tmp_path / "out", command="x").read_text(encoding="utf-8")
     assert fusion_sentence(found).partition(":")[0] in page
+    assert "<h1>Emotion from text and speech</h1>" in page
+    assert "Health of the runs" not in page
     assert (tmp_path / "out" / "figures" / f"study-{name}.png").is_file()
 
 
