@@ -18,7 +18,7 @@ from mfsn.experiment.results import DEV, CompleteRecord, contradicts, read_run, 
 from mfsn.experiment.tasks import FusionTask
 from mfsn.study.study_columns import COLUMNS, FORMAT, KIND
 from mfsn.study.study_file import FusionStudy
-from mfsn.study.trace import EMOTION, WORDS, trace
+from mfsn.study.trace import EMOTION, WORDS, Told, trace
 from pretrain.data.synthetic.sentences import word_emotion
 from probe.study.study_folder import keep_study
 
@@ -32,12 +32,13 @@ def write_study(folder: Path, study: FusionStudy, runs: Mapping[str, FusionReque
         runs: The finished ablation of every head.
     """
     records = {head: read_run(request.out, CompleteRecord) for head, request in runs.items()}
+    told: Told = {}
     frames = {
         "counts": pd.concat([_counts(head, request.out) for head, request in runs.items()]),
         "structures": _joined(runs, "structures"),
         "alpha": _joined(runs, "epochs"),
         "trace": pd.DataFrame(
-            [line for head, request in runs.items() for line in _trace(folder, head, request)]
+            [line for head, request in runs.items() for line in _trace(folder, head, request, told)]
         ),
     }
     first = next(iter(records.values()))
@@ -100,7 +101,7 @@ def _joined(runs: Mapping[str, FusionRequest], name: str) -> pd.DataFrame:
     return frame[frame["phase"] == "search"] if "phase" in frame else frame
 
 
-def _trace(folder: Path, head: str, request: FusionRequest) -> list[dict[str, object]]:
+def _trace(folder: Path, head: str, request: FusionRequest, told: Told) -> list[dict[str, object]]:
     """Returns what was traced before, or traces the saved networks of the first seed."""
     kept = folder / "trace.csv"
     if kept.is_file():
@@ -115,15 +116,15 @@ def _trace(folder: Path, head: str, request: FusionRequest) -> list[dict[str, ob
         if task.seed == request.seeds[0]:
             print(f"  tracing {task}", flush=True)
             found = {"head": head, "network": task.variant, "seed": task.seed, "fold": task.fold}
-            lines += [{**found, **line} for line in traced(task, experiment)]
+            lines += [{**found, **line} for line in traced(task, experiment, told)]
     return lines
 
 
-def traced(task: FusionTask, experiment: Experiment) -> list[dict[str, object]]:
-    """Traces one saved network."""
+def traced(task: FusionTask, experiment: Experiment, told: Told) -> list[dict[str, object]]:
+    """Traces one saved network; see `trace`."""
     network, fold = saved_network(task, experiment, task.folder)
     table, classes = experiment.corpus.table, list(experiment.corpus.classes)
     labels = {EMOTION: np.array([classes.index(name) for name in table["emotion"]])}
     if experiment.corpus.described["synthetic"]:
         labels[WORDS] = np.array([classes.index(word_emotion(text)) for text in table["text"]])
-    return trace(fold, network, labels)
+    return trace(fold, network, labels, told)
