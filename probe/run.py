@@ -18,7 +18,7 @@ def run(request: ProbeRequest) -> None:
         inputs_in,
         read_results,
         write_results,
-    )  # fmt: skip
+    )
     from probe.rows.baselines import keys_of, with_baselines
     from probe.rows.comparable import make_table, read_encoder_run
 

@@ -11,6 +11,7 @@ from reports.uncertainty.certainty import signed
 from reports.uncertainty.evidence import Difference, Evidence
 from reports.uncertainty.intervals import BETTER, CANNOT_BE_DECIDED, WORSE
 from reports.uncertainty.questions import FAMILIES, family_pairs
+from reports.words import too_few
 
 METRIC = "ua"
 """In which the question is answered; the tables answer it in the other metrics, too."""
@@ -119,11 +120,7 @@ def _verdict(pairs: Sequence[Difference]) -> tuple[str, str]:
         )
     if set(verdicts) == {CANNOT_BE_DECIDED}:
         speakers = pairs[0].comparison.num_speakers
-        are = "speaker is" if speakers == 1 else "speakers are"
-        return "Cannot be decided", (
-            f"{speakers} {are} too few to tell {first} from {second} targets by UA, whatever "
-            "the difference"
-        )
+        return "Cannot be decided", too_few(speakers, first, f"{second} targets")
     where = "the one pair" if count == 1 else f"none of {count} pairs"
     verb = "does not differ" if count == 1 else "differs"
     return "No difference is shown", (

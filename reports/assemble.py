@@ -100,7 +100,7 @@ def build(
         save(drawing, figures)
         for drawing in (*training_figures(drawn), *held_out_figures(collection.pretrain))
     ]
-    of_targets = collection.pretrain or any(grid.has_own_rows for grid in found)
+    has_own_rows = collection.pretrain or any(grid.has_own_rows for grid in found)
     result = page.Page(
         collection=replace(collection, notices=tuple(dict.fromkeys(notices))),
         sections=sections,
@@ -111,7 +111,7 @@ def build(
         recognition=(recognition_table(collection.finetune) if collection.finetune else None),
         training=training,
         runs=run_table(collection.pretrain),
-        paper=paper_table() if of_targets else None,
+        paper=paper_table() if has_own_rows else None,
         sweep=sweep_table(collect(sweep).pretrain) if sweep else None,
         checks=_once(
             [

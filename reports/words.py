@@ -46,3 +46,9 @@ def p_words(p_value: float) -> str:
 def joined(words: Sequence[str], last: str = "and") -> str:
     """Returns words as a sentence lists them: "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def too_few(speakers: int, first: str, second: str) -> str:
+    """Says that so many speakers cannot tell one from the other."""
+    are = "speaker is" if speakers == 1 else "speakers are"
+    return f"{speakers} {are} too few to tell {first} from {second} by UA, whatever the difference"

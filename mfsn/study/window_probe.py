@@ -74,9 +74,8 @@ def window_ua(
                 torch.autograd.backward(loss)
                 optimizer.step()
         probe.eval()
-        dev, test = (_ua(fold, probe, states_of, rows, answers) for rows in (fold.dev, fold.test))
-        if dev > best:
-            best, chosen = dev, test
+        if (dev := _ua(fold, probe, states_of, fold.dev, answers)) > best:
+            best, chosen = dev, _ua(fold, probe, states_of, fold.test, answers)
     return chosen
 
 

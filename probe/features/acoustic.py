@@ -55,7 +55,8 @@ def known_baselines(names: Iterable[str]) -> list[str]:
         if name not in ACOUSTIC:
             raise CommandLineError(
                 f"`--baseline` must be one of {', '.join(ACOUSTIC)}, but is {name!r} instead; "
-                "constant, log-mel and untrained stand in every table without being asked for."
+                "constant and log-mel stand in every table, and untrained beside rows of our own, "
+                "without being asked for."
             )
     return wanted
 

@@ -32,13 +32,13 @@ def table_4(
     setups: tuple[str, ...] = ()
     if grid.has_own_rows:
         setups = setups_for(grid.protocol, with_dimensions=grid.has_dimensions)
-    columns = [
-        Column(key="target", title="target", text=True),
-        Column(key="setting", title="setting", text=True),
-        Column(key="centres", title="centres"),
-    ]
-    if not grid.has_own_rows:
-        columns = [Column(key="encoder", title="encoder", text=True)]
+    columns = [Column(key="encoder", title="encoder", text=True)]
+    if grid.has_own_rows:
+        columns = [
+            Column(key="target", title="target", text=True),
+            Column(key="setting", title="setting", text=True),
+            Column(key="centres", title="centres"),
+        ]
     sizes = any(row.group == "released" and row.num_parameters for row in grid.rows)
     if sizes:
         columns.append(Column(key="parameters", title="M weights"))

@@ -10,7 +10,7 @@ from reports.read.records import row_words
 from reports.read.scores import Grid
 from reports.uncertainty.evidence import Difference, Evidence
 from reports.uncertainty.intervals import BETTER, CANNOT_BE_DECIDED, WORSE
-from reports.words import joined, number
+from reports.words import joined, number, too_few
 
 METRIC = "ua"
 
@@ -32,11 +32,7 @@ def beside_sound(grid: Grid, found: Evidence) -> tuple[str, str]:
     levels = [_with_level(grid, name) for name in baselines]
     if all(_all(CANNOT_BE_DECIDED, of_name) for of_name in answers.values()):
         speakers = next(iter(answers.values()))[0].comparison.num_speakers
-        are = "speaker is" if speakers == 1 else "speakers are"
-        reason = (
-            f"{speakers} {are} too few to tell an encoder from {joined(levels, 'or')} by UA, "
-            "whatever the difference"
-        )
+        reason = too_few(speakers, "an encoder", joined(levels, "or"))
         return "Cannot be decided", "; ".join([reason, *highest])
     better = [row_words(grid.row(name)) for name in answers if _all(BETTER, answers[name])]
     worse = [row_words(grid.row(name)) for name in answers if _all(WORSE, answers[name])]

@@ -30,8 +30,8 @@ def passes_ratio(encoder: EncoderSettings, seconds: float, *, trains: bool) -> f
         seconds: Of audio that are shown to it at a time.
         trains: Whether a pass goes back as well.
     """
-    module = build_encoder(encoder, seed=0)
-    module.train(trains).requires_grad_(trains)
+    # Not in training mode, in which dropout would draw random numbers.
+    module = build_encoder(encoder, seed=0).eval().requires_grad_(trains)
     samples = round(min(seconds, SECONDS_OF_AUDIO) * SAMPLE_RATE_HZ)
     waveforms = torch.sin(torch.arange(samples) * 0.05)[None]  # (1, S); draws nothing
     num_samples = torch.tensor([samples])

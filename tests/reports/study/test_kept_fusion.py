@@ -1,6 +1,7 @@
 """The studies of fusion that are kept with the project: README says what their files say."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +26,7 @@ WINDOWS = "TEC states in windows"
 SEC_GIVEN, TEC_GIVEN = "SEC states + true words", "TEC states + true words"
 
 
+@cache
 def outcome(name: str) -> FusionOutcome:
     (run,) = collect([str(RESULTS / name)]).fusion_studies
     return fusion_outcome(run)

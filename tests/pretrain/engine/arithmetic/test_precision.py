@@ -125,7 +125,9 @@ def test_an_encoder_is_run_as_a_whole_where_its_products_gain(
     fast = {"highest": 100.0, "medium": 100.0, "bf16": 300.0}
     monkeypatch.setattr(precision, "_time_products", lambda ways, widths: fast)
     state, path = torch.get_rng_state(), torch.get_float32_matmul_precision()
-    encoder = EncoderSettings(conv_dim=8, model_dim=16, ffn_dim=32, num_layers=1, num_heads=2)
+    encoder = EncoderSettings(
+        conv_dim=8, model_dim=16, ffn_dim=32, num_layers=1, num_heads=2, dropout=0.5
+    )
     rates = precision.measure(Widths.of(encoder, 0.5, trains=trains))
     assert rates.passes is not None
     assert rates.passes > 0.0
